@@ -118,6 +118,16 @@ def question_prompt(
     return _build(rows, character, count, background, budget or Budget())
 
 
+def scene_query(lines: Sequence[Line], character: str, *, newest: int = 6) -> str:
+    """What background is searched with in a scene: the acting character and the newest lines."""
+    return "\n".join([character, *(line.text for line in lines[-newest:])])
+
+
+def question_query(question: str, character: str) -> str:
+    """What background is searched with for a question."""
+    return f"{character} {question}"
+
+
 def line_segments(line: Line) -> tuple[str, ...]:
     """A script line as segments: its cue and its body, or the narration; the last one ends in a line break."""
     if line.kind == "info":

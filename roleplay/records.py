@@ -140,6 +140,21 @@ class Question(Record):
     page: str | None = None
 
 
+class Segment(Record):
+    """A piece of a passage; ``weight`` 0 is context, more is learnt with that weight in the loss."""
+
+    text: str
+    weight: float = 0.0
+
+
+class Passage(Record):
+    """A scene or an interview as a causal model reads it in one pass."""
+
+    task: Literal["scene", "question"]
+    segments: tuple[Segment, ...]
+    chapter: int | None = None
+
+
 class Example(Record):
     """One prompt/response row of ``train.json``, with what is needed to weigh and to trace it."""
 

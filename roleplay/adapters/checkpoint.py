@@ -1,0 +1,132 @@
+"""The checkpoint folder of an adapter, and the check that it belongs to the model.
+
+    checkpoints/chuiyan-gemma3-270m-prefix/
+        adapter.json                 what it is, for which model (names and sizes), how it was made
+        adapter_config.json          PEFT's own
+        adapter_model.safetensors    the weights
+
+``adapter.json``::
+
+    {"format": 1, "kind": "prefix", "base": {"name": "gemma3-270m", "model_type": "gemma3_text", "hidden_size": 640,
+     "num_hidden_layers": 18, "vocab_size": 262144}, "pre_seq_len": 64, "world": "chuiyan", "characters": ["闻筝"],
+     "settings": {...}, "result": {...}}
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from roleplay import files
+from roleplay.errors import AdapterError, WorldError
+from roleplay.records import FORMAT_VERSION
+
+_SIZES = ("model_type", "hidden_size", "num_hidden_layers", "vocab_size")
+
+
+class BaseModelInfo(BaseModel):
+    """The model an adapter was trained on, as far as it decides whether the adapter fits."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    name: str
+    model_type: str
+    hidden_size: int
+    num_hidden_layers: int
+    vocab_size: int
+
+    @classmethod
+    def of(cls, model: Any, name: str) -> BaseModelInfo:
+        """The information of a loaded transformers model."""
+        return cls(name=name, **{key: getattr(model.config, key) for key in _SIZES})
+
+    def describe(self) -> str:
+        """One phrase with name and sizes."""
+        return f"{self.name} ({', '.join(f'{key} {getattr(self, key)}' for key in _SIZES)})"
+
+
+class AdapterInfo(BaseModel):
+    """The content of ``adapter.json``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int = FORMAT_VERSION
+    kind: Literal["prefix", "lora"]
+    base: BaseModelInfo
+    pre_seq_len: int = 0
+    world: str = ""
+    characters: tuple[str, ...] = ()
+    settings: dict[str, Any] = Field(default_factory=dict)
+    result: dict[str, Any] = Field(default_factory=dict)
+
+
+def read_info(folder: Path) -> AdapterInfo:
+    """Read ``adapter.json``.
+
+    Raises:
+        AdapterError: no such folder or file, or not of this form.
+    """
+    if not folder.is_dir():
+        raise AdapterError(f"no checkpoint folder {folder}: train one with `python scripts/train_roleplaying.py`")
+    try:
+        info = AdapterInfo.model_validate(files.read_json(folder / "adapter.json"))
+    except (ValidationError, WorldError) as error:
+        reason = str(error).split("\n")[0]
+        raise AdapterError(f"{folder} is not a checkpoint of this program ({reason})") from error
+    if info.format != FORMAT_VERSION:
+        raise AdapterError(f"{folder} has format {info.format}, this program reads {FORMAT_VERSION}: update it")
+    return info
+
+
+def load_adapter(model: Any, folder: Path, *, name: str) -> tuple[Any, AdapterInfo]:
+    """Wrap ``model`` with the adapter of ``folder``, for inference.
+
+    Raises:
+        AdapterError: made for another model (both are named with their sizes), or the weights are missing or damaged.
+    """
+    from peft import PeftModel
+
+    info = read_info(folder)
+    check_base(info, BaseModelInfo.of(model, name), folder)
+    try:
+        # Before PeftModel sees the folder: it looks for missing files on the hub.
+        if not (folder / "adapter_model.safetensors").exists():
+            raise AdapterError(f"{folder} has no adapter_model.safetensors: copy the whole folder, or train again")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return PeftModel.from_pretrained(model, str(folder)).eval(), info
+    except (OSError, ValueError, RuntimeError, KeyError, json.JSONDecodeError) as error:
+        raise AdapterError(f"{folder}: the weights cannot be read ({str(error).splitlines()[0][:160]})") from error
+
+
+def check_base(info: AdapterInfo, base: BaseModelInfo, folder: Path) -> None:
+    """Refuse an adapter whose model differs in type or size.
+
+    Raises:
+        AdapterError: names both models.
+    """
+    if any(getattr(info.base, key) != getattr(base, key) for key in _SIZES):
+        raise AdapterError(
+            f"{folder} was made for {info.base.describe()}, the model is {base.describe()}: "
+            "choose the model it was made for, or train an adapter for this one"
+        )
+
+
+def save_adapter(peft_model: Any, folder: Path, info: AdapterInfo) -> None:
+    """Write the adapter's weights as safetensors, and ``adapter.json`` last, so that a half folder is no checkpoint."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "adapter.json").unlink(missing_ok=True)
+    peft_model.save_pretrained(str(folder), safe_serialization=True)
+    _forget_paths(folder / "adapter_config.json", info.base.name)
+    (folder / "README.md").unlink(missing_ok=True)
+    files.write_json(folder / "adapter.json", info.model_dump())
+
+
+def _forget_paths(path: Path, name: str) -> None:
+    """Replace the cache path that PEFT writes with the model's name: a checkpoint is shared between machines."""
+    config = files.read_json(path)
+    files.write_json(path, config | {"base_model_name_or_path": name})

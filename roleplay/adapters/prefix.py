@@ -1,0 +1,87 @@
+"""P-Tuning v2 prefixes on any causal LM, through PEFT (Liu et al. 2021, arXiv:2110.07602).
+
+A prefix is P virtual positions of keys and values in every layer, [layers, 2, P, kv_heads, head_dim], stored by PEFT
+as an embedding table [P, layers * 2 * kv_heads * head_dim]. The base model runs unchanged with these as its past, so
+the prefix costs nothing but its attention.
+
+    peft_model = new_prefix(model, length=64)
+    start_from_text(peft_model, ids)            # far better than random: NUMBERS, Gemma rows
+    cache = prefix_cache(peft_model)            # the past to run the base model with
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from roleplay.errors import AdapterError
+from roleplay.models.causal import hidden_states, new_cache
+
+
+def new_prefix(model: Any, *, length: int) -> Any:
+    """A PEFT model around ``model`` whose only trainable parameter is a prefix of ``length`` positions."""
+    from peft import PrefixTuningConfig, TaskType, get_peft_model
+
+    heads, size = _kv_shape(model.config)
+    config = PrefixTuningConfig(
+        task_type=TaskType.CAUSAL_LM,
+        num_virtual_tokens=length,
+        num_layers=model.config.num_hidden_layers,
+        num_attention_heads=heads,
+        token_dim=heads * size,
+    )
+    return get_peft_model(model, config)
+
+
+def _kv_shape(config: Any) -> tuple[int, int]:
+    """(key/value heads, head size)."""
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return int(heads), int(size)
+
+
+def length_of(model: Any) -> int:
+    """Positions of the prefix of a PEFT model; 0 for a model without one."""
+    return int(table(model).shape[0]) if hasattr(model, "prompt_encoder") else 0
+
+
+def table(peft_model: Any) -> torch.nn.Parameter:
+    """The prefix's own parameter, float32 [P, layers * 2 * kv_heads * head_dim]."""
+    weight: torch.nn.Parameter = peft_model.prompt_encoder[peft_model.active_adapter].embedding.weight
+    return weight
+
+
+def prefix_cache(peft_model: Any, *, batch: int = 1) -> Any:
+    """The prefix as a cache with every layer whole, differentiable in training.
+
+    PEFT's own ``get_prompt`` puts sliding-window layers into the cache, which forget the prefix after a window of
+    tokens; here the same numbers go into plain layers. The layout is PEFT's: layer by layer, keys before values.
+    """
+    weight = table(peft_model)
+    base = peft_model.get_base_model()
+    heads, size = _kv_shape(base.config)
+    layers = weight.shape[1] // (2 * heads * size)
+    slots = weight.view(1, -1, layers * 2, heads, size).permute(2, 0, 3, 1, 4)
+    slots = slots.expand(-1, batch, -1, -1, -1).to(base.dtype)
+    cache = new_cache()
+    for layer in range(layers):
+        cache.update(slots[2 * layer], slots[2 * layer + 1], layer)
+    return cache
+
+
+def start_from_text(peft_model: Any, ids: torch.Tensor) -> None:
+    """Set the prefix to the keys and values that the model itself computes for ``ids``, int64 [1, P].
+
+    Raises:
+        AdapterError: ``ids`` has another length than the prefix.
+    """
+    weight = table(peft_model)
+    if ids.shape[1] != weight.shape[0]:
+        raise AdapterError(f"a prefix of {weight.shape[0]} positions starts from as many tokens, not {ids.shape[1]}")
+    cache = new_cache()
+    with torch.no_grad():
+        hidden_states(peft_model.get_base_model(), ids, cache=cache)
+        columns = [part for layer in cache.layers for part in (layer.keys, layer.values)]
+        rows = torch.stack([part[0].transpose(0, 1) for part in columns], dim=1)
+        weight.copy_(rows.reshape(ids.shape[1], -1))

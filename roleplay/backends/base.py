@@ -1,0 +1,40 @@
+"""What a backend is: one method that streams, and a few facts about itself.
+
+    for snapshot in backend.stream(prompt, n=5, params=SamplingParams()):
+        ...                       # five strings, each the reply so far
+    replies = generate(backend, prompt, n=5, params=SamplingParams())
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from roleplay.prompts import Prompt
+from roleplay.sampling import SamplingParams
+
+
+class Backend(Protocol):
+    """Turns prompts into replies. Callers never ask for its class."""
+
+    name: str
+    context: int
+    """The most tokens of prompt and reply together."""
+
+    def count(self, text: str) -> int:
+        """Tokens of ``text``."""
+
+    def stream(self, prompt: Prompt, *, n: int, params: SamplingParams) -> Iterator[list[str]]:
+        """Yield the ``n`` replies as they grow; each ends before the first line break.
+
+        Raises:
+            SamplingError: ``n`` is out of range.
+        """
+
+
+def generate(backend: Backend, prompt: Prompt, *, n: int, params: SamplingParams) -> list[str]:
+    """The ``n`` finished replies."""
+    replies: list[str] = []
+    for replies in backend.stream(prompt, n=n, params=params):
+        pass
+    return replies

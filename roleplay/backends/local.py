@@ -1,0 +1,137 @@
+"""The local backend: any causal LM of transformers, with or without an adapter, n candidates from one prefill.
+
+    backend = LocalBackend.load("gemma3-270m", Path("checkpoints/chuiyan-gemma3-270m-prefix"))
+    for snapshot in backend.stream(prompt, n=5, params=SamplingParams(seed=1)):
+        print(snapshot)
+
+The prompt runs once, in a batch of one; its cache is then repeated for the candidates, which decode as one batch. A reply
+ends at its line break or at the end-of-text token.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from roleplay.adapters.checkpoint import AdapterInfo, load_adapter
+from roleplay.adapters.prefix import prefix_cache
+from roleplay.errors import PromptError
+from roleplay.models import causal, embedded
+from roleplay.prompts import Prompt
+from roleplay.sampling import SamplingParams, check_samples, decode
+
+
+class LocalBackend:
+    """A model in this process. One prompt runs at a time; others wait."""
+
+    def __init__(
+        self, model: Any, tokenizer: Any, *, name: str = "model", adapter: AdapterInfo | None = None
+    ) -> None:
+        """Take a loaded model; ``adapter`` describes the PEFT model that wraps it, if one does."""
+        self.name = name
+        self.adapter = adapter
+        self.tokenizer = tokenizer
+        self._prefix: list[tuple[torch.Tensor, torch.Tensor]] = []
+        if adapter and adapter.kind == "prefix":
+            with torch.no_grad():
+                self._prefix = [(layer.keys, layer.values) for layer in prefix_cache(model).layers]
+            model = model.get_base_model()
+        elif adapter:
+            model = model.merge_and_unload()
+        self.model = model
+        self.context = int(getattr(model.config, "max_position_embeddings", 2048)) - self.prefix_length
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(
+        cls,
+        name: str = embedded.NAME,
+        checkpoint: Path | None = None,
+        *,
+        on_progress: embedded.Progress = lambda text: None,
+    ) -> LocalBackend:
+        """Load a model by name, folder or hub id, and an adapter by its folder.
+
+        Raises:
+            ModelError: no such model.
+            AdapterError: the adapter is not for this model, or broken.
+        """
+        path = causal.resolve(name, on_progress=on_progress)
+        on_progress("loading the tokenizer")
+        tokenizer = causal.load_tokenizer(path)
+        on_progress("loading the weights")
+        model = causal.load_causal(path)
+        adapter = None
+        if checkpoint is not None:
+            on_progress("loading the adapter")
+            model, adapter = load_adapter(model, checkpoint, name=name)
+        backend = cls(model, tokenizer, name=name, adapter=adapter)
+        causal.use_few_rows_linear(backend.model)
+        return backend
+
+    @property
+    def prefix_length(self) -> int:
+        """Positions that the adapter's prefix takes."""
+        return self._prefix[0][0].shape[2] if self._prefix else 0
+
+    def count(self, text: str) -> int:
+        """Tokens of ``text``, special tokens not counted."""
+        return len(self.tokenizer.encode(text, add_special_tokens=False))
+
+    def encode(self, prompt: Prompt) -> torch.Tensor:
+        """int64 [1, tokens]: the segments tokenized one by one, with the beginning-of-text token if there is one."""
+        start = [] if self.tokenizer.bos_token_id is None else [self.tokenizer.bos_token_id]
+        parts = self.tokenizer(list(prompt.segments), add_special_tokens=False).input_ids
+        return torch.tensor([start + [token for part in parts for token in part]], device=self.model.device)
+
+    def stream(self, prompt: Prompt, *, n: int, params: SamplingParams) -> Iterator[list[str]]:
+        """The replies of ``n`` candidates as they grow.
+
+        Raises:
+            SamplingError: ``n`` is out of range.
+            PromptError: the prompt and the reply do not fit the model's context.
+        """
+        check_samples(n)
+        ids = self.encode(prompt)
+        if ids.shape[1] + params.max_new_tokens > self.context:
+            raise PromptError(
+                f"the prompt has {ids.shape[1]} tokens and the reply may take {params.max_new_tokens}, "
+                f"{self.name} holds {self.context}: shorten the prompt"
+            )
+        with self._lock, torch.inference_mode():
+            for rows in self._decode(ids, n, params):
+                yield [self._text(row) for row in rows]
+
+    def _decode(self, ids: torch.Tensor, n: int, params: SamplingParams) -> Iterator[list[list[int]]]:
+        cache = causal.new_cache()
+        for layer, (keys, values) in enumerate(self._prefix):
+            cache.update(keys, values, layer)
+        logits = self._logits(ids, cache)
+        cache.batch_repeat_interleave(n)
+        rows = n
+
+        def step(tokens: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+            nonlocal rows
+            if len(kept) < rows:
+                cache.batch_select_indices(kept)
+                rows = len(kept)
+            return self._logits(tokens[:, None], cache)
+
+        yield from decode(step, logits, n=n, params=params, is_done=self._is_done)
+
+    def _logits(self, ids: torch.Tensor, cache: Any) -> torch.Tensor:
+        """float [b, vocabulary] after the last of ``ids`` [b, q]."""
+        hidden = causal.hidden_states(self.model, ids, cache=cache, prefix_length=self.prefix_length)
+        logits: torch.Tensor = causal.head(self.model)(hidden[:, -1])
+        return logits
+
+    def _is_done(self, ids: list[int]) -> bool:
+        return ids[-1] == self.tokenizer.eos_token_id or "\n" in self.tokenizer.decode(ids[-1:])
+
+    def _text(self, ids: list[int]) -> str:
+        text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
+        return text.split("\n")[0].strip().rstrip("\ufffd")

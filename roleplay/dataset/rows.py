@@ -1,0 +1,92 @@
+"""Prompt/response rows, one a line of a character: what sequence-to-sequence trainers (and the seed's) read.
+
+One row of ``train.json`` (JSON Lines, the field names of the seed)::
+
+    {"prompt": "【窗外飘来一股热气】\\n郝婶：小筝，椒盐的出笼咯！\\n闻筝：", "response": "焦的那头是我的，没得商量！",
+     "character": "闻筝", "task": "scene", "chapter": 0, "weight": 1.0}
+
+The prompt is cut from the end: the cue and the newest lines stay, the oldest go.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from roleplay import prompts
+from roleplay.dataset.passages import DatasetSettings, line_weight
+from roleplay.errors import DatasetError
+from roleplay.prompts import Budget, Count, Lookup
+from roleplay.records import Example, Interview, Line
+from roleplay.script import format_body
+
+
+def scene_rows(
+    chapters: dict[int, list[Line]],
+    characters: Collection[str],
+    *,
+    count: Count,
+    budget: Budget,
+    settings: DatasetSettings,
+    lookup: Lookup | None = None,
+) -> Iterator[Example]:
+    """A row for every line to be learnt, with as much of its chapter before it as the budget holds."""
+    chance = random.Random(settings.seed)
+    for chapter, lines in chapters.items():
+        for place, line in enumerate(lines):
+            weight = line_weight(line, characters, settings.interjection_weight)
+            if not weight or line.char is None:
+                continue
+            history = _recent(lines, place)
+            wanted = lookup and chance.random() < settings.background_share
+            found = lookup(prompts.scene_query(history, line.char), settings.snippets) if lookup and wanted else ()
+            prompt = prompts.scene_prompt(line.char, history, count=count, background=found, budget=budget)
+            yield Example(
+                prompt=prompt.text,
+                response=format_body(line),
+                character=line.char,
+                task="scene",
+                chapter=chapter,
+                weight=weight,
+            )
+
+
+def question_rows(
+    interviews: Iterable[Interview],
+    characters: Collection[str],
+    *,
+    count: Count,
+    budget: Budget,
+    settings: DatasetSettings,
+    lookup: Lookup | None = None,
+) -> Iterator[Example]:
+    """A row for every interview of a wanted character."""
+    chance = random.Random(settings.seed)
+    for row in interviews:
+        if row.character not in characters:
+            continue
+        wanted = lookup and chance.random() < settings.interview_background_share
+        query = prompts.question_query(row.question, row.character)
+        found = lookup(query, settings.snippets) if lookup and wanted else ()
+        prompt = prompts.question_prompt(row.character, row.question, count=count, background=found, budget=budget)
+        answer = prompts.one_line(row.answer)
+        yield Example(prompt=prompt.text, response=answer, character=row.character, task="question")
+
+
+def _recent(lines: Sequence[Line], place: int, most: int = 60) -> Sequence[Line]:
+    """The lines before ``place``; more than sixty never fit a prompt and would only be counted."""
+    return lines[max(0, place - most) : place]
+
+
+def split_chapters(chapters: Collection[int], share: float, seed: int) -> tuple[list[int], list[int]]:
+    """(train, test) chapter numbers: whole chapters are held out, never single lines.
+
+    Raises:
+        DatasetError: fewer than two chapters have lines.
+    """
+    numbers = sorted(chapters)
+    if len(numbers) < 2:
+        raise DatasetError(f"{len(numbers)} chapters have lines to learn, a split needs 2: give a longer novel")
+    held = max(1, min(len(numbers) - 1, round(len(numbers) * share)))
+    test = sorted(random.Random(seed).sample(numbers, held))
+    return [number for number in numbers if number not in test], test

@@ -1,0 +1,1 @@
+"""Training an adapter on passages: loss on the answers only, resumable, with curves."""

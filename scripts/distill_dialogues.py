@@ -1,0 +1,193 @@
+"""A novel to a script: reads <world>/novel.txt or .epub, writes chunks.jsonl, script.jsonl and report/distill.json.
+
+    python scripts/distill_dialogues.py --world worlds/mine --novel ~/books/xiyouji.txt      # makes the world
+    python scripts/distill_dialogues.py --world worlds/mine
+
+    read     novel.txt: utf-8, 735848 characters, 101 chapters -> 761 chunks
+    script   17483 lines: 11039 spoken, 75 % with a speaker, 2792 unknown; all verbatim
+    speakers 行者 2675  八戒 940  三藏 796  沙僧 292  国王 192 ...
+
+The backend ``rules`` calls no API. What is done is skipped when neither the novel nor a setting changed. A script.jsonl
+that this stage did not write (the shipped world's gold script) is kept unless --force is given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+if __package__:
+    from scripts import _common
+else:  # run as a file: only scripts/ is on the path until _common adds the repository
+    import _common
+
+from roleplay import files
+from roleplay.distill.cast import discover_cast
+from roleplay.distill.checks import verify_verbatim
+from roleplay.distill.rules import distil_rules
+from roleplay.errors import RoleplayError, ScriptError, WorldError
+from roleplay.novel.chapters import find_chapters
+from roleplay.novel.chunking import chunk_chapters
+from roleplay.novel.reading import Novel, read_novel
+from roleplay.records import UNKNOWN, Chunk, Line
+from roleplay.world import Character, World, WorldInfo
+
+BACKENDS = ("rules",)
+STAGE = "distill"
+RULES_VERSION = 1
+"""Raised when the rules change, so that old scripts are written anew."""
+
+_OUTPUTS = ("chunks.jsonl", "script.jsonl")
+_TOP = 10
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a run works on; ``cast`` is name -> aliases."""
+
+    output: Path
+    novel: Novel
+    cast: dict[str, tuple[str, ...]]
+    settings: dict[str, Any]
+
+    @property
+    def inputs(self) -> str:
+        """The digest of all that the script depends on beside the settings."""
+        return files.digest(self.novel.text, repr(sorted(self.cast.items())))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Distil one world; 0 on success, 2 after an error, 130 when stopped."""
+    args = _parser().parse_args(argv)
+    return _common.run(lambda: _distil(args), expected=(RoleplayError,), debug=args.debug)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Distil a novel into a script of who says what.")
+    parser.add_argument(
+        "--world", type=Path, required=True, help="folder of the novel; made where --novel is given"
+    )
+    parser.add_argument("--novel", type=Path, help="txt or epub to copy into a new world")
+    parser.add_argument("--backend", default="rules", help=f"{', '.join(BACKENDS)} (default: %(default)s)")
+    parser.add_argument("--max-chars", type=int, default=1200, help="longest chunk (default: %(default)s)")
+    parser.add_argument("--output-dir", type=Path, help="folder for the results (default: the world)")
+    parser.add_argument(
+        "--force", action="store_true", help="overwrite a script.jsonl that this stage did not write"
+    )
+    _common.add_debug(parser)
+    return parser
+
+
+def _distil(args: argparse.Namespace) -> None:
+    if args.backend not in BACKENDS:
+        raise ScriptError(f"unknown backend {args.backend!r}: known are {' '.join(BACKENDS)}")
+    if args.max_chars < 1:
+        raise ScriptError(f"--max-chars is {args.max_chars}: give 1 or more")
+    world = _open_world(args.world, args.novel)
+    job = _job(world, args)
+    _refuse_foreign(job.output, force=args.force)
+    if all(files.is_done(job.output / name, settings=job.settings, inputs=job.inputs) for name in _OUTPUTS):
+        print(f"done before, nothing changed: {job.output / 'script.jsonl'}")
+        return
+    _write(job, *_run(job))
+
+
+def _open_world(path: Path, novel: Path | None) -> World:
+    """The world, made from ``novel`` where it does not exist; a cast is discovered where it has none."""
+    if novel is not None:
+        if _has_novel(path):
+            raise WorldError(f"{path} has its novel already: leave --novel out, or name another --world")
+        read_novel(novel)  # a file that cannot be read makes no world
+        kind = "novel.epub" if novel.read_bytes()[:4] == b"PK\x03\x04" else "novel.txt"
+        World.create(path, novel.stem)
+        files.write_bytes(path / kind, novel.read_bytes())
+    return World.load(path)
+
+
+def _has_novel(path: Path) -> bool:
+    return any((path / name).exists() for name in ("novel.txt", "novel.epub"))
+
+
+def _job(world: World, args: argparse.Namespace) -> _Job:
+    novel = read_novel(world.novel())
+    world = world if world.info.characters else _with_cast(world, novel.text)
+    cast = {character.name: character.aliases for character in world.info.characters}
+    settings = {"backend": args.backend, "version": RULES_VERSION, "max_chars": args.max_chars}
+    return _Job(args.output_dir or world.path, novel, cast, settings)
+
+
+def _with_cast(world: World, text: str) -> World:
+    """The world with the names that the novel's cues give away, written to world.json."""
+    found = [Character(name=name) for name, _ in discover_cast(text).most_common()]
+    if found:
+        info = WorldInfo(title=world.info.title, language=world.info.language, characters=tuple(found))
+        files.write_json(world.path / "world.json", info.model_dump())
+        print(
+            f"cast     {len(found)} names found by their cues -> {world.path / 'world.json'}: edit and merge them there"
+        )
+    return World.load(world.path)
+
+
+def _refuse_foreign(output: Path, *, force: bool) -> None:
+    script = output / "script.jsonl"
+    meta = output / "script.jsonl.meta.json"
+    ours = meta.exists() and files.read_json(meta).get("stage") == STAGE
+    if script.exists() and not ours and not force:
+        raise ScriptError(
+            f"{script} was not written by this stage (a gold script?): give --output-dir DIR to keep it, or --force"
+        )
+
+
+def _run(job: _Job) -> tuple[list[Chunk], list[Line]]:
+    text = job.novel.text
+    chapters = find_chapters(text)
+    chunks = chunk_chapters(text, chapters, max_chars=job.settings["max_chars"])
+    print(
+        f"read     {job.novel.encoding}, {len(text)} characters, {len(chapters)} chapters -> {len(chunks)} chunks"
+    )
+    lines = distil_rules(text, chapters, chunks, job.cast)
+    verify_verbatim(text, lines)
+    return chunks, lines
+
+
+def _write(job: _Job, chunks: Sequence[Chunk], lines: Sequence[Line]) -> None:
+    rows = ([chunk.model_dump() for chunk in chunks], [line.to_json() for line in lines])
+    for name, values in zip(_OUTPUTS, rows, strict=True):
+        files.write_jsonl(job.output / name, values)
+        files.write_meta(job.output / name, stage=STAGE, settings=job.settings, inputs=job.inputs)
+    report = _report(job, chunks, lines)
+    files.write_json(job.output / "report" / "distill.json", report)
+    _print(report, job.output / "script.jsonl")
+
+
+def _report(job: _Job, chunks: Sequence[Chunk], lines: Sequence[Line]) -> dict[str, Any]:
+    spoken = [line for line in lines if line.kind in ("say", "think")]
+    speakers = Counter(line.char for line in spoken if line.char != UNKNOWN)
+    return {
+        **job.settings,
+        "encoding": job.novel.encoding,
+        "characters": len(job.novel.text),
+        "chapters": len({chunk.chapter for chunk in chunks}),
+        "chunks": len(chunks),
+        "lines": len(lines),
+        "spoken": len(spoken),
+        "unknown": len(spoken) - sum(speakers.values()),
+        "with_speaker": round(sum(speakers.values()) / max(len(spoken), 1), 4),
+        "cues": dict(Counter(line.cue for line in spoken if line.cue).most_common()),
+        "speakers": dict(speakers.most_common(_TOP)),
+    }
+
+
+def _print(report: dict[str, Any], script: Path) -> None:
+    share = f"{report['with_speaker']:.0%} with a speaker, {report['unknown']} unknown"
+    print(f"script   {report['lines']} lines: {report['spoken']} spoken, {share}; all verbatim -> {script}")
+    print("speakers " + "  ".join(f"{name} {count}" for name, count in report["speakers"].items()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

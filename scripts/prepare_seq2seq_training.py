@@ -1,0 +1,99 @@
+"""Prepare training data from a world's script, interviews and knowledge base.
+
+    python scripts/prepare_seq2seq_training.py --world worlds/chuiyan [--characters 闻筝 陆迟] [--model gemma3-270m]
+
+Written into the world: ``train.json`` and ``test.json`` (prompt/response rows, JSON Lines), ``train.passages.jsonl`` and
+``test.passages.jsonl`` (whole scenes, for causal models), ``report/dataset.json``. Chapters are held out whole. Lengths are
+counted by the tokenizer of ``--model``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from roleplay import files
+from roleplay.dataset.passages import DatasetSettings, build_interviews, build_scenes
+from roleplay.dataset.rows import question_rows, scene_rows, split_chapters
+from roleplay.models import causal, embedded
+from roleplay.prompts import Budget
+from roleplay.records import Line
+from roleplay.world import World
+from scripts import _common
+from scripts._background import world_lookup
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the stage; 0 on success."""
+    defaults = DatasetSettings()
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--world", type=Path, required=True)
+    parser.add_argument("--characters", nargs="+", help="whose lines are learnt (default: all of world.json)")
+    parser.add_argument("--model", default=embedded.NAME, help="whose tokenizer counts (default: %(default)s)")
+    parser.add_argument("--max-source-tokens", type=int, default=512, help="prompt budget of a row")
+    parser.add_argument("--scene-tokens", type=int, default=defaults.scene_tokens, help="longest scene of a passage")
+    parser.add_argument("--background-share", type=float, default=defaults.background_share)
+    parser.add_argument("--test-share", type=float, default=defaults.test_share, help="share of chapters held out")
+    parser.add_argument("--seed", type=int, default=defaults.seed)
+    parser.add_argument("--no-background", action="store_true", help="do not use the knowledge base")
+    _common.add_debug(parser)
+    args = parser.parse_args(argv)
+    return _common.run(lambda: _prepare(args), expected=_common.EXPECTED, debug=args.debug)
+
+
+def _prepare(args: argparse.Namespace) -> None:
+    world = World.load(args.world)
+    names = [world.character(name).name for name in args.characters or world.names]
+    settings = DatasetSettings(
+        scene_tokens=args.scene_tokens,
+        background_share=args.background_share,
+        test_share=args.test_share,
+        seed=args.seed,
+    )
+    tokenizer = causal.load_tokenizer(args.model)
+    count = lru_cache(maxsize=100_000)(lambda text: len(tokenizer.encode(text, add_special_tokens=False)))
+    lookup = None if args.no_background else world_lookup(world.path)
+    print(f"background: {'from ' + str(world.path / 'kb') if lookup else 'none'}")
+    shared: dict[str, Any] = {"count": count, "lookup": lookup, "settings": settings}
+    chapters = chapter_lines(world)
+    train, test = split_chapters(chapters, settings.test_share, settings.seed)
+    interviews = world.read_interviews()
+    budget = Budget(prompt=args.max_source_tokens, background=settings.background_tokens)
+    report: dict[str, Any] = {"characters": names, "settings": asdict(settings), "test_chapters": test}
+    for part, numbers, asked in (("train", train, interviews), ("test", test, [])):
+        picked = {number: chapters[number] for number in numbers}
+        passages = build_scenes(picked, names, **shared) + build_interviews(asked, names, **shared)
+        rows = [*scene_rows(picked, names, budget=budget, **shared), *question_rows(asked, names, budget=budget, **shared)]
+        files.write_jsonl(world.path / f"{part}.passages.jsonl", (passage.model_dump() for passage in passages))
+        files.write_jsonl(world.path / f"{part}.json", (row.model_dump() for row in rows))
+        report[part] = {
+            "chapters": len(numbers),
+            "passages": len(passages),
+            "rows": len(rows),
+            "rows_by_character": {name: sum(row.character == name for row in rows) for name in names},
+            "down_weighted": sum(row.weight < 1 for row in rows),
+            "learnt_tokens": sum(count(row.response + "\n") for row in rows),
+        }
+        print(f"{part}: {len(numbers)} chapters, {len(passages)} passages, {len(rows)} rows, "
+              f"{report[part]['learnt_tokens']:,} tokens to learn")
+    files.write_json(world.path / "report" / "dataset.json", report)
+    print(f"next: python scripts/train_roleplaying.py --world {world.path}")
+
+
+def chapter_lines(world: World) -> dict[int, list[Line]]:
+    """The script by chapter, from the chunk of each line."""
+    chapter_of = {chunk.id: chunk.chapter for chunk in world.read_chunks()}
+    chapters: dict[int, list[Line]] = {}
+    for line in world.read_script():
+        chapters.setdefault(chapter_of.get(line.src_id or 0, 0), []).append(line)
+    return chapters
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,49 @@
+"""scripts/build_knowledge_base.py, as a function and as a command."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts import build_knowledge_base
+
+SCRIPT = Path(build_knowledge_base.__file__)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
+    (tmp_path / "wiki").mkdir()
+    (tmp_path / "wiki" / "沈灯.wiki").write_text("沈灯是灯匠。\n== 喜好 ==\n最喜欢桂花糕。", encoding="utf-8")
+    return tmp_path
+
+
+def test_builds_and_answers(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build_knowledge_base.main(["--world", str(world), "--query", "沈灯喜欢吃什么"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("1 pages -> 2 snippets: 2 embedded with 'bundled', 0 as before")
+    assert lines[1].endswith("沈灯：最喜欢桂花糕。  [沈灯 / 喜好, 沈灯.wiki]")
+
+
+def test_second_run_embeds_nothing(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build_knowledge_base.main(["--world", str(world)])
+    assert build_knowledge_base.main(["--world", str(world)]) == 0
+    assert "0 embedded with 'bundled', 2 as before" in capsys.readouterr().out
+
+
+def test_error_is_one_line_and_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build_knowledge_base.main(["--world", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: no wiki at") and error.count("\n") == 1
+
+
+def test_debug_shows_the_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build_knowledge_base.main(["--world", str(tmp_path), "--debug"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_runs_as_a_file_from_any_folder(tmp_path: Path) -> None:
+    command = [sys.executable, str(SCRIPT), "--world", "nowhere", "--embedder", "nope"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: no embedder is called 'nope'")
