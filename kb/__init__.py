@@ -5,8 +5,8 @@
     kb.index      snippets + vectors on disk  kb.retrieval  search, what the others exist for
 
     >>> from kb.retrieval import KnowledgeBase
-    >>> KnowledgeBase.load("worlds/chuiyan/kb").search("沈灯喜欢吃什么", k=3)[0].snippet.display
-    '沈灯：最喜欢镇口的桂花糕。'
+    >>> KnowledgeBase.load("worlds/chuiyan/kb").search("闻筝最爱吃什么", k=1)[0].snippet.text
+    '闻筝最爱吃椒盐豆糕。闻筝最讨厌铁锈雨。闻筝最爱哼的歌是《檐角谣》。…'
 
 It knows nothing of characters, prompts or models, and imports nothing of `roleplay`.
 """

@@ -2,10 +2,10 @@
 
     >>> report = build_index("worlds/chuiyan/kb", snippets, get_embedder("bundled"))
     >>> report
-    BuildReport(total=212, embedded=4, reused=208)
+    BuildReport(total=117, embedded=4, reused=113)
 
     worlds/chuiyan/kb/   snippets.jsonl   vectors.npy (float32 [n, dim], unit rows)   meta.json
-    meta.json            {"format": "kb-index", "version": 1, "embedder": "bundled", "dim": 512, "count": 212,
+    meta.json            {"format": "kb-index", "version": 1, "embedder": "bundled", "dim": 512, "count": 117,
                           "snippets_sha256": "9b1c..."}
 
 A build writes a folder beside the old one and then swaps them: killed at any moment it leaves the old index

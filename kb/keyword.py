@@ -2,7 +2,7 @@
 
     >>> index = KeywordIndex(["沈灯：最喜欢桂花糕。", "杜若：养了一只猫。"])
     >>> index.scores("沈灯喜欢吃什么")
-    array([0.58, 0.  ], dtype=float32)
+    array([0.31251973, 0.        ], dtype=float32)
 
 Terms are bigrams of Chinese characters, single characters at a fraction of their weight, and whole Latin
 words and numbers, lower-cased and in one width. Question words of the query (什么, 吗, 请问) are no terms:

@@ -1,10 +1,10 @@
 """Search: a question or a scene in, the snippets that help to answer it out, best first.
 
     >>> kb = KnowledgeBase.load("worlds/chuiyan/kb")
-    >>> for hit in kb.search("沈灯喜欢吃什么", k=2, budget_chars=200):
+    >>> for hit in kb.search("沈砚秋的黑伞叫什么名字", k=2):
     ...     print(f"{hit.score:.2f} {hit.snippet.display}")
-    0.58 沈灯：最喜欢桂花糕。
-    0.31 沈灯：姓名: 沈灯；生日: 三月初三；职业: 灯匠
+    0.55 沈砚秋的黑伞名叫不归。不归有二十四根伞骨。…
+    0.38 沈砚秋的生日是九月廿三。沈砚秋身高一米八四。…
 
 Every score lies in 0-1, whatever the method: how near a snippet comes to one that answers all of the query.
 'keyword' is BM25 as a share of an average snippet with every term of the query, 'dense' the cosine, and

@@ -1,16 +1,17 @@
 """Entries to snippets: pieces of 60-150 characters that can stand alone as background, and their file.
 
     >>> snippets = entries_to_snippets(read_wiki("worlds/chuiyan/wiki"))
-    >>> snippets[0].title, snippets[0].heading, snippets[0].text
-    ('沈灯', '喜好', '最喜欢桂花糕。')
+    >>> snippets[0].title, snippets[0].heading, snippets[0].source
+    ('井底街', '', '井底街.wiki')
     >>> snippets[0].display
-    '沈灯：最喜欢桂花糕。'
+    '井底街：名称: 井底街；所在: 第一层台地；户数: 三百零六'
 
 snippets.jsonl opens with a line that names its format; every other line is one snippet:
 
     {"format": "kb-snippets", "version": 1}
-    {"id": "5f0c...", "title": "沈灯", "heading": "喜好", "text": "最喜欢桂花糕。",
-     "source": "沈灯.wiki", "aliases": ["小灯"]}
+    {"id": "f754f6a627b8aec1", "title": "井底街", "heading": "",
+     "text": "名称: 井底街；所在: 第一层台地；户数: 三百零六",
+     "source": "井底街.wiki", "aliases": []}
 
 Texts are cut at sentence ends and otherwise copied; nothing is summarised or reworded.
 """

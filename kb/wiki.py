@@ -2,7 +2,7 @@
 
     >>> entries = read_wiki("worlds/chuiyan/wiki")
     >>> entries[0].title, entries[0].aliases, entries[0].sections[0]
-    ('沈灯', ('小灯',), ((), '生日: 三月初三\\n职业: 灯匠'))
+    ('井底街', (), ((), '名称: 井底街\\n所在: 第一层台地\\n户数: 三百零六'))
 
 `*.wiki` is one page of MediaWiki markup (the file's stem is its title), `*.xml` a MediaWiki export read as a
 stream, `*.md` one entry for every '# ' heading, `*.txt` one entry for every line that starts with 【词条】.

@@ -1,10 +1,10 @@
 """Wiki pages to a searchable knowledge base: reads <world>/wiki, writes <world>/kb.
 
     python scripts/build_knowledge_base.py --world worlds/chuiyan
-    python scripts/build_knowledge_base.py --world worlds/chuiyan --query "沈灯喜欢吃什么"
+    python scripts/build_knowledge_base.py --world worlds/chuiyan --query "闻筝最爱吃什么"
 
-    24 pages -> 212 snippets: 4 embedded with 'bundled', 208 as before -> worlds/chuiyan/kb
-    0.58  沈灯：最喜欢桂花糕。  [沈灯 / 喜好, 沈灯.wiki]
+    25 pages -> 117 snippets: 4 embedded with 'bundled', 113 as before -> worlds/chuiyan/kb
+    1.00  闻筝最爱吃椒盐豆糕。闻筝最讨厌铁锈雨。…  [闻筝 / 喜好, 闻筝.wiki]
 
 Run it again after changing a page: only what changed is embedded. It reads no novel and calls no API.
 """

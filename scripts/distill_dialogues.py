@@ -1,14 +1,14 @@
-"""A novel to a script: reads <world>/novel.txt or .epub, writes chunks.jsonl, script.jsonl and report/distill.json.
+"""A novel to a script: reads the world's novel, writes chunks.jsonl, script.jsonl and report/distill.json.
 
     python scripts/distill_dialogues.py --world worlds/mine --novel ~/books/xiyouji.txt      # makes the world
     python scripts/distill_dialogues.py --world worlds/mine
 
-    read     novel.txt: utf-8, 735848 characters, 101 chapters -> 761 chunks
-    script   17483 lines: 11039 spoken, 75 % with a speaker, 2792 unknown; all verbatim
-    speakers 行者 2675  八戒 940  三藏 796  沙僧 292  国王 192 ...
+    read     utf-8, 735848 characters, 101 chapters -> 761 chunks
+    script   17483 lines: 11039 spoken, 75 % with a speaker, 2795 unknown -> worlds/mine/script.jsonl
+    speakers 行者 2673  八戒 940  三藏 795  沙僧 292  国王 192 ...
 
-The backend ``rules`` calls no API. What is done is skipped when neither the novel nor a setting changed. A script.jsonl
-that this stage did not write (the shipped world's gold script) is kept unless --force is given.
+The backend ``rules`` calls no API. What is done is skipped when neither the novel nor a setting changed. A
+script.jsonl that this stage did not write (the shipped world's gold script) is kept unless --force is given.
 """
 
 from __future__ import annotations
@@ -99,18 +99,28 @@ def _distil(args: argparse.Namespace) -> None:
 
 def _open_world(path: Path, novel: Path | None) -> World:
     """The world, made from ``novel`` where it does not exist; a cast is discovered where it has none."""
-    if novel is not None:
-        if _has_novel(path):
-            raise WorldError(f"{path} has its novel already: leave --novel out, or name another --world")
+    if novel is not None and not _has_novel(path, novel):
         read_novel(novel)  # a file that cannot be read makes no world
         kind = "novel.epub" if novel.read_bytes()[:4] == b"PK\x03\x04" else "novel.txt"
         World.create(path, novel.stem)
         files.write_bytes(path / kind, novel.read_bytes())
-    return World.load(path)
+    return World.create(path, path.resolve().name) if _novels(path) else World.load(path)
 
 
-def _has_novel(path: Path) -> bool:
-    return any((path / name).exists() for name in ("novel.txt", "novel.epub"))
+def _has_novel(path: Path, novel: Path) -> bool:
+    """Whether the world holds this very novel.
+
+    Raises:
+        WorldError: it holds another one.
+    """
+    present = _novels(path)
+    if present and not (novel.is_file() and present[0].read_bytes() == novel.read_bytes()):
+        raise WorldError(f"{present[0]} is there already: leave --novel out, or name another --world")
+    return bool(present)
+
+
+def _novels(path: Path) -> list[Path]:
+    return [path / name for name in ("novel.txt", "novel.epub") if (path / name).exists()]
 
 
 def _job(world: World, args: argparse.Namespace) -> _Job:
@@ -127,9 +137,7 @@ def _with_cast(world: World, text: str) -> World:
     if found:
         info = WorldInfo(title=world.info.title, language=world.info.language, characters=tuple(found))
         files.write_json(world.path / "world.json", info.model_dump())
-        print(
-            f"cast     {len(found)} names found by their cues -> {world.path / 'world.json'}: edit and merge them there"
-        )
+        print(f"cast     {len(found)} names found by their cues -> {world.path}/world.json: merge them there")
     return World.load(world.path)
 
 
@@ -139,7 +147,8 @@ def _refuse_foreign(output: Path, *, force: bool) -> None:
     ours = meta.exists() and files.read_json(meta).get("stage") == STAGE
     if script.exists() and not ours and not force:
         raise ScriptError(
-            f"{script} was not written by this stage (a gold script?): give --output-dir DIR to keep it, or --force"
+            f"{script} was not written by this stage (a gold script?): "
+            "give --output-dir DIR to keep it, or --force to overwrite it"
         )
 
 
@@ -147,9 +156,8 @@ def _run(job: _Job) -> tuple[list[Chunk], list[Line]]:
     text = job.novel.text
     chapters = find_chapters(text)
     chunks = chunk_chapters(text, chapters, max_chars=job.settings["max_chars"])
-    print(
-        f"read     {job.novel.encoding}, {len(text)} characters, {len(chapters)} chapters -> {len(chunks)} chunks"
-    )
+    size = f"{len(text)} characters, {len(chapters)} chapters -> {len(chunks)} chunks"
+    print(f"read     {job.novel.encoding}, {size}")
     lines = distil_rules(text, chapters, chunks, job.cast)
     verify_verbatim(text, lines)
     return chunks, lines
@@ -185,7 +193,7 @@ def _report(job: _Job, chunks: Sequence[Chunk], lines: Sequence[Line]) -> dict[s
 
 def _print(report: dict[str, Any], script: Path) -> None:
     share = f"{report['with_speaker']:.0%} with a speaker, {report['unknown']} unknown"
-    print(f"script   {report['lines']} lines: {report['spoken']} spoken, {share}; all verbatim -> {script}")
+    print(f"script   {report['lines']} lines: {report['spoken']} spoken, {share} -> {script}")
     print("speakers " + "  ".join(f"{name} {count}" for name, count in report["speakers"].items()))
 
 

@@ -58,7 +58,8 @@ def _prepare(args: argparse.Namespace) -> None:
     )
     tokenizer = causal.load_tokenizer(args.model)
     count = lru_cache(maxsize=100_000)(lambda text: len(tokenizer.encode(text, add_special_tokens=False)))
-    lookup = None if args.no_background else world_lookup(world.path)
+    found = None if args.no_background else world_lookup(world.path)
+    lookup = found and lru_cache(maxsize=None)(found)  # passages and rows ask the same questions
     print(f"background: {'from ' + str(world.path / 'kb') if lookup else 'none'}")
     shared: dict[str, Any] = {"count": count, "lookup": lookup, "settings": settings}
     chapters = chapter_lines(world)

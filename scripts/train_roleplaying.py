@@ -61,7 +61,7 @@ def _train(args: argparse.Namespace) -> None:
     learnt = {part: sum(row.learnt for row in found) for part, found in rows.items()}
     print(f"{len(rows['train'])} passages, {learnt['train']:,} tokens to learn; {len(rows['test'])} held out "
           f"({learnt['test']:,}); {settings.adapter}, learning rate {settings.learning_rate:g}", flush=True)
-    model = causal.load_causal(args.model)
+    model = causal.load_causal(args.model, dtype=causal.training_dtype())
     base = BaseModelInfo.of(model, args.model)
     peft_model, result = train(model, tokenizer, rows["train"], rows["test"], settings, folder=folder)
     info = AdapterInfo(

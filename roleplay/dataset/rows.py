@@ -14,11 +14,14 @@ import random
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from roleplay import prompts
-from roleplay.dataset.passages import DatasetSettings, line_weight
+from roleplay.dataset.passages import DatasetSettings, cut_scenes, line_weight
 from roleplay.errors import DatasetError
-from roleplay.prompts import Budget, Count, Lookup
+from roleplay.prompts import Budget, Count, Lookup, Snippet
 from roleplay.records import Example, Interview, Line
-from roleplay.script import format_body
+from roleplay.script import format_body, format_script
+
+_LONGEST_HISTORY = 60
+"""Lines: more never fit a prompt and would only be counted."""
 
 
 def scene_rows(
@@ -33,22 +36,36 @@ def scene_rows(
     """A row for every line to be learnt, with as much of its chapter before it as the budget holds."""
     chance = random.Random(settings.seed)
     for chapter, lines in chapters.items():
-        for place, line in enumerate(lines):
-            weight = line_weight(line, characters, settings.interjection_weight)
-            if not weight or line.char is None:
-                continue
-            history = _recent(lines, place)
+        place = 0
+        for scene in cut_scenes(lines, chapter=chapter, count=count, max_tokens=settings.scene_tokens):
             wanted = lookup and chance.random() < settings.background_share
-            found = lookup(prompts.scene_query(history, line.char), settings.snippets) if lookup and wanted else ()
-            prompt = prompts.scene_prompt(line.char, history, count=count, background=found, budget=budget)
-            yield Example(
-                prompt=prompt.text,
-                response=format_body(line),
-                character=line.char,
-                task="scene",
-                chapter=chapter,
-                weight=weight,
-            )
+            found = lookup(format_script(scene.lines), settings.snippets) if lookup and wanted else ()
+            for line in scene.lines:
+                history = lines[max(0, place - _LONGEST_HISTORY) : place]
+                place += 1
+                if weight := line_weight(line, characters, settings.interjection_weight):
+                    yield _scene_row(line, history, found, weight, chapter, count, budget)
+
+
+def _scene_row(
+    line: Line,
+    history: Sequence[Line],
+    background: Sequence[Snippet],
+    weight: float,
+    chapter: int,
+    count: Count,
+    budget: Budget,
+) -> Example:
+    character = line.char or ""
+    prompt = prompts.scene_prompt(character, history, count=count, background=background, budget=budget)
+    return Example(
+        prompt=prompt.text,
+        response=format_body(line),
+        character=character,
+        task="scene",
+        chapter=chapter,
+        weight=weight,
+    )
 
 
 def question_rows(
@@ -71,11 +88,6 @@ def question_rows(
         prompt = prompts.question_prompt(row.character, row.question, count=count, background=found, budget=budget)
         answer = prompts.one_line(row.answer)
         yield Example(prompt=prompt.text, response=answer, character=row.character, task="question")
-
-
-def _recent(lines: Sequence[Line], place: int, most: int = 60) -> Sequence[Line]:
-    """The lines before ``place``; more than sixty never fit a prompt and would only be counted."""
-    return lines[max(0, place - most) : place]
 
 
 def split_chapters(chapters: Collection[int], share: float, seed: int) -> tuple[list[int], list[int]]:

@@ -102,7 +102,7 @@ def subjects(sentence: str, names: Names) -> list[str | None]:
         name = _clause_subject(clause, mentions) if (mentions := names.find(clause)) else None
         if name:
             found.append(name)
-        elif somebody := _SOMEBODY.match(_LEAD.sub("", clause, count=1)):
+        elif somebody := _SOMEBODY.match(clause.strip()) or _SOMEBODY.match(_LEAD.sub("", clause, count=1)):
             found.append(SHE if somebody[0] in "他她它" else None)
     return found
 

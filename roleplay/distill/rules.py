@@ -39,7 +39,7 @@ __all__ = ["discover_cast", "distil_rules"]
 _SENTENCE = re.compile(r"[^。！？!?…]*[。！？!?…]+[”’」』]*|[^。！？!?…]+$")
 _HEAD_CLAUSE = re.compile(r"\s*[^，。！？!?：:；…]+[，。！？!?：:；…]*")
 _TAIL_CLAUSE = re.compile(r"[^，。！？!?；…”’」』]+[，：:\s]*$")
-_WRAP = re.compile(r"[ \t　]*\n[ \t　]*")
+_WRAP = re.compile(r"(?<![ \t　])[ \t　]*\n[ \t　]*")
 _NEXT_SPEAKER = re.compile(r"[”」』][^“”「」『』]{1,25}[曰道说云问][：:]")
 _OPENING = re.compile(r"[“「『]")
 _NEAR = 60
@@ -109,7 +109,7 @@ def _blocks(text: str) -> list[_Block]:
 
 
 class _Reader:
-    """Finds the cues of one novel; ``shared``: several persons speak in a paragraph, as in classical novels."""
+    """Finds the cues of one novel; ``shared``: several persons speak in a paragraph, as in the classics."""
 
     def __init__(self, text: str, names: Names) -> None:
         self.text = text

@@ -57,6 +57,16 @@ def load_causal(name: str, *, dtype: torch.dtype = torch.float32) -> Any:
     return model.eval().requires_grad_(False)
 
 
+def training_dtype() -> torch.dtype:
+    """bfloat16 where the machine multiplies it in hardware (three times as fast as float32 on such a CPU), else float32.
+
+    Only the frozen weights and the activations take it; an adapter's own weights stay float32.
+    """
+    if torch.cuda.is_available():
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    return torch.bfloat16 if torch.cpu.get_capabilities().get("avx512_bf16", False) else torch.float32
+
+
 def _offline() -> bool:
     return os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0")
 

@@ -29,6 +29,7 @@ _BLOCK_TAGS = (
 _BLOCKS = frozenset(_BLOCK_TAGS.split())
 _SKIPPED = frozenset({"head", "script", "style", "rt", "rp", "nav"})
 _PAGES = ("application/xhtml+xml", "text/html")
+_BLANK = re.compile(r"[ \t\r\n]+")
 _MAX_BYTES = 512 * 1024 * 1024
 
 
@@ -115,5 +116,11 @@ class _PageParser(HTMLParser):
 
 def _collapse(data: str) -> str:
     """White space as a reader shows it: a line break between Chinese characters vanishes."""
-    data = re.sub(r"(?<=[^\x00-\x7f])[ \t\r\n]*[\r\n][ \t\r\n]*(?=[^\x00-\x7f])", "", data)
-    return re.sub(r"[ \t\r\n]+", " ", data)
+    return _BLANK.sub(_shown, data)
+
+
+def _shown(blank: re.Match[str]) -> str:
+    start, end = blank.span()
+    around = blank.string[start - 1 : start] + blank.string[end : end + 1]
+    wrapped = "\n" in blank[0] and len(around) == 2 and all(c > "\x7f" for c in around)
+    return "" if wrapped else " "

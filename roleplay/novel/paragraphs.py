@@ -1,6 +1,6 @@
 """Where the paragraphs of a text end, also where its lines are hard-wrapped.
 
-    paragraph_spans("　　话说天下大势，\\n　　且说张角。\\n")      # [(0, 9), (9, 17)]
+    paragraph_spans("　　话说天下大势，\\n　　且说张角。\\n")      # [(0, 10), (10, 18)]
 
 The spans tile the text: a paragraph takes its line ends and the blank lines after it. In most novels every
 line is a paragraph. In a hard-wrapped one (lines cut at about the same width, in mid-sentence) a paragraph
@@ -31,7 +31,7 @@ def paragraph_spans(text: str) -> list[Span]:
 
 
 def is_wrapped(text: str) -> bool:
-    """Whether lines too often end in mid-sentence to be paragraphs: 30 % or more of ten or more long lines."""
+    """Whether lines are no paragraphs: 30 % or more of ten or more long ones end in mid-sentence."""
     lines = [line.rstrip() for line in _LINE.findall(text[:500_000])]
     longer = [line for line in lines if len(line) >= _SHORTEST]
     broken = sum(line[-1] not in _SENTENCE_END for line in longer)

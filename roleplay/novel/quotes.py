@@ -1,7 +1,7 @@
 """The quotes of a novel: “” ‘’ 「」 『』 and ASCII "", also nested, unclosed and over wrapped lines.
 
     find_quotes("闻筝说：“人们管它叫‘雨舌’。”")
-    # [Quote(span=(5, 16), outer=(4, 17), mark="“", kind="speech", continues=False)]
+    # [Quote(span=(5, 15), outer=(4, 16), mark="“", kind="speech", continues=False)]
 
 Only the outermost quote counts. An unclosed one ends with its paragraph, unless the very next mark of the
 text closes it (a poem inside a speech). ``kind`` is a first judgement by form: ``thought`` for ‘…’,

@@ -1,0 +1,137 @@
+"""The app: talk to the characters of a world in the browser.
+
+    python app.py [--world worlds/chuiyan] [--model gemma3-270m] [--checkpoint checkpoints/...] [--port 7860]
+
+Every flag may be given as an environment variable of the same name in capitals. The page is up in seconds; the model loads
+behind it. Runs as it is on a Hugging Face Space.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+from pathlib import Path
+
+from kb.errors import KnowledgeBaseError
+from roleplay.adapters.checkpoint import read_info
+from roleplay.dialogue import Player
+from roleplay.errors import RoleplayError, WorldError
+from roleplay.models import embedded
+from roleplay.ui.engine import Engine, Tell
+from roleplay.world import World
+
+ROOT = Path(__file__).resolve().parent
+NO_CHECKPOINT = "none"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve the page until Ctrl-C; 0, or 2 after an error that the user can mend."""
+    args = _parser().parse_args(argv)
+    try:
+        world = World.load(args.world)
+        checkpoint = choose_checkpoint(args.checkpoint, world, args.model)
+        _check_port(args.host, args.port)
+        serve(world, args.model, checkpoint, host=args.host, port=args.port)
+    except (RoleplayError, KnowledgeBaseError) as error:
+        if args.debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    env = os.environ
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--world", type=Path, default=Path(env.get("WORLD") or ROOT / "worlds" / "chuiyan"))
+    parser.add_argument("--model", default=env.get("MODEL") or embedded.NAME, help="name, folder or hub id")
+    parser.add_argument(
+        "--checkpoint",
+        default=env.get("CHECKPOINT") or None,
+        help=f"adapter folder; '{NO_CHECKPOINT}' for the bare model (default: the one for this world and model)",
+    )
+    parser.add_argument("--host", default=env.get("HOST") or env.get("GRADIO_SERVER_NAME") or "127.0.0.1")
+    parser.add_argument("--port", type=int, default=int(env.get("PORT") or env.get("GRADIO_SERVER_PORT") or 7860))
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def choose_checkpoint(wanted: str | None, world: World, model: str) -> Path | None:
+    """The adapter to load: the one named, else the one trained for this world and model, else none.
+
+    Raises:
+        AdapterError: the named folder is no checkpoint.
+    """
+    if wanted == NO_CHECKPOINT:
+        return None
+    if wanted:
+        read_info(Path(wanted))
+        return Path(wanted)
+    for path in sorted((ROOT / "checkpoints").glob("*/adapter.json")):
+        info = read_info(path.parent)
+        if info.world == world.name and info.base.name == model:
+            return path.parent
+    return None
+
+
+def load_player(world: World, model: str, checkpoint: Path | None, tell: Tell) -> Player:
+    """The model with its adapter and the world's background, ready to answer."""
+    from roleplay.backends.local import LocalBackend
+    from scripts._background import world_lookup
+
+    backend = LocalBackend.load(model, checkpoint, on_progress=tell)
+    backend.name = f"{backend.name} + {checkpoint.name}" if checkpoint else f"{backend.name}"
+    tell("opening the knowledge base")
+    lookup = world_lookup(world.path)
+    if lookup:
+        lookup(world.names[0], 1)  # loads the embedder now, not at the first question
+    return Player(backend, characters=world.names, lookup=lookup)
+
+
+def serve(world: World, model: str, checkpoint: Path | None, *, host: str, port: int) -> None:
+    """Show the page at once and load the model behind it."""
+    if not world.names:
+        raise WorldError(f"{world.path / 'world.json'} names no characters: add them, or distil the novel first")
+    engine = Engine(lambda tell: load_player(world, model, checkpoint, tell))
+    from roleplay.ui.common import Page
+    from roleplay.ui.layout import create_app, launch_options
+
+    page = Page(engine, tuple(world.names), _examples(world), _opening(world))
+    app = create_app(page, title=f"《{world.info.title}》", subtitle=f"{model} · {checkpoint.name if checkpoint else '-'}")
+    app.queue(default_concurrency_limit=4)
+    app.launch(server_name=host, server_port=port, prevent_thread_lock=True, quiet=True, **launch_options())
+    print(f"open http://{host}:{port}", flush=True)
+    engine.start()
+    app.block_thread()
+
+
+def _examples(world: World) -> tuple[str, ...]:
+    """A few questions to click on."""
+    if not (world.path / "questions.jsonl").exists():
+        return ()
+    own = [row.question for row in world.read_questions() if row.character == world.names[0]]
+    return tuple(own[:4])
+
+
+def _opening(world: World) -> str:
+    """The first lines of the story as an example scene."""
+    from roleplay.script import format_script
+
+    return format_script(world.read_script()[:8]) if (world.path / "script.jsonl").exists() else ""
+
+
+def _check_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            raise RoleplayError(
+                f"cannot listen on {host}:{port} ({error}): stop the program that does, or choose another PORT"
+            ) from error
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,115 @@
+"""The launcher: `python3 launch.py` starts the app, `python3 launch.py test` runs every check.
+
+It needs Python 3.10 or newer and the standard library alone. It makes `.venv` beside itself, installs
+`requirements.txt` into it (again only when that file changed) and hands over. Flags are passed through to `app.py`:
+
+    python3 launch.py --port 8000
+    HOST=0.0.0.0 MODEL=/models/mine CHECKPOINT=none WORLD=worlds/mine python3 launch.py
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def main(argv: list[str]) -> int:
+    """Install what is missing, then run the app or the checks; their exit status."""
+    if sys.version_info < (3, 10):
+        print(f"Python 3.10 or newer is needed, this is {sys.version.split()[0]}: install a newer one and start again")
+        return 2
+    testing = argv[:1] == ["test"]
+    try:
+        make_venv()
+        install("requirements.txt")
+        if testing:
+            install("requirements-dev.txt")
+            install_browser()
+    except subprocess.CalledProcessError as error:
+        print(f"a step failed with status {error.returncode}: {' '.join(map(str, error.cmd))}")
+        print("check the network and the free disk space, then start again: what is installed is kept")
+        return 2
+    if testing:
+        return run_checks(argv[1:])
+    return run_app(argv)
+
+
+def make_venv() -> None:
+    """Create `.venv` unless it is there and works."""
+    if PYTHON.exists() and subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0:
+        return
+    print(f"creating {VENV}", flush=True)
+    made = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True)
+    if made.returncode:
+        print((made.stdout + made.stderr).strip())
+        print("Python's venv module is missing or broken. Debian and Ubuntu: `apt-get install python3-venv`; ")
+        print("Fedora: `dnf install python3`; Windows and macOS: install Python from its own installer. Then start again.")
+        raise SystemExit(2)
+
+
+def install(name: str) -> None:
+    """Install a requirements file into `.venv`; at once done if it did not change since the last time."""
+    source = ROOT / name
+    stamp = VENV / f".installed-{name}"
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text() == digest:
+        return
+    print(f"installing {name} (minutes the first time)", flush=True)
+    pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off", "-q"]
+    subprocess.run([*pip, "-r", str(source)], check=True)
+    stamp.write_text(digest)
+
+
+def install_browser() -> None:
+    """Install Debian's Chromium for the browser test where none is found and the user may."""
+    if find_browser() or not shutil.which("apt-get") or not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return
+    print("installing chromium for the browser test", flush=True)
+    quiet = {"stdout": subprocess.DEVNULL, "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
+    subprocess.run(["apt-get", "update", "-qq"], check=True, **quiet)
+    subprocess.run(
+        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-noto-cjk"], check=True, **quiet
+    )
+
+
+def find_browser() -> str | None:
+    """The path of Chromium or Chrome, or None."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((path for path in map(shutil.which, names) if path), None)
+
+
+def run_checks(extra: list[str]) -> int:
+    """Lint, types, tests, browser test; stops at the first that fails."""
+    python = str(PYTHON)
+    steps = [
+        ["lint", python, "-m", "ruff", "check", "."],
+        ["format", python, "-m", "ruff", "format", "--check", "."],
+        ["types", python, "-m", "mypy"],
+        ["tests", python, "-m", "pytest", *extra],
+        ["browser", python, "-m", "pytest", "-m", "browser", "tests/test_browser.py"],
+    ]
+    for name, *command in steps:
+        print(f"== {name}", flush=True)
+        status = subprocess.run(command, cwd=ROOT).returncode
+        if status:
+            print(f"{name} failed")
+            return status
+    return 0
+
+
+def run_app(argv: list[str]) -> int:
+    """Start `app.py` in the foreground; Ctrl-C ends it."""
+    try:
+        return subprocess.run([PYTHON, str(ROOT / "app.py"), *argv], cwd=ROOT).returncode
+    except KeyboardInterrupt:
+        return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

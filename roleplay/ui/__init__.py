@@ -1,0 +1,1 @@
+"""The Gradio app's rooms: one file a tab, plain callbacks, every visible string in one place."""

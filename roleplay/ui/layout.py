@@ -1,0 +1,48 @@
+"""The page: a head with the model's state, and the tabs. Only assembles."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from roleplay.ui import render
+from roleplay.ui.ask_tab import create_ask_tab
+from roleplay.ui.common import Page, language
+from roleplay.ui.scene_tab import create_scene_tab
+from roleplay.ui.strings import label, translations
+
+
+def create_app(page: Page, *, title: str, subtitle: str) -> gr.Blocks:
+    """The Gradio app; ``launch_options()`` belong to its ``launch``."""
+    with gr.Blocks(title=title) as app:
+        head = f"<h1>{escape(title)}</h1><p>{escape(subtitle)}</p>"
+        gr.HTML(f'<div class="rp-head">{head}</div>')
+        status = gr.HTML(render.status_line("loading", "", "zh"), elem_id="status")
+        with gr.Tabs():
+            with gr.Tab(label("tab_ask"), id="ask"):
+                create_ask_tab(page)
+            with gr.Tab(label("tab_scene"), id="scene"):
+                create_scene_tab(page)
+        timer = gr.Timer(1.0)
+
+        def refresh(request: gr.Request) -> tuple[str, Any]:
+            state, text = page.engine.status()
+            return render.status_line(state, text, language(request)), gr.Timer(active=state == "loading")
+
+        timer.tick(refresh, None, [status, timer], show_progress="hidden")
+        app.load(refresh, None, [status, timer], show_progress="hidden")
+    return app
+
+
+def launch_options() -> dict[str, Any]:
+    """Theme, style and translations, as ``Blocks.launch`` takes them."""
+    fonts = ("system-ui", "-apple-system", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif")
+    return {
+        "theme": gr.themes.Soft(primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=fonts),
+        "css": (Path(__file__).parent / "style.css").read_text(encoding="utf-8"),
+        "i18n": translations(),
+        "footer_links": [],
+    }

@@ -1,0 +1,122 @@
+"""HTML of candidates, background and scenes. Text from people and models is always escaped here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from html import escape
+
+from roleplay.prompts import Snippet
+from roleplay.records import Line
+from roleplay.script import Problem, parse_body
+from roleplay.ui.strings import say
+
+_FACES = {
+    "平静": "😌",
+    "专注": "🧐",
+    "微笑": "🙂",
+    "兴奋": "🤩",
+    "微怒": "😠",
+    "大怒": "😡",
+    "惊讶": "😲",
+    "恐惧": "😨",
+    "悲哀": "😔",
+    "哭泣": "😢",
+    "害羞": "😳",
+    "困惑": "😕",
+    "白眼": "🙄",
+}
+
+
+def candidate_cards(character: str, candidates: Sequence[str], *, done: bool, language: str) -> str:
+    """Cards side by side, one a candidate, each with a copy button once it is finished."""
+    if not candidates:
+        return f'<div class="rp-empty">{escape(say("answers_empty", language))}</div>'
+    cards = "".join(_card(character, text, place, done, language) for place, text in enumerate(candidates, 1))
+    return f'<div class="rp-cards" data-done="{str(done).lower()}">{cards}</div>'
+
+
+def _card(character: str, text: str, number: int, done: bool, language: str) -> str:
+    script = json.dumps(text, ensure_ascii=False)
+    action = (
+        f"navigator.clipboard.writeText({script});this.textContent={json.dumps(say('copied', language))}"
+    )
+    button = f'<button class="rp-copy" onclick="{escape(action, quote=True)}">{say("copy", language)}</button>'
+    caret = "" if done else '<span class="rp-caret"></span>'
+    return (
+        f'<div class="rp-card"><div class="rp-number">{number}</div>'
+        f'<div class="rp-text">{_body(character, text)}{caret}</div>{button if done else ""}</div>'
+    )
+
+
+def _body(character: str, text: str) -> str:
+    """A reply as people read it: action in italics, thought in brackets, expression as a face."""
+    try:
+        lines = parse_body(text, character)
+    except ValueError:
+        # Still being written, or no script line: shown as it is.
+        return escape(text) or "…"
+    return " ".join(_spoken(line) for line in lines)
+
+
+def _spoken(line: Line) -> str:
+    text = escape(line.text).replace("\n", "<br>")
+    face = f' <span class="rp-face" title="{line.expression}">{_FACES[line.expression]}</span>' if line.expression else ""
+    if line.kind == "act":
+        return f'<span class="rp-act">*{text}*</span>{face}'
+    if line.kind == "think":
+        return f'<span class="rp-think">（{text}）</span>{face}'
+    return f"<span>{text}</span>{face}"
+
+
+def background_list(snippets: Sequence[Snippet], language: str) -> str:
+    """The snippets of a prompt with their scores (0 to 1) and sources."""
+    if not snippets:
+        return f'<div class="rp-note">{escape(say("used_none", language))}</div>'
+    rows = "".join(
+        f'<li><div class="rp-source"><b>{escape(item.source)}</b><meter min="0" max="1" value="{item.score:.2f}"></meter>'
+        f"<span>{item.score:.2f}</span></div>{escape(item.text)}</li>"
+        for item in snippets
+    )
+    return f'<div class="rp-title">{escape(say("used", language))}</div><ul class="rp-background">{rows}</ul>'
+
+
+def scene_view(lines: Sequence[Line], language: str) -> str:
+    """A scene as a log: narration across, every speaker with a colour of their own; the newest line is in view."""
+    if not lines:
+        return f'<div class="rp-scene"><div class="rp-empty">{escape(say("scene_empty", language))}</div></div>'
+    rows = "".join(_scene_row(line) for line in reversed(lines))
+    return f'<div class="rp-scene">{rows}</div>'
+
+
+def _scene_row(line: Line) -> str:
+    if line.kind == "info":
+        return f'<div class="rp-info">{escape(line.text)}</div>'
+    name = line.char or ""
+    return (
+        f'<div class="rp-line" style="--hue:{_hue(name)}"><span class="rp-name">{escape(name)}</span>'
+        f'<span class="rp-said">{_spoken(line)}</span></div>'
+    )
+
+
+def _hue(name: str) -> int:
+    """A colour angle, 0 to 359, the same for a name everywhere."""
+    return hashlib.sha256(name.encode()).digest()[0] * 360 // 256
+
+
+def problem_list(problems: Sequence[Problem], language: str) -> str:
+    """The lines that could not be read, with their numbers."""
+    if not problems:
+        return ""
+    rows = "".join(
+        f"<li><b>{escape(say('line', language, number=item.number))}</b> <code>{escape(item.text)}</code> — "
+        f"{escape(item.reason)}</li>"
+        for item in problems
+    )
+    return f'<div class="rp-problems">{escape(say("unread", language))}<ul>{rows}</ul></div>'
+
+
+def status_line(state: str, text: str, language: str) -> str:
+    """The model's state: loading, ready or failed, and what it says of itself."""
+    return f'<div class="rp-status rp-{state}"><i></i>{escape(say(state, language))}　<span>{escape(text)}</span></div>'

@@ -1,0 +1,51 @@
+"""Names found by the cues beside quotes."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from roleplay.distill.cast import discover_cast
+from roleplay.novel.reading import read_novel
+from tests.roleplay.novel.books import book
+
+
+def test_classical_cues() -> None:
+    text = "行者道：“好。”八戒笑道：“不好。”" * 5
+    assert discover_cast(text) == Counter({"行者": 5, "八戒": 5})
+
+
+def test_cues_after_a_quote() -> None:
+    text = "“哟。”铜婆慢悠悠地说。\n“嘛。”铜婆叹了口气。\n“娃儿。”铜婆低声道。\n" * 3
+    assert discover_cast(text)["铜婆"] == 9
+
+
+def test_a_name_grows_to_its_full_length() -> None:
+    assert set(discover_cast("咕噜九号问：“报告！”\n咕噜九号小声说：“完毕。”\n" * 3)) == {"咕噜九号"}
+
+
+def test_names_that_speak_seldom_are_left_out() -> None:
+    text = "行者道：“好。”" * 4
+    assert not discover_cast(text)
+    assert discover_cast(text, at_least=4) == Counter({"行者": 4})
+
+
+def test_pronouns_and_crowds_are_nobody() -> None:
+    assert not discover_cast("他说：“好。”众人道：“好。”有诗曰：“好。”后人叹道：“好。”二人道：“好。”" * 9)
+
+
+def test_a_given_name_of_one_character() -> None:
+    assert discover_cast("操曰：“善。”操大笑。" * 9) == Counter({"操": 9})
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("xiyouji.utf8.txt", ["行者", "八戒", "三藏", "沙僧"]),
+        ("sanguo.gb18030.txt", ["玄德", "孔明", "操", "关公"]),
+    ],
+)
+def test_the_main_persons_of_a_real_book_lead(name: str, expected: list[str]) -> None:
+    found = [name for name, _ in discover_cast(read_novel(book(name)).text).most_common(4)]
+    assert found == expected

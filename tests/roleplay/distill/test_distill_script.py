@@ -1,0 +1,108 @@
+"""scripts/distill_dialogues.py: one stage, run from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from roleplay.world import World
+from scripts.distill_dialogues import main
+
+NOVEL = "第一章 雨\n闻筝说：“漏了。”\n铜婆说：“哟。”\n" * 5
+
+
+@pytest.fixture
+def novel(tmp_path: Path) -> Path:
+    path = tmp_path / "雨.txt"
+    path.write_bytes(NOVEL.encode("gb18030"))
+    return path
+
+
+@pytest.fixture
+def world(tmp_path: Path, novel: Path) -> Path:
+    path = tmp_path / "worlds" / "mine"
+    assert main(["--world", str(path), "--novel", str(novel)]) == 0
+    return path
+
+
+def test_a_new_world_is_made_from_a_novel(world: Path, novel: Path) -> None:
+    made = World.load(world)
+    assert (world / "novel.txt").read_bytes() == novel.read_bytes()
+    assert (made.info.title, made.names) == ("雨", ["闻筝", "铜婆"])
+    assert "".join(chunk.text for chunk in made.read_chunks()) == NOVEL
+    assert [line.char for line in made.read_script()] == ["闻筝", "铜婆"] * 5
+
+
+def test_the_report_is_honest(world: Path) -> None:
+    report = json.loads((world / "report" / "distill.json").read_text(encoding="utf-8"))
+    assert (report["chapters"], report["spoken"], report["unknown"], report["with_speaker"]) == (
+        5,
+        10,
+        0,
+        1.0,
+    )
+    assert report["speakers"] == {"闻筝": 5, "铜婆": 5}
+
+
+def test_what_is_done_is_skipped(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (world / "script.jsonl").stat().st_mtime_ns
+    assert main(["--world", str(world)]) == 0
+    assert "nothing changed" in capsys.readouterr().out
+    assert (world / "script.jsonl").stat().st_mtime_ns == before
+
+
+def test_another_setting_is_done_anew(world: Path) -> None:
+    assert main(["--world", str(world), "--max-chars", "9"]) == 0
+    assert max(len(chunk.text) for chunk in World.load(world).read_chunks()) == 9
+
+
+def test_the_same_command_goes_on_after_a_stop(world: Path, novel: Path) -> None:
+    (world / "script.jsonl").unlink()
+    assert main(["--world", str(world), "--novel", str(novel)]) == 0
+    assert (world / "script.jsonl").exists()
+
+
+def test_another_novel_does_not_replace_the_first(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("天晴。", encoding="utf-8")
+    assert main(["--world", str(world), "--novel", str(other)]) == 2
+    assert "is there already: leave --novel out" in capsys.readouterr().err
+
+
+def test_a_gold_script_is_kept(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (world / "script.jsonl.meta.json").unlink()
+    (world / "script.jsonl").write_text("", encoding="utf-8")
+    assert main(["--world", str(world)]) == 2
+    assert "was not written by this stage" in capsys.readouterr().err
+    assert (world / "script.jsonl").read_text(encoding="utf-8") == ""
+
+
+def test_force_overwrites_a_gold_script(world: Path) -> None:
+    (world / "script.jsonl.meta.json").unlink()
+    assert main(["--world", str(world), "--force"]) == 0
+    assert (world / "script.jsonl.meta.json").exists()
+
+
+def test_the_output_folder_leaves_the_world_alone(world: Path, tmp_path: Path) -> None:
+    (world / "script.jsonl.meta.json").unlink()
+    assert main(["--world", str(world), "--output-dir", str(tmp_path / "out")]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.jsonl")) == [
+        "chunks.jsonl",
+        "script.jsonl",
+    ]
+
+
+def test_an_unknown_backend_lists_the_known(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--world", str(world), "--backend", "gpt"]) == 2
+    assert capsys.readouterr().err == "error: unknown backend 'gpt': known are rules\n"
+
+
+def test_an_unreadable_novel_makes_no_world(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.txt").write_bytes(b"%PDF-1.7")
+    assert main(["--world", str(tmp_path / "w"), "--novel", str(tmp_path / "a.txt")]) == 2
+    assert "is a PDF" in capsys.readouterr().err
+    assert not (tmp_path / "w").exists()
