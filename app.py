@@ -99,7 +99,9 @@ def serve(world: World, model: str, checkpoint: Path | None, *, host: str, port:
     from roleplay.ui.layout import create_app, launch_options
 
     page = Page(engine, tuple(world.names), _examples(world), _opening(world))
-    app = create_app(page, title=f"《{world.info.title}》", subtitle=f"{model} · {checkpoint.name if checkpoint else '-'}")
+    app = create_app(
+        page, title=f"《{world.info.title}》", subtitle=f"{model} · {checkpoint.name if checkpoint else '-'}"
+    )
     app.queue(default_concurrency_limit=4)
     app.launch(server_name=host, server_port=port, prevent_thread_lock=True, quiet=True, **launch_options())
     print(f"open http://{host}:{port}", flush=True)

@@ -21,7 +21,7 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 def main(argv: list[str]) -> int:
     """Install what is missing, then run the app or the checks; their exit status."""
-    if sys.version_info < (3, 10):
+    if sys.version_info < (3, 10):  # noqa: UP036 - this file meets whatever Python the user has
         print(f"Python 3.10 or newer is needed, this is {sys.version.split()[0]}: install a newer one and start again")
         return 2
     testing = argv[:1] == ["test"]
@@ -49,7 +49,9 @@ def make_venv() -> None:
     if made.returncode:
         print((made.stdout + made.stderr).strip())
         print("Python's venv module is missing or broken. Debian and Ubuntu: `apt-get install python3-venv`; ")
-        print("Fedora: `dnf install python3`; Windows and macOS: install Python from its own installer. Then start again.")
+        print(
+            "Fedora: `dnf install python3`; Windows and macOS: install Python from its own installer. Then start again."
+        )
         raise SystemExit(2)
 
 
@@ -74,7 +76,9 @@ def install_browser() -> None:
     quiet = {"stdout": subprocess.DEVNULL, "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
     subprocess.run(["apt-get", "update", "-qq"], check=True, **quiet)
     subprocess.run(
-        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-noto-cjk"], check=True, **quiet
+        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-noto-cjk"],
+        check=True,
+        **quiet,
     )
 
 

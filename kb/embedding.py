@@ -102,9 +102,7 @@ class SentenceTransformerEmbedder:
             return np.zeros((0, self.dim), dtype=np.float32)
         prefix = self._prefixes[0 if kind == "passage" else 1]
         encode = self._model.encode_document if kind == "passage" else self._model.encode_query
-        vectors = encode(
-            [prefix + text for text in texts], batch_size=self.batch_size, show_progress_bar=False
-        )
+        vectors = encode([prefix + text for text in texts], batch_size=self.batch_size, show_progress_bar=False)
         return to_unit(vectors)
 
 

@@ -181,9 +181,7 @@ def _save(folder: Path, snippets: Sequence[Snippet], vectors: dict[str, Vectors]
     temporary.mkdir(parents=True)
     rows = [vectors[snippet.id] for snippet in snippets]
     table = np.array(rows, dtype=np.float32).reshape(len(rows), embedder.dim)
-    meta = IndexMeta(
-        embedder=embedder.name, dim=embedder.dim, count=len(rows), snippets_sha256=_hash_of(snippets)
-    )
+    meta = IndexMeta(embedder=embedder.name, dim=embedder.dim, count=len(rows), snippets_sha256=_hash_of(snippets))
     write_snippets(temporary / _SNIPPETS, snippets)
     np.save(temporary / _VECTORS, table, allow_pickle=False)
     (temporary / _META).write_text(meta.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -99,9 +99,7 @@ class KeywordIndex:
         rarity: NDArray[np.float64] = np.log(1 + (self.count - spread + 0.5) / (spread + 0.5))
         return np.where(terms < 1 << _BIGRAM_SHIFT, _SINGLE_WEIGHT, 1.0) * rarity
 
-    def _terms_of(
-        self, texts: list[str], *, learn: bool = False
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _terms_of(self, texts: list[str], *, learn: bool = False) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Terms of all (normalised) texts and the number of the text that each stands in; int64 [n], [n]."""
         codes = np.frombuffer("\n".join(texts).encode("utf-32-le"), dtype=np.uint32).astype(np.int64)
         owners = np.cumsum(codes == ord("\n"))

@@ -70,9 +70,7 @@ class KnowledgeBase:
     def __len__(self) -> int:
         return len(self.index.snippets)
 
-    def search(
-        self, query: str, k: int = 5, *, budget_chars: int | None = None, method: Method = "fused"
-    ) -> list[Hit]:
+    def search(self, query: str, k: int = 5, *, budget_chars: int | None = None, method: Method = "fused") -> list[Hit]:
         """At most `k` hits, highest score first, near-identical texts only once.
 
         `budget_chars` bounds the summed length of the hits' `display`; what does not fit is passed over.

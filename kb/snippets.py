@@ -68,9 +68,7 @@ class Snippet(BaseModel):
         return " ".join((self.title, *self.aliases, self.heading, self.text))
 
 
-def make_snippet(
-    title: str, text: str, *, heading: str = "", source: str = "", aliases: Sequence[str] = ()
-) -> Snippet:
+def make_snippet(title: str, text: str, *, heading: str = "", source: str = "", aliases: Sequence[str] = ()) -> Snippet:
     """A snippet with its id; the same title, heading and text always give the same id."""
     digest = hashlib.sha256("\0".join((title, heading, text)).encode()).hexdigest()[:16]
     return Snippet(id=digest, title=title, heading=heading, text=text, source=source, aliases=tuple(aliases))
@@ -118,9 +116,7 @@ def read_snippets(path: str | Path) -> list[Snippet]:
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise SnippetFileError(
-            f"cannot read {str(path)!r} ({error}): build the knowledge base again"
-        ) from error
+        raise SnippetFileError(f"cannot read {str(path)!r} ({error}): build the knowledge base again") from error
     _check_format(path, lines[0])
     return [_parse_line(path, number, line) for number, line in enumerate(lines[1:], 2) if line]
 
@@ -151,9 +147,7 @@ def _parse_line(path: Path, number: int, line: str) -> Snippet:
 def _entry_snippets(entry: Entry) -> Iterator[Snippet]:
     for path, text in entry.sections:
         for piece in cut_text(text):
-            yield make_snippet(
-                entry.title, piece, heading=" / ".join(path), source=entry.source, aliases=entry.aliases
-            )
+            yield make_snippet(entry.title, piece, heading=" / ".join(path), source=entry.source, aliases=entry.aliases)
 
 
 def _units(text: str) -> Iterator[str]:

@@ -80,9 +80,7 @@ def page_to_entry(markup: str, *, title: str, source: str) -> Entry:
 def _wiki_files(root: Path) -> list[Path]:
     """Readable files under `root`, sorted; raises WikiError when there are none."""
     if not root.exists():
-        raise WikiError(
-            f"no wiki at {str(root)!r}: make the folder and put {', '.join(_READERS)} files into it"
-        )
+        raise WikiError(f"no wiki at {str(root)!r}: make the folder and put {', '.join(_READERS)} files into it")
     candidates = [root] if root.is_file() else sorted(root.rglob("*"))
     files = [file for file in candidates if file.is_file() and file.suffix.lower() in _READERS]
     if not files:

@@ -44,9 +44,7 @@ _DROPPED_TAGS = {
     *("style", "templatestyles", "script", "rt", "rp", "indicator"),
 }
 _BLOCK_TAGS = {"div", "p", "blockquote", "center", "poem", "ul", "ol", "dl", "section"}
-_HIDDEN_LINK = re.compile(
-    r"\s*(file|image|media|category|文件|檔案|档案|图像|圖像|图片|分类|分類)\s*:", re.IGNORECASE
-)
+_HIDDEN_LINK = re.compile(r"\s*(file|image|media|category|文件|檔案|档案|图像|圖像|图片|分类|分類)\s*:", re.IGNORECASE)
 _INTERLANGUAGE = re.compile(r"\s*[a-z]{2,3}(-[a-z]+)?\s*:", re.IGNORECASE)
 _NOT_A_FACT = re.compile(
     r"(|.*\.(png|jpe?g|gif|svg|webp)(\|.*)?|#[0-9a-f]{3,8}|\d+(\.\d+)?(px|em|%)|transparent)", re.IGNORECASE
@@ -158,9 +156,7 @@ class _Renderer:
 
     def _template(self, template: nodes.Template) -> str:
         name = str(template.name).strip().lower().removeprefix("template:").removeprefix("模板:")
-        texts = [
-            self.render(parameter.value).strip() for parameter in template.params if not parameter.showkey
-        ]
+        texts = [self.render(parameter.value).strip() for parameter in template.params if not parameter.showkey]
         if name in _PAGE_NAMES:
             return self.title
         if name in _NOTICES | _FURNITURE or name.startswith("defaultsort:"):
@@ -168,11 +164,7 @@ class _Renderer:
         if name in _RUBY and len(texts) > 1:
             return f"{texts[0]}（{texts[1]}）"
         if name in _SPOILERS or name in _LAST_TEXT:
-            return (
-                texts[-1 if name in _LAST_TEXT else 0]
-                if texts
-                else self._named(template, ("1", "text", "内容"))
-            )
+            return texts[-1 if name in _LAST_TEXT else 0] if texts else self._named(template, ("1", "text", "内容"))
         return self._facts(template) or (texts[0] if len(texts) == 1 else "、".join(filter(is_fact, texts)))
 
     def _named(self, template: nodes.Template, keys: tuple[str, ...]) -> str:
@@ -221,9 +213,7 @@ class _Renderer:
         carried: dict[int, tuple[int, tuple[bool, str]]] = {}
         return [self._cells(row, carried) for row in rows if row]
 
-    def _cells(
-        self, row: list[nodes.Tag], carried: dict[int, tuple[int, tuple[bool, str]]]
-    ) -> list[tuple[bool, str]]:
+    def _cells(self, row: list[nodes.Tag], carried: dict[int, tuple[int, tuple[bool, str]]]) -> list[tuple[bool, str]]:
         """Cells of one row; `carried` (column -> rows left, cell) is updated by those that reach down."""
         cells: list[tuple[bool, str]] = []
 
@@ -248,9 +238,7 @@ def _row_line(cells: list[tuple[bool, str]], headers: list[str]) -> str:
     """'名: 甲，字: 乙' under headers; without them '甲: 乙' after a header cell, else '甲、乙'."""
     texts = [text for _, text in cells]
     if headers and len(texts) == len(headers):
-        return "，".join(
-            f"{head}: {text}" if head else text for head, text in zip(headers, texts, strict=True) if text
-        )
+        return "，".join(f"{head}: {text}" if head else text for head, text in zip(headers, texts, strict=True) if text)
     if cells[0][0] and len(texts) > 1:
         return f"{texts[0]}: " + "、".join(filter(None, texts[1:]))
     return "、".join(filter(None, texts))

@@ -17,7 +17,21 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 FORMAT_VERSION = 1
 """Version of every stored format of this package; raised when an old file can no longer be read."""
 
-EXPRESSIONS = ("平静", "专注", "微笑", "兴奋", "微怒", "大怒", "惊讶", "恐惧", "悲哀", "哭泣", "害羞", "困惑", "白眼")
+EXPRESSIONS = (
+    "平静",
+    "专注",
+    "微笑",
+    "兴奋",
+    "微怒",
+    "大怒",
+    "惊讶",
+    "恐惧",
+    "悲哀",
+    "哭泣",
+    "害羞",
+    "困惑",
+    "白眼",
+)
 """The thirteen expressions that a line may carry."""
 
 UNKNOWN = "unknown"

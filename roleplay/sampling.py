@@ -105,9 +105,7 @@ def decode(
         logits = step(ids[index], index)
 
 
-def draw(
-    logits: torch.Tensor, seen: torch.Tensor, params: SamplingParams, generator: torch.Generator
-) -> torch.Tensor:
+def draw(logits: torch.Tensor, seen: torch.Tensor, params: SamplingParams, generator: torch.Generator) -> torch.Tensor:
     """The next token of each row.
 
     Args:

@@ -1,7 +1,7 @@
 """Where the two packages meet: a world's knowledge base as the plain callable that ``roleplay`` asks for background.
 
-    lookup = world_lookup(Path("worlds/chuiyan"))
-    lookup("闻筝 你喜欢吃什么", 3)      # [Background(text="闻筝：…", score=0.71, source="闻筝")]
+lookup = world_lookup(Path("worlds/chuiyan"))
+lookup("闻筝 你喜欢吃什么", 3)      # [Background(text="闻筝：…", score=0.71, source="闻筝")]
 """
 
 from __future__ import annotations

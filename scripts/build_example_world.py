@@ -22,7 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from roleplay import files
-from roleplay.errors import RoleplayError, ScriptError
+from roleplay.errors import ScriptError
 from roleplay.novel.chapters import find_chapters
 from roleplay.novel.chunking import chunk_chapters
 from roleplay.records import Chunk, Line
@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--world", type=Path, default=Path("worlds/chuiyan"))
     _common.add_debug(parser)
     args = parser.parse_args(argv)
-    return _common.run(lambda: _build(args.world), expected=(RoleplayError,), debug=args.debug)
+    return _common.run(lambda: _build(args.world), debug=args.debug)
 
 
 def _build(world: Path) -> None:
@@ -90,15 +90,11 @@ def read_paragraph(paragraph: str, *, start: int) -> tuple[str, list[Line]]:
 def _marked(match: re.Match[str], at: int) -> tuple[Line, str]:
     """The line of one mark, and the text that it leaves in the novel."""
     if match[5]:
-        return Line(
-            kind="act", char=match[5], text=match[6], span=(at, at + len(match[6])), cue="action"
-        ), match[6]
+        return Line(kind="act", char=match[5], text=match[6], span=(at, at + len(match[6])), cue="action"), match[6]
     speaker, cue, *expression = match[4].split("|")
     kind = "think" if cue == "thought" else "say"
     span = (at + 1, at + 1 + len(match[2]))
-    line = Line(
-        kind=kind, char=speaker, text=match[2], span=span, cue=cue, expression=(expression or [None])[0]
-    )
+    line = Line(kind=kind, char=speaker, text=match[2], span=span, cue=cue, expression=(expression or [None])[0])
     return line, match[1] + match[2] + match[3]
 
 
@@ -112,14 +108,10 @@ def _gaps(plain: str, taken: list[tuple[int, str]]) -> Iterator[tuple[int, int, 
     yield edge, len(plain), before, False
 
 
-def _narration(
-    plain: str, begin: int, end: int, after_quote: bool, before_quote: bool, start: int
-) -> list[Line]:
+def _narration(plain: str, begin: int, end: int, after_quote: bool, before_quote: bool, start: int) -> list[Line]:
     """Info lines of a gap, without the cue clauses beside its quotes and without left-over subjects."""
     sentences = [
-        (m.start() + begin, m[0])
-        for m in re.finditer(r"[^。！？]*[。！？…]*", plain[begin:end])
-        if m[0].strip()
+        (m.start() + begin, m[0]) for m in re.finditer(r"[^。！？]*[。！？…]*", plain[begin:end]) if m[0].strip()
     ]
     if sentences and before_quote and _is_cue(sentences[-1][1], "：:，"):
         sentences.pop()

@@ -14,23 +14,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-if __package__:
-    from scripts import _common
-else:  # run as a file: only scripts/ is on the path until _common adds the repository
-    import _common
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from kb.embedding import DEFAULT_EMBEDDER, get_embedder, known_embedders
-from kb.errors import KnowledgeBaseError
 from kb.index import build_index
 from kb.retrieval import Hit, KnowledgeBase
 from kb.snippets import entries_to_snippets
 from kb.wiki import read_wiki
+from scripts import _common
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Builds, prints counts, answers --query; 0 on success, 2 after an error, 130 when stopped."""
     args = _parser().parse_args(argv)
-    return _common.run(lambda: _build(args), expected=(KnowledgeBaseError,), debug=args.debug)
+    return _common.run(lambda: _build(args), debug=args.debug)
 
 
 def _parser() -> argparse.ArgumentParser:

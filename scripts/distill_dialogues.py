@@ -21,21 +21,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-if __package__:
-    from scripts import _common
-else:  # run as a file: only scripts/ is on the path until _common adds the repository
-    import _common
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from roleplay import files
 from roleplay.distill.cast import discover_cast
 from roleplay.distill.checks import verify_verbatim
 from roleplay.distill.rules import distil_rules
-from roleplay.errors import RoleplayError, ScriptError, WorldError
+from roleplay.errors import ScriptError, WorldError
 from roleplay.novel.chapters import find_chapters
 from roleplay.novel.chunking import chunk_chapters
 from roleplay.novel.reading import Novel, read_novel
 from roleplay.records import UNKNOWN, Chunk, Line
 from roleplay.world import Character, World, WorldInfo
+from scripts import _common
 
 BACKENDS = ("rules",)
 STAGE = "distill"
@@ -64,21 +62,17 @@ class _Job:
 def main(argv: Sequence[str] | None = None) -> int:
     """Distil one world; 0 on success, 2 after an error, 130 when stopped."""
     args = _parser().parse_args(argv)
-    return _common.run(lambda: _distil(args), expected=(RoleplayError,), debug=args.debug)
+    return _common.run(lambda: _distil(args), debug=args.debug)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Distil a novel into a script of who says what.")
-    parser.add_argument(
-        "--world", type=Path, required=True, help="folder of the novel; made where --novel is given"
-    )
+    parser.add_argument("--world", type=Path, required=True, help="folder of the novel; made where --novel is given")
     parser.add_argument("--novel", type=Path, help="txt or epub to copy into a new world")
     parser.add_argument("--backend", default="rules", help=f"{', '.join(BACKENDS)} (default: %(default)s)")
     parser.add_argument("--max-chars", type=int, default=1200, help="longest chunk (default: %(default)s)")
     parser.add_argument("--output-dir", type=Path, help="folder for the results (default: the world)")
-    parser.add_argument(
-        "--force", action="store_true", help="overwrite a script.jsonl that this stage did not write"
-    )
+    parser.add_argument("--force", action="store_true", help="overwrite a script.jsonl that this stage did not write")
     _common.add_debug(parser)
     return parser
 

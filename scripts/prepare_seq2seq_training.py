@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--no-background", action="store_true", help="do not use the knowledge base")
     _common.add_debug(parser)
     args = parser.parse_args(argv)
-    return _common.run(lambda: _prepare(args), expected=_common.EXPECTED, debug=args.debug)
+    return _common.run(lambda: _prepare(args), debug=args.debug)
 
 
 def _prepare(args: argparse.Namespace) -> None:
@@ -70,7 +70,10 @@ def _prepare(args: argparse.Namespace) -> None:
     for part, numbers, asked in (("train", train, interviews), ("test", test, [])):
         picked = {number: chapters[number] for number in numbers}
         passages = build_scenes(picked, names, **shared) + build_interviews(asked, names, **shared)
-        rows = [*scene_rows(picked, names, budget=budget, **shared), *question_rows(asked, names, budget=budget, **shared)]
+        rows = [
+            *scene_rows(picked, names, budget=budget, **shared),
+            *question_rows(asked, names, budget=budget, **shared),
+        ]
         files.write_jsonl(world.path / f"{part}.passages.jsonl", (passage.model_dump() for passage in passages))
         files.write_jsonl(world.path / f"{part}.json", (row.model_dump() for row in rows))
         report[part] = {
@@ -81,8 +84,10 @@ def _prepare(args: argparse.Namespace) -> None:
             "down_weighted": sum(row.weight < 1 for row in rows),
             "learnt_tokens": sum(count(row.response + "\n") for row in rows),
         }
-        print(f"{part}: {len(numbers)} chapters, {len(passages)} passages, {len(rows)} rows, "
-              f"{report[part]['learnt_tokens']:,} tokens to learn")
+        print(
+            f"{part}: {len(numbers)} chapters, {len(passages)} passages, {len(rows)} rows, "
+            f"{report[part]['learnt_tokens']:,} tokens to learn"
+        )
     files.write_json(world.path / "report" / "dataset.json", report)
     print(f"next: python scripts/train_roleplaying.py --world {world.path}")
 

@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
         )
     _common.add_debug(parser)
     args = parser.parse_args(argv)
-    return _common.run(lambda: _train(args), expected=_common.EXPECTED, debug=args.debug)
+    return _common.run(lambda: _train(args), debug=args.debug)
 
 
 def _train(args: argparse.Namespace) -> None:
@@ -59,8 +59,11 @@ def _train(args: argparse.Namespace) -> None:
     tokenizer = causal.load_tokenizer(args.model)
     rows = {part: encode_passages(tokenizer, found, max_tokens=settings.max_tokens) for part, found in passages.items()}
     learnt = {part: sum(row.learnt for row in found) for part, found in rows.items()}
-    print(f"{len(rows['train'])} passages, {learnt['train']:,} tokens to learn; {len(rows['test'])} held out "
-          f"({learnt['test']:,}); {settings.adapter}, learning rate {settings.learning_rate:g}", flush=True)
+    print(
+        f"{len(rows['train'])} passages, {learnt['train']:,} tokens to learn; {len(rows['test'])} held out "
+        f"({learnt['test']:,}); {settings.adapter}, learning rate {settings.learning_rate:g}",
+        flush=True,
+    )
     model = causal.load_causal(args.model, dtype=causal.training_dtype())
     base = BaseModelInfo.of(model, args.model)
     peft_model, result = train(model, tokenizer, rows["train"], rows["test"], settings, folder=folder)
@@ -82,7 +85,9 @@ def _train(args: argparse.Namespace) -> None:
 def _passages(world: World, part: str) -> Path:
     path = world.path / f"{part}.passages.jsonl"
     if not path.exists():
-        raise DatasetError(f"{path} is missing: make it with `python scripts/prepare_seq2seq_training.py --world {world.path}`")
+        raise DatasetError(
+            f"{path} is missing: make it with `python scripts/prepare_seq2seq_training.py --world {world.path}`"
+        )
     return path
 
 

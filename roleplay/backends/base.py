@@ -1,8 +1,8 @@
 """What a backend is: one method that streams, and a few facts about itself.
 
-    for snapshot in backend.stream(prompt, n=5, params=SamplingParams()):
-        ...                       # five strings, each the reply so far
-    replies = generate(backend, prompt, n=5, params=SamplingParams())
+for snapshot in backend.stream(prompt, n=5, params=SamplingParams()):
+    ...                       # five strings, each the reply so far
+replies = generate(backend, prompt, n=5, params=SamplingParams())
 """
 
 from __future__ import annotations

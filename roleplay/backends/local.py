@@ -28,9 +28,7 @@ from roleplay.sampling import SamplingParams, check_samples, decode
 class LocalBackend:
     """A model in this process. One prompt runs at a time; others wait."""
 
-    def __init__(
-        self, model: Any, tokenizer: Any, *, name: str = "model", adapter: AdapterInfo | None = None
-    ) -> None:
+    def __init__(self, model: Any, tokenizer: Any, *, name: str = "model", adapter: AdapterInfo | None = None) -> None:
         """Take a loaded model; ``adapter`` describes the PEFT model that wraps it, if one does."""
         self.name = name
         self.adapter = adapter

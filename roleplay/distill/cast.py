@@ -73,9 +73,7 @@ def _grow(start: str, members: list[str]) -> str:
     """``start`` made longer as long as most of the heads agree on the next character."""
     name = start
     while True:
-        following = Counter(
-            head[len(name)] for head in members if head.startswith(name) and len(head) > len(name)
-        )
+        following = Counter(head[len(name)] for head in members if head.startswith(name) and len(head) > len(name))
         character, count = following.most_common(1)[0] if following else ("", 0)
         if count < 0.6 * len(members) or not character:
             return name

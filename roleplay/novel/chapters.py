@@ -62,8 +62,7 @@ def find_chapters(text: str) -> list[Chapter]:
     first = 0 if openings[0][1] == FRONT_MATTER else 1
     starts = [0, *(start for start, _ in openings[1:]), len(text)]
     return [
-        Chapter(index=first + i, title=title, span=(starts[i], starts[i + 1]))
-        for i, (_, title) in enumerate(openings)
+        Chapter(index=first + i, title=title, span=(starts[i], starts[i + 1])) for i, (_, title) in enumerate(openings)
     ]
 
 
@@ -85,11 +84,7 @@ def _is_title(title: str, *, tight: bool) -> bool:
     """Whether the line is a title, no sentence; ``tight``: nothing stands between its number and its name."""
     if tight:
         return len(title) <= _LONGEST_TIGHT and not re.search(rf"[{_MID_SENTENCE}{_QUOTES}！？!?]", title)
-    return (
-        len(title) <= _LONGEST
-        and title[-1] not in _MID_SENTENCE
-        and not re.search(r"。|[.!?] |[a-z]\.$", title)
-    )
+    return len(title) <= _LONGEST and title[-1] not in _MID_SENTENCE and not re.search(r"。|[.!?] |[a-z]\.$", title)
 
 
 def _after_an_end(text: str, start: int) -> bool:

@@ -29,12 +29,8 @@ def chunk_chapters(text: str, chapters: Sequence[Chapter], max_chars: int = 1200
     if max_chars < 1:
         raise ValueError(f"a chunk has at least 1 character, not {max_chars}")
     ends = [end for _, end in paragraph_spans(text)]
-    spans = [
-        (chapter.index, span) for chapter in chapters for span in _cut(text, chapter.span, ends, max_chars)
-    ]
-    return [
-        Chunk(id=i, chapter=chapter, text=text[a:b], span=(a, b)) for i, (chapter, (a, b)) in enumerate(spans)
-    ]
+    spans = [(chapter.index, span) for chapter in chapters for span in _cut(text, chapter.span, ends, max_chars)]
+    return [Chunk(id=i, chapter=chapter, text=text[a:b], span=(a, b)) for i, (chapter, (a, b)) in enumerate(spans)]
 
 
 def _cut(text: str, span: Span, ends: Sequence[int], max_chars: int) -> Iterator[Span]:

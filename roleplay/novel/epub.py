@@ -45,9 +45,7 @@ def read_epub(path: Path) -> str:
             pages = [decode(book.read(name), f"{path}:{name}")[0] for name in _spine(book)]
     except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, RuntimeError, NotImplementedError) as error:
         reason = str(error).strip("'\"")
-        raise NovelError(
-            f"{path} is no readable EPUB ({reason}): save the book as txt or epub again"
-        ) from error
+        raise NovelError(f"{path} is no readable EPUB ({reason}): save the book as txt or epub again") from error
     return "\n".join(filter(None, map(page_text, pages)))
 
 

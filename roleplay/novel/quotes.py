@@ -27,9 +27,7 @@ _ANY_CLOSER = '”’」』"'
 _LONGEST_GAP = 3000
 _LONGEST_TERM = 16
 _SAID = re.compile(r"[。！？!?…～~]")
-_TERM_TAIL = re.compile(
-    r"(?:[一二两三四]个)?字(?!正|斟)|[的之](?!一声)|二字|一词|者也|是[^，]|就是|这|那|和|与|、"
-)
+_TERM_TAIL = re.compile(r"(?:[一二两三四]个)?字(?!正|斟)|[的之](?!一声)|二字|一词|者也|是[^，]|就是|这|那|和|与|、")
 _SOUND_TAIL = re.compile(r"[了的地]?(?:大叫|叫|喊)?一声|地")
 _SPEAKS = re.compile(r"(?:[说道曰问答喝骂喊云言]|[叫喊喝][道了]?[几数一两]?声)$")
 _WRITTEN = re.compile(r"(?:字|大书|上书|上刻|名曰|号曰)[：:]?\s*$")

@@ -1,8 +1,8 @@
 """Passages as token ids with a weight for each, and the positions that are learnt.
 
-    row = encode_passage(tokenizer, passage)
-    row.ids        # [2, 5104, ...]
-    row.weights    # [0.0, 0.0, ..., 1.0, 1.0]: the answer's tokens, its line break included
+row = encode_passage(tokenizer, passage)
+row.ids        # [2, 5104, ...]
+row.weights    # [0.0, 0.0, ..., 1.0, 1.0]: the answer's tokens, its line break included
 """
 
 from __future__ import annotations

@@ -16,7 +16,12 @@ class _FrozenHeadLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, chunk: int
+        ctx: Any,
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        labels: torch.Tensor,
+        weights: torch.Tensor,
+        chunk: int,
     ) -> torch.Tensor:
         total = hidden.new_zeros((), dtype=torch.float32)
         gradient = torch.empty_like(hidden)
@@ -42,7 +47,12 @@ class _FrozenHeadLoss(torch.autograd.Function):
 
 
 def frozen_head_loss(
-    hidden: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, *, chunk: int = 128
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    labels: torch.Tensor,
+    weights: torch.Tensor,
+    *,
+    chunk: int = 128,
 ) -> torch.Tensor:
     """The sum over positions of ``weights * cross entropy``, differentiable in ``hidden`` only.
 

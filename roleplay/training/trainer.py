@@ -121,9 +121,7 @@ def _tensors(row: TokenRow) -> dict[str, torch.Tensor]:
     return _collate([_features(row)])
 
 
-def _learnt_states(
-    model: Any, inputs: dict[str, torch.Tensor]
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _learnt_states(model: Any, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """(hidden [n, h], labels [n], weights [n]) of the n learnt positions: the state before each learnt id."""
     length = prefix.length_of(model)
     cache = prefix.prefix_cache(model) if length else None

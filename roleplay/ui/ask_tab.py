@@ -27,7 +27,9 @@ def create_ask_tab(page: Page) -> None:
             if page.questions:
                 gr.Examples([[text] for text in page.questions], inputs=[question], label=label("examples"))
             count = samples_slider()
-            background = gr.Checkbox(True, label=label("background"), info=label("background_info"), elem_id="ask-background")
+            background = gr.Checkbox(
+                True, label=label("background"), info=label("background_info"), elem_id="ask-background"
+            )
             with gr.Row():
                 run = gr.Button(label("generate"), variant="primary", elem_id="ask-run")
                 stop = gr.Button(label("stop"), elem_id="ask-stop")

@@ -1,9 +1,9 @@
 """The model behind the page: it loads in a thread while the page is already up, and says how far it is.
 
-    engine = Engine(lambda tell: make_player(tell))
-    engine.start()
-    engine.status()     # ("loading", "step 2 of 3: ..."), then ("ready", "gemma3-270m + chuiyan…") or ("failed", "…")
-    engine.player()     # waits for it
+engine = Engine(lambda tell: make_player(tell))
+engine.start()
+engine.status()     # ("loading", "step 2 of 3: ..."), then ("ready", "gemma3-270m + chuiyan…") or ("failed", "…")
+engine.player()     # waits for it
 """
 
 from __future__ import annotations

@@ -39,9 +39,7 @@ def candidate_cards(character: str, candidates: Sequence[str], *, done: bool, la
 
 def _card(character: str, text: str, number: int, done: bool, language: str) -> str:
     script = json.dumps(text, ensure_ascii=False)
-    action = (
-        f"navigator.clipboard.writeText({script});this.textContent={json.dumps(say('copied', language))}"
-    )
+    action = f"navigator.clipboard.writeText({script});this.textContent={json.dumps(say('copied', language))}"
     button = f'<button class="rp-copy" onclick="{escape(action, quote=True)}">{say("copy", language)}</button>'
     caret = "" if done else '<span class="rp-caret"></span>'
     return (
@@ -62,7 +60,9 @@ def _body(character: str, text: str) -> str:
 
 def _spoken(line: Line) -> str:
     text = escape(line.text).replace("\n", "<br>")
-    face = f' <span class="rp-face" title="{line.expression}">{_FACES[line.expression]}</span>' if line.expression else ""
+    face = (
+        f' <span class="rp-face" title="{line.expression}">{_FACES[line.expression]}</span>' if line.expression else ""
+    )
     if line.kind == "act":
         return f'<span class="rp-act">*{text}*</span>{face}'
     if line.kind == "think":

@@ -1,7 +1,7 @@
 """Every string that a user of the app sees, in Chinese and in English.
 
-    label("character")        # the browser shows 角色 or Character, by its own language
-    say("busy", "zh")         # for messages that callbacks make
+label("character")        # the browser shows 角色 or Character, by its own language
+say("busy", "zh")         # for messages that callbacks make
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ STRINGS: dict[str, tuple[str, str]] = {
     "question_hint": ("问点什么：你最爱吃什么？", "Ask anything: what is your favourite food?"),
     "samples": ("回答个数", "Number of answers"),
     "background": ("使用背景知识", "Use background"),
-    "background_info": ("从世界的维基里找出相关内容放进提示", "Put what the world's wiki says into the prompt"),
+    "background_info": (
+        "从世界的维基里找出相关内容放进提示",
+        "Put what the world's wiki says into the prompt",
+    ),
     "generate": ("生成回答", "Answer"),
     "stop": ("停止", "Stop"),
     "settings": ("采样设置", "Sampling"),
@@ -31,7 +34,10 @@ STRINGS: dict[str, tuple[str, str]] = {
     "examples": ("试试这些", "Try these"),
     "copy": ("复制", "copy"),
     "copied": ("已复制", "copied"),
-    "scene_empty": ("场景还是空的：写几行，或者载入示例", "The scene is empty: write some lines, or load the example"),
+    "scene_empty": (
+        "场景还是空的：写几行，或者载入示例",
+        "The scene is empty: write some lines, or load the example",
+    ),
     "write": ("写下接下来发生的事", "Write what happens next"),
     "write_hint": (
         "【雨停了】\n陆迟：不好意思，我来晚了。 \\emoji 害羞\n闻筝：\\me 把扳手一拍",

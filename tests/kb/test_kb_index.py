@@ -83,9 +83,7 @@ def test_vectors_of_a_killed_build_are_used_by_the_next(tmp_path: Path, embedder
     assert [file.name for file in tmp_path.iterdir()] == ["kb"]
 
 
-def test_killed_between_the_two_renames_the_old_index_is_found(
-    folder: Path, snippets: list[Snippet], embedder
-) -> None:
+def test_killed_between_the_two_renames_the_old_index_is_found(folder: Path, snippets: list[Snippet], embedder) -> None:
     folder.rename(folder.with_name("kb.old"))
     folder.with_name("kb.tmp-1").mkdir()
     assert load_index(folder).snippets == snippets
@@ -102,18 +100,14 @@ def test_wrong_embedder_names_both_and_the_command(folder: Path) -> None:
 
 
 def test_missing_index_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(
-        IndexFileError, match=r"no knowledge base in .*run python scripts/build_knowledge_base\.py"
-    ):
+    with pytest.raises(IndexFileError, match=r"no knowledge base in .*run python scripts/build_knowledge_base\.py"):
         load_index(tmp_path / "kb")
 
 
 def test_older_format_is_refused(folder: Path) -> None:
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     (folder / "meta.json").write_text(json.dumps({**meta, "version": 0}), encoding="utf-8")
-    with pytest.raises(
-        IndexFileError, match="holds format kb-index version 0, this program reads kb-index version 1"
-    ):
+    with pytest.raises(IndexFileError, match="holds format kb-index version 0, this program reads kb-index version 1"):
         load_index(folder)
 
 
@@ -125,9 +119,7 @@ def test_damaged_files_are_one_readable_line(folder: Path, name: str, damage: st
     file.unlink()
     if damage != "delete":
         file.write_bytes({"empty": b"", "half": data[: len(data) // 2], "zip": b"PK\x03\x04" + data}[damage])
-    with pytest.raises(
-        KnowledgeBaseError, match=r"run python scripts|build the knowledge base again"
-    ) as caught:
+    with pytest.raises(KnowledgeBaseError, match=r"run python scripts|build the knowledge base again") as caught:
         load_index(folder)
     assert "\n" not in str(caught.value)
 
@@ -140,9 +132,7 @@ def test_snippets_of_another_build_are_noticed(folder: Path, snippets: list[Snip
         load_index(folder)
 
 
-def test_embedder_that_breaks_its_promise_is_refused(
-    tmp_path: Path, snippets: list[Snippet], embedder
-) -> None:
+def test_embedder_that_breaks_its_promise_is_refused(tmp_path: Path, snippets: list[Snippet], embedder) -> None:
     class Liar:
         name, dim = "liar", 7
         encode = embedder.encode

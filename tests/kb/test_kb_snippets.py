@@ -93,9 +93,7 @@ def test_writing_leaves_no_temporary_file(tmp_path: Path) -> None:
 def test_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "snippets.jsonl"
     path.write_text('{"format": "kb-snippets", "version": 0}\n', encoding="utf-8")
-    with pytest.raises(
-        SnippetFileError, match="not with kb-snippets version 1: build the knowledge base again"
-    ):
+    with pytest.raises(SnippetFileError, match="not with kb-snippets version 1: build the knowledge base again"):
         read_snippets(path)
 
 

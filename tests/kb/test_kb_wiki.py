@@ -41,9 +41,7 @@ def test_redirects_become_aliases_through_a_chain(tmp_path: Path) -> None:
     assert set(entry.aliases) == {"小灯", "灯儿"}
 
 
-def test_redirect_circle_and_missing_target_are_only_logged(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_redirect_circle_and_missing_target_are_only_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write(tmp_path, "甲.wiki", "#REDIRECT [[乙]]")
     write(tmp_path, "乙.wiki", "#REDIRECT [[甲]]")
     assert read_wiki(tmp_path) == []
@@ -54,8 +52,7 @@ def test_markdown_gives_an_entry_for_every_first_level_heading(tmp_path: Path) -
     write(
         tmp_path,
         "人物.md",
-        "# 沈灯\n**灯匠**，住在[吹烟镇](x.md)。\n## 喜好\n- 茶\n\n| 甲 | 乙 |\n|---|---|\n"
-        "# 杜若 #\n别名：阿若\n",
+        "# 沈灯\n**灯匠**，住在[吹烟镇](x.md)。\n## 喜好\n- 茶\n\n| 甲 | 乙 |\n|---|---|\n# 杜若 #\n别名：阿若\n",
     )
     shen, du = read_wiki(tmp_path)
     assert shen.sections == (((), "灯匠，住在吹烟镇。"), (("喜好",), "茶\n甲、乙"))
