@@ -13,9 +13,9 @@ knowledge base by name.
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from roleplay import prompts
 from roleplay.backends.base import Backend
@@ -189,8 +189,4 @@ class Player:
 
 def last_reply(replies: Iterator[Reply]) -> Reply:
     """The finished reply of a stream."""
-    reply: Any = None
-    for reply in replies:
-        pass
-    finished: Reply = reply
-    return finished
+    return deque(replies, maxlen=1)[0]

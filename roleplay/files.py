@@ -104,7 +104,7 @@ def is_done(path: Path, *, settings: dict[str, Any], inputs: str) -> bool:
     if not path.exists() or not _meta_path(path).exists():
         return False
     meta = read_json(_meta_path(path))
-    return meta.get("format") == FORMAT_VERSION and meta["settings"] == settings and meta["inputs"] == inputs
+    return bool(meta.get("format") == FORMAT_VERSION and meta["settings"] == settings and meta["inputs"] == inputs)
 
 
 def _meta_path(path: Path) -> Path:

@@ -110,7 +110,7 @@ class Line(Record):
         Raises:
             ValueError: no kind key with a text, or a field that is out of range.
         """
-        shared = {key: row[key] for key in ("src_id", "span", "cue") if row.get(key) is not None}
+        shared: dict[str, Any] = {key: row[key] for key in ("src_id", "span", "cue") if row.get(key) is not None}
         lines = []
         for kind in ("info", "act", "say", "think"):
             text = row.get(kind)

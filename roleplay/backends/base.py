@@ -7,6 +7,7 @@ replies = generate(backend, prompt, n=5, params=SamplingParams())
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -34,7 +35,5 @@ class Backend(Protocol):
 
 def generate(backend: Backend, prompt: Prompt, *, n: int, params: SamplingParams) -> list[str]:
     """The ``n`` finished replies."""
-    replies: list[str] = []
-    for replies in backend.stream(prompt, n=n, params=params):
-        pass
-    return replies
+    last = deque(backend.stream(prompt, n=n, params=params), maxlen=1)
+    return list(last[0])

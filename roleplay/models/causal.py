@@ -99,13 +99,14 @@ def hidden_states(model: Any, ids: torch.Tensor, *, cache: Any = None, prefix_le
     past = cache.get_seq_length() if cache is not None else 0
     positions = torch.arange(past, past + ids.shape[1], device=ids.device)[None]
     masks = layer_masks(model.config, past=past, new=ids.shape[1], prefix=prefix_length, device=ids.device)
-    return body(model)(
+    hidden: torch.Tensor = body(model)(
         input_ids=ids,
         position_ids=positions,
         past_key_values=cache,
         use_cache=cache is not None,
         attention_mask=masks,
     ).last_hidden_state
+    return hidden
 
 
 def layer_masks(

@@ -74,6 +74,6 @@ def token_losses(hidden: torch.Tensor, weight: torch.Tensor, labels: torch.Tenso
     """Cross entropies float32 [n] without gradient, for evaluation; arguments as :func:`frozen_head_loss`."""
     parts = [
         functional.cross_entropy((states @ weight.T).float(), wanted, reduction="none")
-        for states, wanted in zip(hidden.split(chunk), labels.split(chunk), strict=True)
+        for states, wanted in zip(torch.split(hidden, chunk), torch.split(labels, chunk), strict=True)
     ]
     return torch.cat(parts)

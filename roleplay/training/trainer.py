@@ -130,7 +130,7 @@ def _learnt_states(model: Any, inputs: dict[str, torch.Tensor]) -> tuple[torch.T
     return hidden[places], inputs["labels"][0, places + 1], inputs["weights"][0, places + 1]
 
 
-class _PassageTrainer(Trainer):
+class _PassageTrainer(Trainer):  # type: ignore[misc]
     """The Trainer with our forward pass: prefix visible, head on the learnt positions only."""
 
     def compute_loss(
@@ -151,11 +151,11 @@ class _PassageTrainer(Trainer):
         metrics = {"eval_loss": mean_loss(plain, rows)}
         plain.train()
         self.log(metrics)
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
 
-class _Log(TrainerCallback):
+class _Log(TrainerCallback):  # type: ignore[misc]
     """Appends every log of the Trainer to ``metrics.jsonl`` and shows progress on one line."""
 
     def __init__(self, path: Path, *, begun: int) -> None:

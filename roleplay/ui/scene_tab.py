@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +142,7 @@ def _save_file(session: Session) -> str:
     return str(path)
 
 
-def _told(move):  # type: ignore[no-untyped-def]
+def _told(move: Callable[[], Session]) -> Session:
     """The move's session, its error as one line in the page."""
     try:
         return move()

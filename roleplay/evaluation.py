@@ -1,0 +1,36 @@
+"""What is measured of a character: form, role, facts. Small pure functions; the loops are in ``benchmarks/``.
+
+check_form("没得商量。 \\\\emoji 微怒", "闻筝", ["闻筝", "陆迟"])    # None: well-formed
+check_form("陆迟：不好意思", "闻筝", ["闻筝", "陆迟"])             # "speaks as 陆迟"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from roleplay.records import Question
+from roleplay.script import parse_body
+
+
+def check_form(reply: str, character: str, names: Collection[str]) -> str | None:
+    """Why a reply is not one well-formed line of ``character``, or None where it is one."""
+    if not reply.strip():
+        return "empty"
+    try:
+        parse_body(reply, character)
+    except ValueError as error:
+        return str(error)
+    others = [name for name in names if name != character]
+    if spoken := next((name for name in others if f"{name}：" in reply or f"{name}:" in reply), None):
+        return f"speaks as {spoken}"
+    return "narrates" if reply.lstrip().startswith("【") else None
+
+
+def holds_fact(answer: str, question: Question) -> bool:
+    """Whether the answer contains one of the expected strings."""
+    return any(text in answer for text in question.expected)
+
+
+def share(outcomes: Sequence[bool]) -> float:
+    """The share of True; 0 where there is nothing."""
+    return sum(outcomes) / len(outcomes) if outcomes else 0.0
