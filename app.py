@@ -25,6 +25,8 @@ from roleplay.world import World
 ROOT = Path(__file__).resolve().parent
 NO_CHECKPOINT = "none"
 
+_QUESTIONS = ("你是谁？", "你最爱吃什么？", "你好笨啊", "我喜欢你")
+
 
 def main(argv: list[str] | None = None) -> int:
     """Serve the page until Ctrl-C; 0, or 2 after an error that the user can mend."""
@@ -99,9 +101,7 @@ def serve(world: World, model: str, checkpoint: Path | None, *, host: str, port:
     from roleplay.ui.layout import create_app, launch_options
 
     page = Page(engine, tuple(world.names), _examples(world), _opening(world))
-    app = create_app(
-        page, title=f"《{world.info.title}》", subtitle=f"{model} · {checkpoint.name if checkpoint else '-'}"
-    )
+    app = create_app(page, title=f"《{world.info.title}》")
     app.queue(default_concurrency_limit=4)
     app.launch(server_name=host, server_port=port, prevent_thread_lock=True, quiet=True, **launch_options())
     print(f"open http://{host}:{port}", flush=True)
@@ -110,11 +110,9 @@ def serve(world: World, model: str, checkpoint: Path | None, *, host: str, port:
 
 
 def _examples(world: World) -> tuple[str, ...]:
-    """A few questions to click on."""
-    if not (world.path / "questions.jsonl").exists():
-        return ()
-    own = [row.question for row in world.read_questions() if row.character == world.names[0]]
-    return tuple(own[:4])
+    """A few questions to click on: the seed's own, which fit any character, and two about the first one's world."""
+    own = world.read_questions() if (world.path / "questions.jsonl").exists() else []
+    return (*_QUESTIONS, *[row.question for row in own if row.character == world.names[0]][:2])
 
 
 def _opening(world: World) -> str:

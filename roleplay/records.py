@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
 FORMAT_VERSION = 1
 """Version of every stored format of this package; raised when an old file can no longer be read."""
@@ -116,13 +116,24 @@ class Line(Record):
             text = row.get(kind)
             if not text:
                 continue
-            own = {} if kind == "info" else {"char": row.get("char") or UNKNOWN}
+            own: dict[str, Any] = {} if kind == "info" else {"char": row.get("char") or UNKNOWN}
             if kind == "say" or (kind != "info" and not row.get("say")):
                 own |= {"expression": row.get("expression") or None}
-            lines.append(cls(kind=kind, text=text, **own, **shared))
+            try:
+                lines.append(cls(kind=kind, text=text, **own, **shared))
+            except ValidationError as error:
+                raise ValueError(_reason(error)) from error
         if not lines:
             raise ValueError(f"no info, say, act or think with a text in {row}")
         return lines
+
+
+def _reason(error: ValidationError) -> str:
+    """The first thing that is wrong, in one line."""
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
 
 
 class Scene(Record):

@@ -139,7 +139,7 @@ def _split_marks(body: str) -> list[tuple[str, str]]:
 def _segment(kind: Kind, text: str, character: str) -> Line:
     if kind == "say" and (match := _THINK.match(text)) and not _ends_escaped(text):
         return Line(kind="think", char=character, text=_need(_unescape(match[1]), "an empty thought"))
-    return Line(kind=kind, char=character, text=_unescape(text))
+    return Line(kind=kind, char=character, text=_need(_unescape(text), "an empty text"))
 
 
 def _with_expression(lines: list[Line], text: str) -> list[Line]:

@@ -14,7 +14,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from pathlib import Path
 from typing import Any, Literal
@@ -89,6 +88,7 @@ def load_adapter(model: Any, folder: Path, *, name: str) -> tuple[Any, AdapterIn
         AdapterError: made for another model (both are named with their sizes), or the weights are missing or damaged.
     """
     from peft import PeftModel
+    from safetensors import SafetensorError
 
     info = read_info(folder)
     check_base(info, BaseModelInfo.of(model, name), folder)
@@ -99,7 +99,7 @@ def load_adapter(model: Any, folder: Path, *, name: str) -> tuple[Any, AdapterIn
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return PeftModel.from_pretrained(model, str(folder)).eval(), info
-    except (OSError, ValueError, RuntimeError, KeyError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise AdapterError(f"{folder}: the weights cannot be read ({str(error).splitlines()[0][:160]})") from error
 
 

@@ -119,7 +119,7 @@ class LocalBackend:
                 rows = len(kept)
             return self._logits(tokens[:, None], cache)
 
-        yield from decode(step, logits, n=n, params=params, is_done=self._is_done)
+        yield from decode(step, logits, n=n, params=params, is_done=self.ends)
 
     def _logits(self, ids: torch.Tensor, cache: Any) -> torch.Tensor:
         """float [b, vocabulary] after the last of ``ids`` [b, q]."""
@@ -127,7 +127,8 @@ class LocalBackend:
         logits: torch.Tensor = causal.head(self.model)(hidden[:, -1])
         return logits
 
-    def _is_done(self, ids: list[int]) -> bool:
+    def ends(self, ids: list[int]) -> bool:
+        """Whether a reply with these ids is finished: a line break, or the end-of-text token."""
         return ids[-1] == self.tokenizer.eos_token_id or "\n" in self.tokenizer.decode(ids[-1:])
 
     def _text(self, ids: list[int]) -> str:

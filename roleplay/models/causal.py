@@ -48,11 +48,12 @@ def load_causal(name: str, *, dtype: torch.dtype = torch.float32) -> Any:
     Raises:
         ModelError: as :func:`load_tokenizer`.
     """
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     try:
         model = AutoModelForCausalLM.from_pretrained(resolve(name), dtype=dtype, local_files_only=_offline())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise _unknown(name, error) from error
     return model.eval().requires_grad_(False)
 

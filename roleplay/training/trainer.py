@@ -86,7 +86,8 @@ def mean_loss(model: Any, rows: Sequence[TokenRow]) -> float:
     total, tokens = 0.0, 0
     with torch.inference_mode():
         for row in rows:
-            hidden, labels, _ = _learnt_states(model, _tensors(row))
+            inputs = {name: tensor.to(model.device) for name, tensor in _tensors(row).items()}
+            hidden, labels, _ = _learnt_states(model, inputs)
             total += float(token_losses(hidden, causal.head(model).weight, labels).sum())
             tokens += len(labels)
     return total / max(tokens, 1)

@@ -31,8 +31,8 @@ def create_ask_tab(page: Page) -> None:
                 True, label=label("background"), info=label("background_info"), elem_id="ask-background"
             )
             with gr.Row():
-                run = gr.Button(label("generate"), variant="primary", elem_id="ask-run")
-                stop = gr.Button(label("stop"), elem_id="ask-stop")
+                run = gr.Button(label("generate"), variant="primary", scale=3, min_width=120, elem_id="ask-run")
+                stop = gr.Button(label("stop"), scale=1, min_width=72, elem_id="ask-stop")
             sampling = sampling_controls()
         with gr.Column(scale=3, min_width=320):
             answers = gr.HTML(render.candidate_cards("", (), done=True, language="zh"), elem_id="ask-answers")

@@ -15,17 +15,19 @@ from roleplay.ui.scene_tab import create_scene_tab
 from roleplay.ui.strings import label, translations
 
 
-def create_app(page: Page, *, title: str, subtitle: str) -> gr.Blocks:
+def create_app(page: Page, *, title: str) -> gr.Blocks:
     """The Gradio app; ``launch_options()`` belong to its ``launch``."""
     with gr.Blocks(title=title) as app:
-        head = f"<h1>{escape(title)}</h1><p>{escape(subtitle)}</p>"
-        gr.HTML(f'<div class="rp-head">{head}</div>')
-        status = gr.HTML(render.status_line("loading", "", "zh"), elem_id="status")
+        with gr.Column(elem_classes="rp-head"):
+            gr.HTML(f"<h1>{escape(title)}</h1>")
+            gr.Markdown(label("intro"))
+            status = gr.HTML(render.status_line("loading", "", "zh"), elem_id="status")
         with gr.Tabs():
             with gr.Tab(label("tab_ask"), id="ask"):
                 create_ask_tab(page)
             with gr.Tab(label("tab_scene"), id="scene"):
                 create_scene_tab(page)
+        gr.Markdown(label("footer"), elem_classes="rp-foot")
         timer = gr.Timer(1.0)
 
         def refresh(request: gr.Request) -> tuple[str, Any]:
@@ -40,8 +42,15 @@ def create_app(page: Page, *, title: str, subtitle: str) -> gr.Blocks:
 def launch_options() -> dict[str, Any]:
     """Theme, style and translations, as ``Blocks.launch`` takes them."""
     fonts = ("system-ui", "-apple-system", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif")
+    theme = gr.themes.Soft(primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=fonts).set(
+        block_title_background_fill="transparent",
+        block_title_background_fill_dark="transparent",
+        block_title_text_color="*body_text_color",
+        block_title_text_color_dark="*body_text_color",
+        block_title_padding="0",
+    )
     return {
-        "theme": gr.themes.Soft(primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=fonts),
+        "theme": theme,
         "css": (Path(__file__).parent / "style.css").read_text(encoding="utf-8"),
         "i18n": translations(),
         "footer_links": [],

@@ -111,10 +111,17 @@ def problem_list(problems: Sequence[Problem], language: str) -> str:
         return ""
     rows = "".join(
         f"<li><b>{escape(say('line', language, number=item.number))}</b> <code>{escape(item.text)}</code> — "
-        f"{escape(item.reason)}</li>"
+        f"{escape(say(_reason_key(item.reason), language))}</li>"
         for item in problems
     )
     return f'<div class="rp-problems">{escape(say("unread", language))}<ul>{rows}</ul></div>'
+
+
+def _reason_key(reason: str) -> str:
+    """The string that tells a reader what :mod:`roleplay.script` found wrong."""
+    if reason.startswith("unknown expression"):
+        return "unread_expression"
+    return "unread_form" if reason.startswith("neither") else "unread_empty"
 
 
 def status_line(state: str, text: str, language: str) -> str:

@@ -23,11 +23,13 @@ def create_scene_tab(page: Page) -> None:
         with gr.Column(scale=3, min_width=320):
             view = gr.HTML(render.scene_view((), "zh"), elem_id="scene-view")
             with gr.Row():
-                example = gr.Button(label("example"), size="sm", elem_id="scene-example")
-                undo = gr.Button(label("undo"), size="sm", elem_id="scene-undo")
-                clear = gr.Button(label("clear"), size="sm", elem_id="scene-clear")
-                save = gr.DownloadButton(label("save"), size="sm", elem_id="scene-save")
-                load = gr.UploadButton(label("load"), size="sm", file_types=[".json", ".txt"], elem_id="scene-load")
+                example = gr.Button(label("example"), size="sm", min_width=64, elem_id="scene-example")
+                undo = gr.Button(label("undo"), size="sm", min_width=64, elem_id="scene-undo")
+                clear = gr.Button(label("clear"), size="sm", min_width=64, elem_id="scene-clear")
+                save = gr.DownloadButton(label("save"), size="sm", min_width=64, elem_id="scene-save")
+                load = gr.UploadButton(
+                    label("load"), size="sm", min_width=64, file_types=[".json", ".txt"], elem_id="scene-load"
+                )
             text = gr.Textbox(
                 label=label("write"),
                 info=label("write_info"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kb.errors import WikiError
 from scripts import build_knowledge_base
 
 SCRIPT = Path(build_knowledge_base.__file__)
@@ -37,9 +38,9 @@ def test_error_is_one_line_and_exit_code_2(tmp_path: Path, capsys: pytest.Captur
     assert error.startswith("error: no wiki at") and error.count("\n") == 1
 
 
-def test_debug_shows_the_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert build_knowledge_base.main(["--world", str(tmp_path), "--debug"]) == 2
-    assert "Traceback" in capsys.readouterr().err
+def test_debug_lets_the_error_through(tmp_path: Path) -> None:
+    with pytest.raises(WikiError, match="no wiki at"):
+        build_knowledge_base.main(["--world", str(tmp_path), "--debug"])
 
 
 def test_runs_as_a_file_from_any_folder(tmp_path: Path) -> None:

@@ -1,0 +1,182 @@
+"""The local backend: n candidates from one prefill, each the same as alone, ending at its line break."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny
+import torch
+
+from roleplay.adapters.checkpoint import AdapterInfo, BaseModelInfo, save_adapter
+from roleplay.adapters.lora import new_lora
+from roleplay.adapters.prefix import new_prefix
+from roleplay.backends.base import generate
+from roleplay.backends.local import LocalBackend
+from roleplay.errors import PromptError, SamplingError
+from roleplay.models import causal
+from roleplay.prompts import Prompt
+from roleplay.sampling import SamplingParams
+
+PROMPT = Prompt(("【雨停了。】\n", "小舟：", "船来了。\n", "阿灯："))
+GREEDY = SamplingParams(temperature=0, max_new_tokens=24)
+WILD = SamplingParams(temperature=5, top_p=1, max_new_tokens=24, seed=5)
+
+
+def adapter_folder(model_folder: Path, kind: str, folder: Path) -> Path:
+    """A checkpoint of random weights, strong enough to be seen."""
+    model = causal.load_causal(str(model_folder))
+    info = AdapterInfo(kind=kind, base=BaseModelInfo.of(model, str(model_folder)), pre_seq_len=4)
+    torch.manual_seed(1)
+    peft_model = new_prefix(model, length=4) if kind == "prefix" else new_lora(model, rank=2)
+    for parameter in peft_model.parameters():
+        if parameter.requires_grad:
+            parameter.detach().normal_()
+    save_adapter(peft_model, folder, info)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bare(gemma_folder: Path) -> LocalBackend:
+    return LocalBackend.load(str(gemma_folder))
+
+
+@pytest.fixture(scope="module")
+def prefixed(gemma_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> LocalBackend:
+    folder = adapter_folder(gemma_folder, "prefix", tmp_path_factory.mktemp("adapter"))
+    return LocalBackend.load(str(gemma_folder), folder)
+
+
+@pytest.fixture(params=["bare", "prefixed"])
+def backend(request: pytest.FixtureRequest) -> LocalBackend:
+    found: LocalBackend = request.getfixturevalue(request.param)
+    return found
+
+
+def test_segments_are_encoded_after_the_first_token(bare: LocalBackend, tokenizer: Any) -> None:
+    assert tokenizer.decode(bare.encode(PROMPT)[0]) == "<bos>" + PROMPT.text
+    assert bare.count(PROMPT.text) == len(PROMPT.text)
+
+
+def test_candidates_of_one_prefill_equal_separate_runs(backend: LocalBackend) -> None:
+    together = generate(backend, PROMPT, n=3, params=GREEDY)
+    alone = [generate(backend, PROMPT, n=1, params=GREEDY)[0] for _ in range(3)]
+    assert together == alone
+    assert len(together[0]) > 8, "past the window, or the prefix is not tried"
+
+
+def test_the_greedy_reply_equals_a_pass_over_the_whole_text(backend: LocalBackend) -> None:
+    ids = backend.encode(PROMPT)
+    *_, (row,) = backend._decode(ids, 1, GREEDY)
+    whole = torch.cat([ids, torch.tensor([row])], dim=1)
+    scores = torch.cat([backend._logits(whole[:, :end], _past(backend)) for end in range(ids.shape[1], whole.shape[1])])
+    assert scores.argmax(dim=1).tolist() == row
+
+
+def _past(backend: LocalBackend) -> Any:
+    cache = causal.new_cache()
+    for layer, (keys, values) in enumerate(backend._prefix):
+        cache.update(keys, values, layer)
+    return cache
+
+
+def test_five_candidates_share_one_prefill(backend: LocalBackend) -> None:
+    shapes: list[tuple[int, ...]] = []
+    body = causal.body(backend.model)
+    hook = body.register_forward_pre_hook(
+        lambda module, args, kwargs: shapes.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
+    )
+    generate(backend, PROMPT, n=5, params=WILD)
+    hook.remove()
+    assert shapes[0] == (1, len(PROMPT.text) + 1)
+    assert len(shapes) > 5 and {width for _, width in shapes[1:]} == {1}
+
+
+def test_rows_that_outlive_others_are_as_if_alone(backend: LocalBackend) -> None:
+    ids = backend.encode(PROMPT)
+    seen: list[torch.Tensor] = []
+    hook = causal.head(backend.model).register_forward_hook(lambda module, args, output: seen.append(output))
+    with torch.inference_mode():
+        *_, rows = backend._decode(ids, 5, WILD)
+    hook.remove()
+    assert len({len(row) for row in rows}) > 2, "rows must end at different times"
+    for step, scores in enumerate(seen[1:], 1):
+        living = [row for row in rows if len(row) > step]
+        alone = [torch.cat([ids, torch.tensor([row[:step]])], dim=1) for row in living]
+        expected = torch.cat([backend._logits(whole, _past(backend)) for whole in alone])
+        torch.testing.assert_close(scores, expected, atol=1e-3, rtol=0)
+
+
+def test_the_same_seed_gives_the_same_texts(backend: LocalBackend) -> None:
+    first = generate(backend, PROMPT, n=3, params=WILD)
+    assert generate(backend, PROMPT, n=3, params=WILD) == first
+    assert generate(backend, PROMPT, n=3, params=WILD.model_copy(update={"seed": 6})) != first
+    assert len(set(first)) == 3
+
+
+def test_a_stream_grows(bare: LocalBackend) -> None:
+    snapshots = list(bare.stream(PROMPT, n=2, params=WILD))
+    for before, after in zip(snapshots, snapshots[1:], strict=False):
+        assert all(new.startswith(old) for old, new in zip(before, after, strict=True))
+    assert [len(text) for text in snapshots[0]] == [1, 1]
+
+
+@pytest.fixture(scope="module")
+def counting() -> LocalBackend:
+    """After a character of the vocabulary comes the next one; the last of all is followed by <unk>, <bos>, <eos>."""
+    return LocalBackend(tiny.successor(), tiny.tokenizer())
+
+
+def test_a_reply_ends_before_its_line_break(counting: LocalBackend) -> None:
+    vocabulary = counting.tokenizer.convert_ids_to_tokens(range(counting.model.config.vocab_size))
+    place = vocabulary.index("\n")
+    start = counting.tokenizer.convert_ids_to_tokens(place - 1)
+    assert start == "<eos>", "the line break is the first character of the vocabulary"
+    assert generate(counting, Prompt((start,)), n=2, params=GREEDY) == ["", ""]
+    assert (
+        generate(counting, Prompt(("a",)), n=2, params=SamplingParams(temperature=0, max_new_tokens=4)) == ["bcde"] * 2
+    )
+
+
+def test_a_reply_ends_at_the_end_of_text(counting: LocalBackend) -> None:
+    last = counting.tokenizer.convert_ids_to_tokens(counting.model.config.vocab_size - 3)
+    snapshots = list(counting.stream(Prompt((last,)), n=1, params=GREEDY))
+    *_, (final,) = snapshots
+    assert len(snapshots) == 5, "two characters, <unk>, <bos>, <eos>"
+    assert len(final) == 2
+
+
+@pytest.mark.parametrize("kind", ["prefix", "lora"])
+def test_an_adapter_changes_the_reply(kind: str, bare: LocalBackend, gemma_folder: Path, tmp_path: Path) -> None:
+    adapted = LocalBackend.load(str(gemma_folder), adapter_folder(gemma_folder, kind, tmp_path / kind))
+    assert adapted.adapter is not None and adapted.adapter.kind == kind
+    assert (adapted.prefix_length, adapted.context) == ((4, 252) if kind == "prefix" else (0, 256))
+    assert generate(adapted, PROMPT, n=1, params=GREEDY) != generate(bare, PROMPT, n=1, params=GREEDY)
+
+
+def test_a_merged_lora_says_what_the_peft_model_says(gemma_folder: Path, tmp_path: Path) -> None:
+    from roleplay.adapters.checkpoint import load_adapter
+
+    folder = adapter_folder(gemma_folder, "lora", tmp_path / "lora")
+    backend = LocalBackend.load(str(gemma_folder), folder)
+    peft_model, _ = load_adapter(causal.load_causal(str(gemma_folder)), folder, name="tiny")
+    ids = backend.encode(PROMPT)
+    with torch.no_grad():
+        expected = peft_model(input_ids=ids).logits[:, -1]
+    torch.testing.assert_close(backend._logits(ids, causal.new_cache()), expected, atol=1e-3, rtol=1e-4)
+
+
+def test_a_too_long_prompt_is_refused_with_the_numbers(prefixed: LocalBackend) -> None:
+    prompt = Prompt(("灯" * 230,))
+    with pytest.raises(PromptError, match="the prompt has 231 tokens and the reply may take 24, .* holds 252: shorten"):
+        generate(prefixed, prompt, n=1, params=GREEDY)
+
+
+def test_a_prompt_that_just_fits(prefixed: LocalBackend) -> None:
+    assert len(generate(prefixed, Prompt(("灯" * 227,)), n=1, params=GREEDY)) == 1
+
+
+def test_too_many_samples(bare: LocalBackend) -> None:
+    with pytest.raises(SamplingError, match="the number of samples must be 1 to 20, not 21"):
+        generate(bare, PROMPT, n=21, params=GREEDY)

@@ -1,0 +1,194 @@
+"""Sessions and the player, with a backend that says what it is told to."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roleplay.backends.scripted import ScriptedBackend
+from roleplay.dialogue import Player, Session, last_reply
+from roleplay.errors import DialogueError, PromptError, SamplingError
+from roleplay.prompts import Lookup, Snippet
+from roleplay.records import EXPRESSIONS, Line
+from roleplay.sampling import SamplingParams
+
+OPENING = "【雨停了】\n陆迟：不好意思，我来晚了。 \\emoji 害羞"
+PARAMS = SamplingParams()
+
+
+class Piece(NamedTuple):
+    text: str
+    score: float
+    source: str
+
+
+PAGES = {"闻筝": Piece("闻筝最爱吃椒盐豆糕。", 0.9, "闻筝"), "雨停了": Piece("雨停要敲钟。", 0.4, "雨钟")}
+
+
+class Pages:
+    """A dict as a lookup: every page whose title the query holds; ``queries`` keeps what was asked."""
+
+    def __init__(self) -> None:
+        self.queries: list[tuple[str, int]] = []
+
+    def __call__(self, query: str, k: int) -> list[Snippet]:
+        self.queries.append((query, k))
+        return [piece for title, piece in PAGES.items() if title in query][:k]
+
+
+def player(replies: list[str], lookup: Lookup | None = None) -> Player:
+    return Player(ScriptedBackend(replies), characters=["闻筝", "陆迟"], lookup=lookup)
+
+
+def asked(chat: Player) -> str:
+    """The newest prompt that the backend saw."""
+    assert isinstance(chat.backend, ScriptedBackend)
+    return chat.backend.prompts[-1].text
+
+
+@pytest.fixture
+def session() -> Session:
+    return Session().add(OPENING).session
+
+
+def test_typed_lines_are_added(session: Session) -> None:
+    assert [(line.kind, line.char) for line in session.lines] == [("info", None), ("say", "陆迟")]
+    assert session.text == OPENING
+
+
+def test_unreadable_lines_are_reported_and_the_rest_is_kept(session: Session) -> None:
+    added = session.add("闻筝：漏了。\n没有冒号\n【钟响】")
+    assert added.session.text == OPENING + "\n闻筝：漏了。\n【钟响】"
+    assert [(problem.number, problem.text) for problem in added.problems] == [(2, "没有冒号")]
+
+
+def test_nothing_readable_is_no_move(session: Session) -> None:
+    added = session.add("没有冒号")
+    assert added.session is session and len(added.problems) == 1
+
+
+def test_a_chosen_candidate_becomes_lines(session: Session) -> None:
+    chosen = session.choose("闻筝", "哼。\\me 转身 \\emoji 白眼")
+    assert chosen.text == OPENING + "\n闻筝：哼。\n闻筝：\\me 转身 \\emoji 白眼"
+
+
+@pytest.mark.parametrize(
+    ("candidate", "reason"), [("", "nothing after the colon"), ("哼 \\emoji 怒", "unknown expression")]
+)
+def test_a_candidate_that_is_no_line_is_refused(session: Session, candidate: str, reason: str) -> None:
+    with pytest.raises(DialogueError, match=rf"this candidate cannot be a line \({reason}.*choose another"):
+        session.choose("闻筝", candidate)
+
+
+def test_undo_takes_back_whole_moves(session: Session) -> None:
+    later = session.choose("闻筝", "哼。\\me 转身").add("【钟响】").session
+    assert later.undo().undo() == session
+    assert session.undo().lines == ()
+
+
+def test_undo_of_nothing_is_refused() -> None:
+    with pytest.raises(DialogueError, match="nothing to undo: the scene is as it was opened"):
+        Session().undo()
+
+
+LINES = st.builds(
+    Line,
+    kind=st.sampled_from(["say", "act", "think"]),
+    char=st.text(min_size=1).filter(str.strip),
+    text=st.text(min_size=1).filter(str.strip),
+    expression=st.none() | st.sampled_from(EXPRESSIONS),
+)
+
+
+@given(st.lists(LINES, max_size=4))
+def test_a_saved_scene_comes_back(lines: list[Line]) -> None:
+    assert Session.load(Session(tuple(lines)).dump()).lines == tuple(lines)
+
+
+def test_script_text_is_loaded_as_well(session: Session) -> None:
+    assert Session.load(OPENING) == Session(session.lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "it is empty"),
+        ("【雨停了】\n随便写的", "line 2: neither"),
+        ("{", "Expecting property name"),
+        ("{}", "'format'"),
+        ('{"format": 1, "lines": [{"char": "闻筝"}]}', "no info, say, act or think"),
+        ('{"format": 1, "lines": [{"char": "闻筝", "say": "哼", "expression": "怒"}]}', "unknown expression '怒'"),
+        ('{"format": 1, "lines": 3}', "'int' object is not iterable"),
+    ],
+)
+def test_a_file_that_is_no_scene_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(
+        DialogueError, match=rf"this is no saved scene \({reason}.*\): choose a file saved here"
+    ) as caught:
+        Session.load(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_scene_of_another_format_is_refused() -> None:
+    with pytest.raises(DialogueError, match="the scene has format 9, this program reads 1"):
+        Session.load(json.dumps({"format": 9, "lines": []}))
+
+
+def test_answers_stream_and_end_whole() -> None:
+    replies = list(player(["豆糕。", "没得商量。"]).ask("闻筝", "你最爱吃什么？", n=2, params=PARAMS))
+    assert replies[0].candidates == ("豆", "没")
+    assert replies[-1].candidates == ("豆糕。", "没得商量。")
+    assert replies[-1].prompt.text == "问：你最爱吃什么？\n闻筝："
+
+
+def test_history_stands_before_the_question() -> None:
+    chat = player(["豆糕。"])
+    last_reply(chat.ask("闻筝", "然后呢？", n=1, params=PARAMS, history=[("几岁？", "十六。")]))
+    assert asked(chat) == "问：几岁？\n闻筝：十六。\n问：然后呢？\n闻筝："
+
+
+def test_background_is_looked_up_and_shown() -> None:
+    pages = Pages()
+    reply = last_reply(player(["豆糕。"], pages).ask("闻筝", "你最爱吃什么？", n=1, params=PARAMS))
+    assert pages.queries == [("闻筝 你最爱吃什么？", 2)]
+    assert reply.prompt.background == (PAGES["闻筝"],)
+    assert reply.prompt.text == "【闻筝最爱吃椒盐豆糕。】\n问：你最爱吃什么？\n闻筝："
+
+
+def test_a_scene_is_played_on(session: Session) -> None:
+    pages = Pages()
+    chat = player(["哼。\n陆迟：别生气。"], pages)
+    reply = last_reply(chat.act("闻筝", session, n=1, params=PARAMS))
+    assert reply.candidates == ("哼。",)
+    assert pages.queries == [("闻筝\n雨停了\n不好意思，我来晚了。", 2)]
+    assert asked(chat) == f"【雨停要敲钟。】\n【闻筝最爱吃椒盐豆糕。】\n{OPENING}\n闻筝："
+
+
+def test_background_off_asks_nothing(session: Session) -> None:
+    pages = Pages()
+    chat = player(["哼。"], pages)
+    last_reply(chat.act("闻筝", session, n=1, params=PARAMS, background=False))
+    last_reply(chat.ask("闻筝", "雨停了？", n=1, params=PARAMS, background=False))
+    assert pages.queries == []
+    assert asked(chat) == "问：雨停了？\n闻筝："
+
+
+def test_an_unknown_character_lists_the_known(session: Session) -> None:
+    with pytest.raises(DialogueError, match="no character '夏娜': known are 闻筝 陆迟"):
+        last_reply(player(["哼。"]).act("夏娜", session, n=1, params=PARAMS))
+
+
+def test_the_number_of_candidates_is_checked_before_the_backend_is_asked() -> None:
+    chat = player(["哼。"])
+    with pytest.raises(SamplingError, match="must be 1 to 20, not 0"):
+        last_reply(chat.ask("闻筝", "几岁？", n=0, params=PARAMS))
+    assert isinstance(chat.backend, ScriptedBackend) and chat.backend.prompts == []
+
+
+def test_an_empty_question_is_refused() -> None:
+    with pytest.raises(PromptError, match="the question is empty"):
+        last_reply(player(["哼。"]).ask("闻筝", " ", n=1, params=PARAMS))

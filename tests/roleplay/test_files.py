@@ -1,0 +1,106 @@
+"""Files: whole or not there, errors that name the line, and the question whether a stage is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roleplay import files
+from roleplay.errors import WorldError
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@pytest.fixture
+def done(tmp_path: Path) -> Path:
+    path = tmp_path / "chunks.jsonl"
+    files.write_jsonl(path, [{"id": 0}])
+    files.write_meta(path, stage="distill", settings={"max_chars": 1200}, inputs="abc")
+    return path
+
+
+@given(st.lists(JSON, max_size=4))
+def test_json_lines_round_trip(tmp_path_factory: pytest.TempPathFactory, rows: list[object]) -> None:
+    path = tmp_path_factory.getbasetemp() / "rows.jsonl"
+    files.write_jsonl(path, rows)
+    assert list(files.read_jsonl(path)) == rows
+
+
+def test_chinese_is_written_as_it_is(tmp_path: Path) -> None:
+    files.write_json(tmp_path / "deep" / "world.json", {"title": "第十三场雨"})
+    assert (tmp_path / "deep" / "world.json").read_text(encoding="utf-8") == '{\n  "title": "第十三场雨"\n}\n'
+
+
+def test_the_old_file_stays_when_writing_fails(tmp_path: Path) -> None:
+    path = tmp_path / "novel.txt"
+    files.write_text(path, "晨醒雨")
+    with pytest.raises(TypeError):
+        files.write_bytes(path, "no bytes")  # type: ignore[arg-type]
+    assert path.read_text(encoding="utf-8") == "晨醒雨"
+    assert [file.name for file in tmp_path.iterdir()] == ["novel.txt"]
+
+
+def test_rows_that_break_off_leave_the_old_file(done: Path) -> None:
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        files.write_jsonl(done, [{"id": 1}, {"id": object()}])
+    assert list(files.read_jsonl(done)) == [{"id": 0}]
+
+
+def test_a_folder_in_the_way_leaves_no_temporary_file(tmp_path: Path) -> None:
+    (tmp_path / "novel.txt" / "inner").mkdir(parents=True)
+    with pytest.raises(OSError):
+        files.write_text(tmp_path / "novel.txt", "晨醒雨")
+    assert [file.name for file in tmp_path.iterdir()] == ["novel.txt"]
+
+
+def test_a_broken_row_is_named_by_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "script.jsonl"
+    path.write_text('{"info": "雨"}\n\n{"info": \n', encoding="utf-8")
+    with pytest.raises(WorldError, match=r"script\.jsonl: line 3 is not JSON \(.*\): mend or remove it"):
+        list(files.read_jsonl(path))
+
+
+def test_broken_json_is_named_by_its_line(tmp_path: Path) -> None:
+    (tmp_path / "world.json").write_text('{\n "title": 雨\n}', encoding="utf-8")
+    with pytest.raises(WorldError, match=r"world\.json: not JSON at line 2"):
+        files.read_json(tmp_path / "world.json")
+
+
+def test_another_encoding_is_refused_with_the_byte(tmp_path: Path) -> None:
+    (tmp_path / "world.json").write_bytes('{"title": "雨"}'.encode("gb18030"))
+    with pytest.raises(WorldError, match=r"is not UTF-8 \(byte 11\): save it as UTF-8"):
+        files.read_json(tmp_path / "world.json")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WorldError, match=r"none\.json is missing"):
+        files.read_json(tmp_path / "none.json")
+
+
+def test_the_same_settings_and_input_are_done(done: Path) -> None:
+    assert files.is_done(done, settings={"max_chars": 1200}, inputs="abc")
+
+
+@pytest.mark.parametrize(
+    ("settings", "inputs"), [({"max_chars": 900}, "abc"), ({"max_chars": 1200}, "abd"), ({}, "abc")]
+)
+def test_other_settings_or_input_are_not_done(done: Path, settings: dict[str, int], inputs: str) -> None:
+    assert not files.is_done(done, settings=settings, inputs=inputs)
+
+
+@pytest.mark.parametrize("name", ["chunks.jsonl", "chunks.jsonl.meta.json"])
+def test_without_the_file_or_its_meta_nothing_is_done(done: Path, name: str) -> None:
+    (done.parent / name).unlink()
+    assert not files.is_done(done, settings={"max_chars": 1200}, inputs="abc")
+
+
+def test_the_digest_keeps_parts_apart() -> None:
+    assert files.digest("雨", "钟") == files.digest("雨".encode(), "钟")
+    assert len({files.digest("雨", "钟"), files.digest("雨钟"), files.digest("雨钟", "")}) == 3
