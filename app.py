@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"adapter folder; '{NO_CHECKPOINT}' for the bare model (default: the one for this world and model)",
     )
     parser.add_argument("--host", default=env.get("HOST") or env.get("GRADIO_SERVER_NAME") or "127.0.0.1")
-    parser.add_argument("--port", type=int, default=int(env.get("PORT") or env.get("GRADIO_SERVER_PORT") or 7860))
+    parser.add_argument("--port", type=int, default=env.get("PORT") or env.get("GRADIO_SERVER_PORT") or 7860)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 

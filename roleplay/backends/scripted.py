@@ -34,5 +34,5 @@ class ScriptedBackend:
         check_samples(n)
         self.prompts.append(prompt)
         texts = [next(self._replies).split("\n")[0][: params.max_new_tokens] for _ in range(n)]
-        for end in range(1, max(map(len, texts)) + 1):
+        for end in range(1, max(1, *map(len, texts)) + 1):
             yield [text[:end] for text in texts]

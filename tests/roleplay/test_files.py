@@ -47,6 +47,15 @@ def test_the_old_file_stays_when_writing_fails(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["novel.txt"]
 
 
+def test_who_reads_the_old_file_reads_it_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "novel.txt"
+    files.write_text(path, "晨醒雨")
+    with path.open(encoding="utf-8") as old:
+        files.write_text(path, "半糖雨，比从前长")
+        assert old.read() == "晨醒雨"
+    assert path.read_text(encoding="utf-8") == "半糖雨，比从前长"
+
+
 def test_rows_that_break_off_leave_the_old_file(done: Path) -> None:
     with pytest.raises(TypeError, match="not JSON serializable"):
         files.write_jsonl(done, [{"id": 1}, {"id": object()}])

@@ -69,9 +69,9 @@ def test_no_older_line_slips_in_behind_one_that_does_not_fit() -> None:
 
 def test_a_newest_line_that_does_not_fit_is_refused_with_both_numbers() -> None:
     with pytest.raises(
-        PromptError, match="the newest line and the cue take 23 tokens, the prompt may have 22: shorten"
+        PromptError, match="the newest line and the cue take 24 tokens, the prompt may have 23: shorten"
     ):
-        scene_prompt("闻筝", SCENE, count=len, budget=budget(22))
+        scene_prompt("闻筝", SCENE, count=len, budget=budget(23))
 
 
 def test_a_question_that_is_too_long_is_refused_with_both_numbers() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roleplay.errors import SamplingError
-from roleplay.sampling import SamplingParams, check_samples, decode, draw
+from roleplay.sampling import SamplingParams, _nucleus, check_samples, decode, draw
 
 VOCABULARY = 5_000
 END = 0
@@ -37,9 +37,7 @@ def ended(ids: list[int]) -> bool:
 
 def run(model: Chain, first: list[float], n: int = 1, **params: float) -> list[list[int]]:
     logits = torch.tensor([first + [-100.0] * (50 - len(first))])
-    rows: list[list[int]] = []
-    for rows in decode(model.step, logits, n=n, params=SamplingParams(**params), is_done=ended):
-        pass
+    *_, rows = decode(model.step, logits, n=n, params=SamplingParams(**params), is_done=ended)
     return rows
 
 
@@ -103,17 +101,7 @@ def test_top_p_keeps_the_word_that_crosses_it() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**31), st.floats(0.1, 12), st.floats(0.05, 0.99))
-def test_every_drawn_word_is_in_the_fully_sorted_nucleus(seed: int, spread: float, top_p: float) -> None:
-    logits = torch.randn(1, VOCABULARY, generator=torch.Generator().manual_seed(seed)) * spread
-    ids = drawn(logits, times=64, temperature=1, top_p=top_p)
-    assert ids <= nucleus(logits, top_p + 1e-5)
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 2**31), st.floats(0.1, 12), st.floats(0.05, 0.99))
 def test_the_nucleus_is_that_of_a_full_sort(seed: int, spread: float, top_p: float) -> None:
-    from roleplay.sampling import _nucleus
-
     logits = torch.randn(1, VOCABULARY, generator=torch.Generator().manual_seed(seed)) * spread
     mass, ids = _nucleus(logits, SamplingParams(temperature=1, top_p=top_p))
     kept = set(ids[0, mass[0] > 0].tolist())

@@ -119,6 +119,7 @@ def test_reading_is_lenient(row: str, lines: list[Line]) -> None:
     [
         ("雨停了", "neither 【narration】 nor `character：what they say`"),
         ("【】", "an empty narration"),
+        ("【雨停了\\】", "neither 【narration】"),
         ("：谁在说话？", "neither 【narration】"),
         (" ：谁", "neither 【narration】"),
         ("闻筝：", "nothing after the colon"),

@@ -47,7 +47,9 @@ def gemma(*layer_types: str) -> Any:
     """A Gemma 3 text model with seeded random weights, window 8."""
     config = Gemma3TextConfig(**_sizes(), layer_types=list(layer_types), sliding_window=8, query_pre_attn_scalar=16)
     torch.manual_seed(3)
-    return Gemma3ForCausalLM(config).eval().requires_grad_(False)
+    model = Gemma3ForCausalLM(config).eval().requires_grad_(False)
+    model.model.embed_tokens.weight.mul_(0.3)  # else the tied head only repeats the last token
+    return model
 
 
 def llama() -> Any:
@@ -56,16 +58,19 @@ def llama() -> Any:
     return LlamaForCausalLM(LlamaConfig(**_sizes())).eval().requires_grad_(False)
 
 
-def successor() -> Any:
-    """A Llama of fixed weights that always continues with the next id of the vocabulary."""
+def successor(ends: dict[str, str]) -> Any:
+    """A Llama of fixed weights: ``ends[token]`` comes after a token, else the next one of the vocabulary."""
     size = len(tokenizer())
-    config = LlamaConfig(**(_sizes() | {"hidden_size": size + size % 2, "head_dim": 8}))
+    config = LlamaConfig(**(_sizes() | {"hidden_size": size + -size % 4}))
     model = LlamaForCausalLM(config).eval().requires_grad_(False)
     for layer in model.model.layers:
         layer.self_attn.o_proj.weight.zero_()
         layer.mlp.down_proj.weight.zero_()
     model.model.embed_tokens.weight.copy_(torch.eye(size, config.hidden_size))
     model.lm_head.weight.copy_(torch.eye(size, config.hidden_size).roll(1, dims=0))
+    for before, after in ends.items():
+        before_id, after_id = tokenizer().convert_tokens_to_ids([before, after])
+        model.lm_head.weight[after_id, before_id] = 2.0
     return model
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from roleplay.sampling import SamplingParams
 
 PROMPT = Prompt(("【雨停了。】\n", "小舟：", "船来了。\n", "阿灯："))
 GREEDY = SamplingParams(temperature=0, max_new_tokens=24)
-WILD = SamplingParams(temperature=5, top_p=1, max_new_tokens=24, seed=5)
+WILD = SamplingParams(temperature=1, top_p=1, max_new_tokens=24, seed=5)
 
 
 def adapter_folder(model_folder: Path, kind: str, folder: Path) -> Path:
@@ -105,7 +106,7 @@ def test_rows_that_outlive_others_are_as_if_alone(backend: LocalBackend) -> None
         living = [row for row in rows if len(row) > step]
         alone = [torch.cat([ids, torch.tensor([row[:step]])], dim=1) for row in living]
         expected = torch.cat([backend._logits(whole, _past(backend)) for whole in alone])
-        torch.testing.assert_close(scores, expected, atol=1e-3, rtol=0)
+        torch.testing.assert_close(scores, expected, atol=1e-5, rtol=0)
 
 
 def test_the_same_seed_gives_the_same_texts(backend: LocalBackend) -> None:
@@ -117,34 +118,29 @@ def test_the_same_seed_gives_the_same_texts(backend: LocalBackend) -> None:
 
 def test_a_stream_grows(bare: LocalBackend) -> None:
     snapshots = list(bare.stream(PROMPT, n=2, params=WILD))
-    for before, after in zip(snapshots, snapshots[1:], strict=False):
+    for before, after in itertools.pairwise(snapshots):
         assert all(new.startswith(old) for old, new in zip(before, after, strict=True))
     assert [len(text) for text in snapshots[0]] == [1, 1]
 
 
 @pytest.fixture(scope="module")
-def counting() -> LocalBackend:
-    """After a character of the vocabulary comes the next one; the last of all is followed by <unk>, <bos>, <eos>."""
-    return LocalBackend(tiny.successor(), tiny.tokenizer())
+def alphabet() -> LocalBackend:
+    """Goes on with the next letter; a line ends after c, and all after f."""
+    return LocalBackend(tiny.successor({"c": "\n", "f": "<eos>"}), tiny.tokenizer())
 
 
-def test_a_reply_ends_before_its_line_break(counting: LocalBackend) -> None:
-    vocabulary = counting.tokenizer.convert_ids_to_tokens(range(counting.model.config.vocab_size))
-    place = vocabulary.index("\n")
-    start = counting.tokenizer.convert_ids_to_tokens(place - 1)
-    assert start == "<eos>", "the line break is the first character of the vocabulary"
-    assert generate(counting, Prompt((start,)), n=2, params=GREEDY) == ["", ""]
-    assert (
-        generate(counting, Prompt(("a",)), n=2, params=SamplingParams(temperature=0, max_new_tokens=4)) == ["bcde"] * 2
-    )
+@pytest.mark.parametrize(("start", "reply", "steps"), [("a", "bc", 3), ("d", "ef", 3), ("c", "", 1), ("f", "", 1)])
+def test_a_reply_ends_at_a_line_break_or_the_end_of_text(
+    alphabet: LocalBackend, start: str, reply: str, steps: int
+) -> None:
+    snapshots = list(alphabet.stream(Prompt((start,)), n=2, params=GREEDY))
+    assert snapshots[-1] == [reply, reply]
+    assert len(snapshots) == steps
 
 
-def test_a_reply_ends_at_the_end_of_text(counting: LocalBackend) -> None:
-    last = counting.tokenizer.convert_ids_to_tokens(counting.model.config.vocab_size - 3)
-    snapshots = list(counting.stream(Prompt((last,)), n=1, params=GREEDY))
-    *_, (final,) = snapshots
-    assert len(snapshots) == 5, "two characters, <unk>, <bos>, <eos>"
-    assert len(final) == 2
+def test_a_reply_ends_at_its_last_token(alphabet: LocalBackend) -> None:
+    params = SamplingParams(temperature=0, max_new_tokens=1)
+    assert list(alphabet.stream(Prompt(("a",)), n=2, params=params)) == [["b", "b"]]
 
 
 @pytest.mark.parametrize("kind", ["prefix", "lora"])
@@ -164,7 +160,7 @@ def test_a_merged_lora_says_what_the_peft_model_says(gemma_folder: Path, tmp_pat
     ids = backend.encode(PROMPT)
     with torch.no_grad():
         expected = peft_model(input_ids=ids).logits[:, -1]
-    torch.testing.assert_close(backend._logits(ids, causal.new_cache()), expected, atol=1e-3, rtol=1e-4)
+    torch.testing.assert_close(backend._logits(ids, causal.new_cache()), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_a_too_long_prompt_is_refused_with_the_numbers(prefixed: LocalBackend) -> None:

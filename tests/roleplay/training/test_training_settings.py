@@ -1,0 +1,31 @@
+"""Settings: the adapter's own learning rate, and all that is wrong in one message."""
+
+from __future__ import annotations
+
+import pytest
+
+from roleplay.errors import DatasetError
+from roleplay.training.settings import TrainSettings
+
+
+def test_all_wrong_values_are_listed_at_once() -> None:
+    with pytest.raises(DatasetError) as caught:
+        TrainSettings(adapter="spell", pre_seq_len=0, batch=-1, epochs=0, max_tokens=8)  # type: ignore[arg-type]
+    assert str(caught.value).split("; ") == [
+        "adapter must be one of prefix lora, not 'spell'",
+        "pre_seq_len must be at least 1, not 0",
+        "batch must be at least 1, not -1",
+        "either epochs or max_steps must be above 0",
+        "max_tokens must be at least 32, not 8",
+    ]
+
+
+@pytest.mark.parametrize(("adapter", "rate", "length"), [("prefix", 3e-2, 64), ("lora", 1e-3, 0)])
+def test_an_adapter_has_its_own_rate_and_length(adapter: str, rate: float, length: int) -> None:
+    settings = TrainSettings(adapter=adapter)  # type: ignore[arg-type]
+    assert (settings.learning_rate, settings.prefix_length) == (rate, length)
+
+
+def test_a_given_rate_and_steps_are_kept() -> None:
+    settings = TrainSettings(learning_rate=0.5, epochs=0, max_steps=3)
+    assert (settings.learning_rate, settings.max_steps) == (0.5, 3)

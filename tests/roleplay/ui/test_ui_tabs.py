@@ -1,0 +1,159 @@
+"""The callbacks of both tabs as plain functions, and the page as a whole, over a scripted backend."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from roleplay.dialogue import Session
+from roleplay.errors import ModelError
+from roleplay.ui import ask_tab, scene_tab
+from roleplay.ui.common import Page, language, params_of
+from roleplay.ui.layout import create_app, launch_options
+
+OPENING = "【雨停了】\n陆迟：不好意思，我来晚了。 \\emoji 害羞"
+SAMPLING = (0.8, 0.9, 96, "")
+MakePage = Callable[..., Page]
+
+
+def ask(page: Page, question: str, count: float = 1, *, background: bool = True, request: Any = None) -> list[Any]:
+    return list(ask_tab._callback(page)("闻筝", question, count, background, *SAMPLING, request))
+
+
+def act(page: Page, session: Session, count: float = 1, who: str = "闻筝") -> list[Any]:
+    return list(scene_tab._actor(page)(session, who, count, True, *SAMPLING, None))
+
+
+@pytest.fixture
+def session() -> Session:
+    return Session().add(OPENING).session
+
+
+def test_answers_stream_and_end_with_copy_buttons(make_page: MakePage) -> None:
+    steps = ask(make_page("豆糕。", "没得商量。"), "你最爱吃什么？", count=2.0)
+    assert 'data-done="false"' in steps[0][0] and 'data-done="true"' in steps[-1][0]
+    assert "豆糕。" in steps[-1][0] and "没得商量。" in steps[-1][0]
+
+
+def test_the_background_that_was_used_is_shown(make_page: MakePage) -> None:
+    page = make_page("豆糕。")
+    assert "闻筝最爱吃椒盐豆糕。" in ask(page, "你最爱吃什么？")[-1][1]
+    assert "没有用到背景" in ask(page, "你最爱吃什么？", background=False)[-1][1]
+
+
+def test_an_answer_is_in_the_language_of_the_browser(make_page: MakePage, english: Any) -> None:
+    cards, used = ask(make_page("豆糕。"), "你最爱吃什么？", request=english)[-1]
+    assert ">copy</button>" in cards and "Background used" in used
+
+
+@pytest.mark.parametrize(
+    ("question", "count", "message"),
+    [(" ", 1, "the question is empty"), ("几岁？", 21, "the number of samples must be 1 to 20, not 21")],
+)
+def test_a_mistake_is_one_line_in_the_page(make_page: MakePage, question: str, count: float, message: str) -> None:
+    with pytest.raises(gr.Error, match=message):
+        ask(make_page("豆糕。"), question, count)
+
+
+def test_a_model_that_did_not_load_is_told_when_asked(make_page: MakePage) -> None:
+    with pytest.raises(gr.Error, match="no model 'gpt'"):
+        ask(make_page(failure=ModelError("no model 'gpt'")), "几岁？")
+
+
+def test_the_seed_may_be_empty_or_a_number() -> None:
+    assert params_of(0, 1, 96.0, " ").seed is None
+    assert params_of(0.5, 0.9, 64, " 0 ").seed == 0
+
+
+def test_a_browser_that_says_nothing_reads_chinese(english: Any) -> None:
+    assert (language(None), language(english)) == ("zh", "en")
+
+
+def test_typed_lines_go_into_the_scene() -> None:
+    added, view, unread, problems, pick, save = scene_tab.add_text(Session(), OPENING, None)
+    assert added.text == OPENING and "雨停了" in view
+    assert (unread, problems, pick.visible) == ("", "", False)
+    assert Session.load(Path(save).read_text(encoding="utf-8")).lines == added.lines
+
+
+def test_unread_lines_stay_in_the_box_with_their_number(english: Any) -> None:
+    added, _, unread, problems, *_ = scene_tab.add_text(Session(), "【钟响】\n没有冒号", english)
+    assert (added.text, unread) == ("【钟响】", "没有冒号")
+    assert "line 2" in problems
+
+
+def test_candidates_can_be_picked_only_when_finished(make_page: MakePage, session: Session) -> None:
+    steps = act(make_page("哼。", "走。"), session, count=2)
+    assert not steps[0][0].interactive and steps[-1][0].interactive
+    assert steps[-1][0].choices == [("哼。", "哼。"), ("走。", "走。")]
+    assert "闻筝最爱吃椒盐豆糕。" in steps[-1][1]
+
+
+def test_equal_candidates_are_offered_once(make_page: MakePage, session: Session) -> None:
+    assert act(make_page("哼。"), session, count=3)[-1][0].choices == [("哼。", "哼。")]
+
+
+def test_the_picked_candidate_is_the_next_line(session: Session) -> None:
+    chosen, view, pick, _ = scene_tab.choose(session, "闻筝", "\\me 转身", None)
+    assert chosen.text == OPENING + "\n闻筝：\\me 转身"
+    assert "*转身*" in view and not pick.visible
+
+
+def test_a_candidate_that_is_no_line_is_told(session: Session) -> None:
+    with pytest.raises(gr.Error, match="this candidate cannot be a line"):
+        scene_tab.choose(session, "闻筝", "哼 \\emoji 怒", None)
+
+
+def test_undo_takes_the_move_back(session: Session) -> None:
+    assert scene_tab.undo_move(session, None)[0].lines == ()
+    with pytest.raises(gr.Error, match="nothing to undo"):
+        scene_tab.undo_move(Session(), None)
+
+
+def test_a_saved_scene_is_opened_again(session: Session) -> None:
+    save = scene_tab.undo_move(session.add("【钟响】").session, None)[3]
+    assert Path(save).name == "scene.json"
+    assert scene_tab.load_file(save, None)[0].lines == session.lines
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"{}", "this is no saved scene"), ("【雨停了】".encode("gb18030"), "this file is not UTF-8 text")],
+)
+def test_a_file_that_is_no_scene_is_told(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "scene.json").write_bytes(content)
+    with pytest.raises(gr.Error, match=message):
+        scene_tab.load_file(str(tmp_path / "scene.json"), None)
+
+
+def test_example_and_clear_open_a_scene(make_page: MakePage) -> None:
+    page = make_page("哼。")
+    assert scene_tab._opener(page.example_scene)(None)[0].text == OPENING
+    assert scene_tab._opener("")(None)[0] == Session()
+
+
+def test_an_unknown_actor_is_told(make_page: MakePage, session: Session) -> None:
+    with pytest.raises(gr.Error, match="no character '夏娜': known are 闻筝 陆迟"):
+        act(make_page("哼。"), session, who="夏娜")
+
+
+def test_the_page_is_built_with_both_tabs_and_their_parts(make_page: MakePage) -> None:
+    app = create_app(make_page("哼。"), title="《第十三场雨》<b>")
+    ids = {getattr(block, "elem_id", None) for block in app.blocks.values()}
+    assert {"status", "ask-run", "ask-answers", "scene-view", "scene-add", "scene-act", "rp-pick"} <= ids
+    assert "《第十三场雨》&lt;b&gt;" in json.dumps(app.get_config_file(), ensure_ascii=False, default=str)
+
+
+def test_a_world_without_questions_or_characters_still_has_a_page(make_page: MakePage) -> None:
+    page = Page(make_page("哼。").engine, ())
+    assert create_app(page, title="空").blocks
+
+
+def test_the_style_is_shipped() -> None:
+    options = launch_options()
+    assert all(name in options["css"] for name in (".rp-card", ".rp-scene", ".rp-problems"))

@@ -1,0 +1,178 @@
+"""The app in a real browser: a newcomer asks, then plays a scene. Run by `python3 launch.py test` with `-m browser`.
+
+The server is the app's own layout with a scripted backend, so the page is tested and not a model's mood; one more test starts
+`app.py` itself with the embedded model.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+
+from launch import find_browser
+from roleplay.backends.scripted import ScriptedBackend
+from roleplay.dialogue import Player
+from roleplay.ui.common import Page as AppPage
+from roleplay.ui.engine import Engine
+from roleplay.ui.layout import create_app, launch_options
+
+playwright = pytest.importorskip("playwright.sync_api")
+pytestmark = pytest.mark.browser
+ROOT = Path(__file__).resolve().parents[1]
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+REPLIES = ["没得商量。", "漏了漏了，全漏了！ \\emoji 大怒", "\\me 把扳手一拍", "<b>修好了</b>", "(又迟到。)"]
+SCENE = "【雨停了】\n陆迟：不好意思，我来晚了。"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """The app with a scripted backend, on loopback."""
+    names = ("闻筝", "陆迟")
+    engine = Engine(lambda tell: Player(ScriptedBackend(REPLIES), characters=names))
+    app = create_app(AppPage(engine, names, ("你是谁？",), SCENE), title="《第十三场雨》")
+    port = _free_port()
+    app.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **launch_options())
+    engine.start()
+    yield f"http://127.0.0.1:{port}"
+    app.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[playwright.Browser]:
+    path = find_browser()
+    if not path:
+        pytest.fail("no chromium found: `apt-get install chromium`, then run the test again")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=path, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+def _open(browser: playwright.Browser, address: str, *, width: int = 1280, locale: str = "zh-CN") -> playwright.Page:
+    page = browser.new_context(viewport={"width": width, "height": 900}, locale=locale).new_page()
+    page.set_default_timeout(60_000)
+    page.goto(address)
+    page.wait_for_selector("#status .rp-ready")
+    return page
+
+
+def test_five_answers_stand_side_by_side(browser: playwright.Browser, address: str) -> None:
+    page = _open(browser, address)
+    page.fill("#ask-question textarea", "雨停了吗？")
+    page.click("#ask-run")
+    page.wait_for_selector('#ask-answers [data-done="true"]')
+    cards = page.locator("#ask-answers .rp-card")
+    assert cards.count() == 5
+    assert "没得商量。" in cards.nth(0).inner_text()
+    assert "<b>修好了</b>" in cards.nth(3).inner_text()
+
+
+def test_an_empty_question_is_one_clear_line(browser: playwright.Browser, address: str) -> None:
+    page = _open(browser, address)
+    page.click("#ask-run")
+    toast = page.get_by_text("the question is empty")
+    toast.first.wait_for()
+    assert toast.count() >= 1
+
+
+def test_a_scene_goes_on_with_the_picked_line_and_back(browser: playwright.Browser, address: str) -> None:
+    page = _open(browser, address)
+    page.get_by_role("tab", name="跑团").click()
+    page.click("#scene-example")
+    view = page.locator("#scene-view")
+    view.get_by_text("我来晚了").wait_for()
+    page.click("#scene-act")
+    page.wait_for_selector("#rp-pick input:not([disabled])")
+    page.locator("#rp-pick label", has_text="没得商量。").click()
+    view.get_by_text("没得商量。").wait_for()
+    page.click("#scene-undo")
+    view.get_by_text("没得商量。").wait_for(state="detached")
+    assert view.get_by_text("我来晚了").count() == 1
+
+
+def test_an_unreadable_line_is_shown_with_its_number(browser: playwright.Browser, address: str) -> None:
+    page = _open(browser, address)
+    page.get_by_role("tab", name="跑团").click()
+    page.fill("#scene-text textarea", "【有人敲门】\n这行读不懂")
+    page.click("#scene-add")
+    page.locator("#scene-view").get_by_text("有人敲门").wait_for()
+    assert "第 2 行" in page.locator("#scene-problems").inner_text()
+    assert page.input_value("#scene-text textarea") == "这行读不懂"
+
+
+def test_a_saved_scene_loads_again(browser: playwright.Browser, address: str, tmp_path: Path) -> None:
+    page = _open(browser, address)
+    page.get_by_role("tab", name="跑团").click()
+    page.click("#scene-example")
+    page.locator("#scene-view").get_by_text("我来晚了").wait_for()
+    with page.expect_download() as download:
+        page.click("#scene-save")
+    saved = tmp_path / "scene.json"
+    download.value.save_as(saved)
+    page.click("#scene-clear")
+    page.locator("#scene-view").get_by_text("我来晚了").wait_for(state="detached")
+    page.set_input_files("#scene-load input[type=file]", str(saved))
+    page.locator("#scene-view").get_by_text("我来晚了").wait_for()
+
+
+def test_labels_follow_the_browsers_language(browser: playwright.Browser, address: str) -> None:
+    page = _open(browser, address, locale="en-US")
+    page.get_by_role("tab", name="Scene").wait_for()
+    assert page.locator("#ask-run").inner_text() == "Answer"
+
+
+def test_nothing_is_wider_than_a_phone(browser: playwright.Browser, address: str) -> None:
+    page = _open(browser, address, width=390)
+    page.click("#ask-run")
+    for tab in ("提问", "跑团"):
+        page.get_by_role("tab", name=tab).click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_app_itself_answers_with_the_embedded_model(browser: playwright.Browser) -> None:
+    port = _free_port()
+    app = subprocess.Popen([sys.executable, str(ROOT / "app.py"), "--port", str(port)], env=dict(os.environ))
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/", seconds=120)
+        page = browser.new_context(locale="zh-CN").new_page()
+        page.goto(f"http://127.0.0.1:{port}")
+        page.wait_for_selector("#status .rp-ready", timeout=400_000)
+        page.fill("#ask-question textarea", "你最爱吃什么？")
+        page.click("#ask-run")
+        page.wait_for_selector('#ask-answers [data-done="true"]', timeout=240_000)
+        assert page.locator("#ask-answers .rp-card").count() == 5
+        assert "椒盐豆糕" in page.locator("#ask-used").inner_text()
+        assert re.search(r"[\u4e00-\u9fff]", page.locator("#ask-answers").inner_text())
+    finally:
+        app.terminate()
+        app.wait()
+
+
+def _wait_for(url: str, *, seconds: float) -> None:
+    end = monotonic() + seconds
+    while monotonic() < end:
+        try:
+            urllib.request.urlopen(url, timeout=5).read()
+            return
+        except (urllib.error.URLError, ConnectionError):
+            sleep(0.3)
+    pytest.fail(f"no page at {url} after {seconds:.0f} s")
