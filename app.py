@@ -15,9 +15,9 @@ import sys
 from pathlib import Path
 
 from kb.errors import KnowledgeBaseError
-from roleplay.adapters.checkpoint import read_info
+from roleplay.adapters.checkpoint import public_name, read_info
 from roleplay.dialogue import Player
-from roleplay.errors import RoleplayError, WorldError
+from roleplay.errors import AdapterError, RoleplayError, WorldError
 from roleplay.models import embedded
 from roleplay.ui.engine import Engine, Tell
 from roleplay.world import World
@@ -72,8 +72,12 @@ def choose_checkpoint(wanted: str | None, world: World, model: str) -> Path | No
         read_info(Path(wanted))
         return Path(wanted)
     for path in sorted((ROOT / "checkpoints").glob("*/adapter.json")):
-        info = read_info(path.parent)
-        if info.world == world.name and info.base.name == model:
+        try:
+            info = read_info(path.parent)
+        except AdapterError as error:
+            print(f"passed over: {error}", file=sys.stderr)
+            continue
+        if info.world == world.name and info.base.name == public_name(model):
             return path.parent
     return None
 

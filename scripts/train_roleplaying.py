@@ -15,7 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from roleplay.adapters.checkpoint import AdapterInfo, BaseModelInfo, save_adapter
+from roleplay import files
+from roleplay.adapters.checkpoint import AdapterInfo, BaseModelInfo, public_name, save_adapter
 from roleplay.errors import DatasetError
 from roleplay.models import causal, embedded
 from roleplay.training.data import encode_passages, read_passages
@@ -55,7 +56,9 @@ def _train(args: argparse.Namespace) -> None:
     settings = TrainSettings(**{field.name: getattr(args, field.name) for field in fields(TrainSettings)})
     passages = {part: read_passages(_passages(world, part)) for part in ("train", "test")}
     folder = args.output_dir or Path("checkpoints") / f"{world.name}-{Path(args.model).name}-{settings.adapter}"
-    check_resume(folder, settings, restart=args.restart)
+    texts = [passage.model_dump_json() for part in passages.values() for passage in part]
+    begun_with = {"model": public_name(args.model), "data": files.digest(*texts)[:16], **asdict(settings)}
+    check_resume(folder, begun_with, restart=args.restart)
     tokenizer = causal.load_tokenizer(args.model)
     rows = {part: encode_passages(tokenizer, found, max_tokens=settings.max_tokens) for part, found in passages.items()}
     learnt = {part: sum(row.learnt for row in found) for part, found in rows.items()}
@@ -65,7 +68,7 @@ def _train(args: argparse.Namespace) -> None:
         flush=True,
     )
     model = causal.load_causal(args.model, dtype=causal.training_dtype())
-    base = BaseModelInfo.of(model, args.model)
+    base = BaseModelInfo.of(model, public_name(args.model))
     peft_model, result = train(model, tokenizer, rows["train"], rows["test"], settings, folder=folder)
     info = AdapterInfo(
         kind=settings.adapter,

@@ -29,10 +29,16 @@ from roleplay.ui.layout import create_app, launch_options
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).resolve().parents[1]
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 REPLIES = ["没得商量。", "漏了漏了，全漏了！ \\emoji 大怒", "\\me 把扳手一拍", "<b>修好了</b>", "(又迟到。)"]
 SCENE = "【雨停了】\n陆迟：不好意思，我来晚了。"
 

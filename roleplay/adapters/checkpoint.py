@@ -63,6 +63,11 @@ class AdapterInfo(BaseModel):
     result: dict[str, Any] = Field(default_factory=dict)
 
 
+def public_name(name: str) -> str:
+    """What a checkpoint calls its model: a folder's own name, so that no path of this machine is written; else ``name``."""
+    return Path(name).resolve().name if Path(name).is_dir() else name
+
+
 def read_info(folder: Path) -> AdapterInfo:
     """Read ``adapter.json``.
 

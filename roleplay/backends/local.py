@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from roleplay.adapters.checkpoint import AdapterInfo, load_adapter
+from roleplay.adapters.checkpoint import AdapterInfo, load_adapter, public_name
 from roleplay.adapters.prefix import prefix_cache
 from roleplay.errors import PromptError
 from roleplay.models import causal, embedded
@@ -66,8 +66,8 @@ class LocalBackend:
         adapter = None
         if checkpoint is not None:
             on_progress("loading the adapter")
-            model, adapter = load_adapter(model, checkpoint, name=name)
-        backend = cls(model, tokenizer, name=name, adapter=adapter)
+            model, adapter = load_adapter(model, checkpoint, name=public_name(name))
+        backend = cls(model, tokenizer, name=public_name(name), adapter=adapter)
         causal.use_few_rows_linear(backend.model)
         return backend
 

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from roleplay import prompts
 from roleplay.dataset.passages import DatasetSettings, cut_scenes, line_weight
-from roleplay.errors import DatasetError
+from roleplay.errors import DatasetError, PromptError
 from roleplay.prompts import Budget, Count, Lookup, Snippet
 from roleplay.records import Example, Interview, Line
 from roleplay.script import format_body, format_script
@@ -43,8 +43,10 @@ def scene_rows(
             for line in scene.lines:
                 history = lines[max(0, place - _LONGEST_HISTORY) : place]
                 place += 1
-                if weight := line_weight(line, characters, settings.interjection_weight):
-                    yield _scene_row(line, history, found, weight, chapter, count, budget)
+                weight = line_weight(line, characters, settings.interjection_weight)
+                row = _scene_row(line, history, found, weight, chapter, count, budget) if weight else None
+                if row:
+                    yield row
 
 
 def _scene_row(
@@ -55,9 +57,13 @@ def _scene_row(
     chapter: int,
     count: Count,
     budget: Budget,
-) -> Example:
+) -> Example | None:
+    """The row of a line, or None where the line before it alone is longer than the budget."""
     character = line.char or ""
-    prompt = prompts.scene_prompt(character, history, count=count, background=background, budget=budget)
+    try:
+        prompt = prompts.scene_prompt(character, history, count=count, background=background, budget=budget)
+    except PromptError:
+        return None
     return Example(
         prompt=prompt.text,
         response=format_body(line),

@@ -28,6 +28,11 @@ def resolve(name: str, *, on_progress: embedded.Progress = lambda text: None) ->
     return str(embedded.embedded_folder(on_progress=on_progress)) if name == embedded.NAME else name
 
 
+def device() -> torch.device:
+    """The GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def load_tokenizer(name: str) -> Any:
     """The fast tokenizer of a model.
 
@@ -42,8 +47,11 @@ def load_tokenizer(name: str) -> Any:
         raise _unknown(name, error) from error
 
 
-def load_causal(name: str, *, dtype: torch.dtype = torch.float32) -> Any:
-    """The model itself, in evaluation mode, its weights frozen; no remote code is run.
+def load_causal(name: str, *, dtype: torch.dtype | None = None) -> Any:
+    """The model itself on :func:`device`, in evaluation mode, its weights frozen; no remote code is run.
+
+    Args:
+        dtype: of the weights; None takes float32 on a CPU and :func:`training_dtype` on a GPU.
 
     Raises:
         ModelError: as :func:`load_tokenizer`.
@@ -51,11 +59,13 @@ def load_causal(name: str, *, dtype: torch.dtype = torch.float32) -> Any:
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
+    if dtype is None:
+        dtype = torch.float32 if device().type == "cpu" else training_dtype()
     try:
         model = AutoModelForCausalLM.from_pretrained(resolve(name), dtype=dtype, local_files_only=_offline())
     except (OSError, ValueError, SafetensorError) as error:
         raise _unknown(name, error) from error
-    return model.eval().requires_grad_(False)
+    return model.to(device()).eval().requires_grad_(False)
 
 
 def training_dtype() -> torch.dtype:

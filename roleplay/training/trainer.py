@@ -13,7 +13,6 @@ import json
 import math
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +140,7 @@ class _PassageTrainer(Trainer):  # type: ignore[misc]
         plain = self.accelerator.unwrap_model(model)
         hidden, labels, weights = _learnt_states(plain, inputs)
         loss = frozen_head_loss(hidden, causal.head(plain).weight, labels, weights)
-        loss = loss / kwargs.get("num_items_in_batch", len(labels))
+        loss = loss / (kwargs.get("num_items_in_batch") or len(labels))
         return (loss, {"tokens": len(labels)}) if return_outputs else loss
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
@@ -216,14 +215,16 @@ def _last_state(folder: Path) -> str | None:
     return str(max(states, key=lambda path: int(path.name.split("-")[1]))) if states else None
 
 
-def check_resume(folder: Path, settings: TrainSettings, *, restart: bool) -> None:
+def check_resume(folder: Path, wanted: dict[str, Any], *, restart: bool) -> None:
     """Keep ``settings.json`` of the run, or refuse to go on with other settings than it was begun with.
+
+    Args:
+        wanted: the settings, the model's name and a digest of the passages.
 
     Raises:
         DatasetError: the folder holds an unfinished run of other settings; the message lists the differences.
     """
     path = folder / "settings.json"
-    wanted = asdict(settings)
     if restart:
         shutil.rmtree(folder / "trainer", ignore_errors=True)
         (folder / "metrics.jsonl").unlink(missing_ok=True)

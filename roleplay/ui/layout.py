@@ -17,7 +17,7 @@ from roleplay.ui.strings import label, translations
 
 def create_app(page: Page, *, title: str) -> gr.Blocks:
     """The Gradio app; ``launch_options()`` belong to its ``launch``."""
-    with gr.Blocks(title=title) as app:
+    with gr.Blocks(title=title, analytics_enabled=False) as app:
         with gr.Column(elem_classes="rp-head"):
             gr.HTML(f"<h1>{escape(title)}</h1>")
             gr.Markdown(label("intro"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def test_no_test_passages(gemma: Any, tokenizer: Any, rows: list[TokenRow], tmp_
 @pytest.fixture
 def begun(tmp_path: Path) -> Path:
     """The folder of a run that was stopped at step 10."""
-    check_resume(tmp_path, TrainSettings(), restart=False)
+    check_resume(tmp_path, asdict(TrainSettings()), restart=False)
     (tmp_path / "trainer" / "checkpoint-10").mkdir(parents=True)
     (tmp_path / "trainer" / "checkpoint-10" / "trainer_state.json").write_text("{}", encoding="utf-8")
     (tmp_path / "metrics.jsonl").write_text('{"step": 0}\n', encoding="utf-8")
@@ -120,20 +121,20 @@ def begun(tmp_path: Path) -> Path:
 
 
 def test_other_settings_are_refused_with_the_differences(begun: Path) -> None:
-    check_resume(begun, TrainSettings(), restart=False)
+    check_resume(begun, asdict(TrainSettings()), restart=False)
     with pytest.raises(
         DatasetError, match=r"other settings \(batch 4 -> 8, seed 7 -> 9\): give the same, or --restart"
     ):
-        check_resume(begun, TrainSettings(batch=8, seed=9), restart=False)
+        check_resume(begun, asdict(TrainSettings(batch=8, seed=9)), restart=False)
 
 
 def test_a_restart_forgets_the_run(begun: Path) -> None:
-    check_resume(begun, TrainSettings(batch=8), restart=True)
+    check_resume(begun, asdict(TrainSettings(batch=8)), restart=True)
     assert sorted(path.name for path in begun.iterdir()) == ["settings.json"]
     assert json.loads((begun / "settings.json").read_text(encoding="utf-8"))["batch"] == 8
 
 
 def test_a_folder_without_a_state_takes_any_settings(tmp_path: Path) -> None:
-    check_resume(tmp_path, TrainSettings(), restart=False)
-    check_resume(tmp_path, TrainSettings(batch=8), restart=False)
+    check_resume(tmp_path, asdict(TrainSettings()), restart=False)
+    check_resume(tmp_path, asdict(TrainSettings(batch=8)), restart=False)
     assert json.loads((tmp_path / "settings.json").read_text(encoding="utf-8"))["batch"] == 8
