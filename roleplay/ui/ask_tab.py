@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import gradio as gr
 
 from roleplay.ui import render
-from roleplay.ui.common import Page, language, params_of, samples_slider, sampling_controls, shown
+from roleplay.ui.common import Greeting, Page, language, params_of, samples_slider, sampling_controls, shown
 from roleplay.ui.strings import label
 
 
-def create_ask_tab(page: Page) -> None:
+def create_ask_tab(page: Page) -> list[Greeting]:
     """Lay out the tab and name its events."""
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
@@ -35,11 +35,12 @@ def create_ask_tab(page: Page) -> None:
                 stop = gr.Button(label("stop"), scale=1, min_width=72, elem_id="ask-stop")
             sampling = sampling_controls()
         with gr.Column(scale=3, min_width=320):
-            answers = gr.HTML(render.candidate_cards("", (), done=True, language="zh"), elem_id="ask-answers")
+            answers = gr.HTML(elem_id="ask-answers")
             used = gr.HTML(elem_id="ask-used")
     inputs = [character, question, count, background, *sampling]
     job = gr.on([run.click, question.submit], _callback(page), inputs, [answers, used], show_progress="hidden")
     stop.click(None, cancels=[job])
+    return [(answers, lambda language: render.candidate_cards("", (), done=True, language=language))]
 
 
 def _callback(page: Page):  # type: ignore[no-untyped-def]

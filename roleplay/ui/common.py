@@ -14,6 +14,9 @@ from roleplay.sampling import MAX_SAMPLES, SamplingParams
 from roleplay.ui.engine import Engine
 from roleplay.ui.strings import label, language_of
 
+Greeting = tuple[Any, Callable[[str], str]]
+"""A component, and what it shows at first in a language: filled when the browser has said which."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 

@@ -21,12 +21,12 @@ def create_app(page: Page, *, title: str) -> gr.Blocks:
         with gr.Column(elem_classes="rp-head"):
             gr.HTML(f"<h1>{escape(title)}</h1>")
             gr.Markdown(label("intro"))
-            status = gr.HTML(render.status_line("loading", "", "zh"), elem_id="status")
+            status = gr.HTML(elem_id="status")
         with gr.Tabs():
             with gr.Tab(label("tab_ask"), id="ask"):
-                create_ask_tab(page)
+                greetings = create_ask_tab(page)
             with gr.Tab(label("tab_scene"), id="scene"):
-                create_scene_tab(page)
+                greetings += create_scene_tab(page)
         gr.Markdown(label("footer"), elem_classes="rp-foot")
         timer = gr.Timer(1.0)
 
@@ -36,6 +36,11 @@ def create_app(page: Page, *, title: str) -> gr.Blocks:
 
         timer.tick(refresh, None, [status, timer], show_progress="hidden")
         app.load(refresh, None, [status, timer], show_progress="hidden")
+
+        def greet(request: gr.Request) -> list[str]:
+            return [text(language(request)) for _, text in greetings]
+
+        app.load(greet, None, [component for component, _ in greetings], show_progress="hidden")
     return app
 
 

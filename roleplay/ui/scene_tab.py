@@ -12,16 +12,16 @@ import gradio as gr
 from roleplay.dialogue import Session
 from roleplay.errors import DialogueError
 from roleplay.ui import render
-from roleplay.ui.common import Page, language, params_of, samples_slider, sampling_controls, shown
+from roleplay.ui.common import Greeting, Page, language, params_of, samples_slider, sampling_controls, shown
 from roleplay.ui.strings import label
 
 
-def create_scene_tab(page: Page) -> None:
+def create_scene_tab(page: Page) -> list[Greeting]:
     """Lay out the tab and name its events."""
     session = gr.State(Session())
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
-            view = gr.HTML(render.scene_view((), "zh"), elem_id="scene-view")
+            view = gr.HTML(elem_id="scene-view")
             with gr.Row():
                 example = gr.Button(label("example"), size="sm", min_width=64, elem_id="scene-example")
                 undo = gr.Button(label("undo"), size="sm", min_width=64, elem_id="scene-undo")
@@ -60,6 +60,7 @@ def create_scene_tab(page: Page) -> None:
     clear.click(_opener(""), None, [*scene, pick, save])
     act.click(_actor(page), [session, who, count, background, *sampling], [pick, used], show_progress="hidden")
     pick.input(choose, [session, who, pick], [*scene, pick, save])
+    return [(view, lambda language: render.scene_view((), language))]
 
 
 Shown = tuple[Session, str, Any, Any]
