@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from roleplay import files
 from roleplay.dialogue import Session
 from roleplay.errors import DialogueError
 from roleplay.ui import render
@@ -19,6 +21,7 @@ from roleplay.ui.strings import label
 def create_scene_tab(page: Page) -> list[Greeting]:
     """Lay out the tab and name its events."""
     session = gr.State(Session())
+    acting = gr.State("")  # whose candidates are shown: the dropdown may have moved on before one is picked
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
             view = gr.HTML(elem_id="scene-view")
@@ -58,8 +61,8 @@ def create_scene_tab(page: Page) -> list[Greeting]:
     load.upload(load_file, [load], [*scene, pick, save])
     undo.click(undo_move, [session], [*scene, pick, save])
     clear.click(_opener(""), None, [*scene, pick, save])
-    act.click(_actor(page), [session, who, count, background, *sampling], [pick, used], show_progress="hidden")
-    pick.input(choose, [session, who, pick], [*scene, pick, save])
+    act.click(_actor(page), [session, who, count, background, *sampling], [pick, used, acting], show_progress="hidden")
+    pick.input(choose, [session, acting, pick], [*scene, pick, save])
     return [(view, lambda language: render.scene_view((), language))]
 
 
@@ -113,15 +116,15 @@ def _actor(page: Page):  # type: ignore[no-untyped-def]
         max_tokens: float,
         seed: str,
         request: gr.Request,
-    ) -> Iterator[tuple[Any, str]]:
+    ) -> Iterator[tuple[Any, str, str]]:
         params = params_of(temperature, top_p, max_tokens, seed)
         player = page.engine.player()
         reply = None
         for reply in player.act(who, session, n=int(count), params=params, background=background):
-            yield _choices(reply.candidates, finished=False), ""
+            yield _choices(reply.candidates, finished=False), "", who
         if reply:
             used = render.background_list(reply.prompt.background, language(request))
-            yield _choices(reply.candidates, finished=True), used
+            yield _choices(reply.candidates, finished=True), used, who
 
     return act
 
@@ -139,10 +142,17 @@ def _show(session: Session, request: gr.Request | None) -> Shown:
 
 
 def _save_file(session: Session) -> str:
-    """The scene as a file to download, in a folder of its own so that the name is plain."""
-    path = Path(tempfile.mkdtemp(prefix="scene-")) / "scene.json"
-    path.write_text(session.dump(), encoding="utf-8")
+    """The scene as a file to download, in a folder of its own so that the name is plain; gone when the app ends."""
+    text = session.dump()
+    path = Path(_saves().name) / files.digest(text)[:16] / "scene.json"
+    files.write_text(path, text)
     return str(path)
+
+
+@cache
+def _saves() -> tempfile.TemporaryDirectory[str]:
+    """The folder of all scenes offered for download by this process."""
+    return tempfile.TemporaryDirectory(prefix="scenes-")
 
 
 def _told(move: Callable[[], Session]) -> Session:

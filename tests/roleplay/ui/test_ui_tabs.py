@@ -137,6 +137,12 @@ def test_example_and_clear_open_a_scene(make_page: MakePage) -> None:
     assert scene_tab._opener("")(None)[0] == Session()
 
 
+def test_candidates_stay_with_the_one_who_acted(make_page: MakePage, session: Session) -> None:
+    _, _, acting = act(make_page("哼。"), session, who="陆迟")[-1]
+    picked, *_ = scene_tab.choose(session, acting, "哼。", None)
+    assert picked.lines[-1].char == "陆迟"
+
+
 def test_an_unknown_actor_is_told(make_page: MakePage, session: Session) -> None:
     with pytest.raises(gr.Error, match="no character '夏娜': known are 闻筝 陆迟"):
         act(make_page("哼。"), session, who="夏娜")
