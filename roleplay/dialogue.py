@@ -126,13 +126,15 @@ class Player:
         lookup: Lookup | None = None,
         budget: Budget | None = None,
         snippets: int = 2,
+        min_score: float = 0.2,
     ) -> None:
-        """``snippets``: how many are asked for each prompt; those that do not fit the budget are left out."""
+        """``snippets``: the most in a prompt; those under ``min_score`` or over the budget are left out."""
         self.backend = backend
         self.characters = tuple(characters)
         self.lookup = lookup
         self.budget = budget or Budget()
         self.snippets = snippets
+        self.min_score = min_score
 
     def ask(
         self,
@@ -180,7 +182,8 @@ class Player:
             raise DialogueError(f"no character {character!r}: known are {' '.join(self.characters)}")
 
     def _background(self, query: str, wanted: bool) -> Sequence[Snippet]:
-        return self.lookup(query, self.snippets) if self.lookup and wanted else ()
+        found = self.lookup(query, self.snippets) if self.lookup and wanted else ()
+        return [snippet for snippet in found if snippet.score >= self.min_score]
 
     def _stream(self, prompt: Prompt, n: int, params: SamplingParams) -> Iterator[Reply]:
         for candidates in self.backend.stream(prompt, n=n, params=params):

@@ -192,3 +192,9 @@ def test_the_number_of_candidates_is_checked_before_the_backend_is_asked() -> No
 def test_an_empty_question_is_refused() -> None:
     with pytest.raises(PromptError, match="the question is empty"):
         last_reply(player(["哼。"]).ask("闻筝", " ", n=1, params=PARAMS))
+
+
+def test_background_with_a_low_score_is_left_out(session: Session) -> None:
+    chat = Player(ScriptedBackend(["哼。"]), characters=["闻筝"], lookup=Pages(), min_score=0.5)
+    reply = last_reply(chat.act("闻筝", session, n=1, params=PARAMS))
+    assert [snippet.source for snippet in reply.prompt.background] == ["闻筝"]
