@@ -30,14 +30,17 @@ _SHORT_LIST = 1024
 
 
 class SamplingParams(BaseModel):
-    """How the next token is drawn. ``temperature`` 0 is greedy; ``top_k`` 0 and ``top_p`` 1 are off."""
+    """How the next token is drawn. ``temperature`` 0 is greedy; ``top_k`` 0, ``top_p`` 1 and penalty 1 are off.
+
+    The repetition penalty looks at the reply alone, never at the prompt: a small model loops without it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     temperature: float = Field(0.8, ge=0, le=5)
     top_p: float = Field(0.9, gt=0, le=1)
     top_k: int = Field(0, ge=0)
-    repetition_penalty: float = Field(1.0, gt=0, le=5)
+    repetition_penalty: float = Field(1.1, gt=0, le=5)
     max_new_tokens: int = Field(96, ge=1, le=MAX_NEW_TOKENS)
     seed: int | None = None
 

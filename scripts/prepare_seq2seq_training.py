@@ -56,18 +56,44 @@ def _prepare(args: argparse.Namespace) -> None:
         test_share=args.test_share,
         seed=args.seed,
     )
-    tokenizer = causal.load_tokenizer(args.model)
-    count = lru_cache(maxsize=100_000)(lambda text: len(tokenizer.encode(text, add_special_tokens=False)))
-    found = None if args.no_background else world_lookup(world.path)
-    lookup = found and lru_cache(maxsize=None)(found)  # passages and rows ask the same questions
-    print(f"background: {'from ' + str(world.path / 'kb') if lookup else 'none'}")
-    shared: dict[str, Any] = {"count": count, "lookup": lookup, "settings": settings}
+    made_by = asdict(settings) | {
+        "characters": names,
+        "model": args.model,
+        "prompt_tokens": args.max_source_tokens,
+        "background": not args.no_background,
+    }
+    outputs = [world.path / f"{part}{end}" for part in ("train", "test") for end in (".passages.jsonl", ".json")]
+    inputs = _inputs(world)
+    if all(files.is_done(path, settings=made_by, inputs=inputs) for path in outputs):
+        print("nothing changed since the last time")
+    else:
+        tokenizer = causal.load_tokenizer(args.model)
+        count = lru_cache(maxsize=100_000)(lambda text: len(tokenizer.encode(text, add_special_tokens=False)))
+        found = None if args.no_background else world_lookup(world.path)
+        lookup = found and lru_cache(maxsize=None)(found)  # passages and rows ask the same questions
+        print(f"background: {'from ' + str(world.path / 'kb') if lookup else 'none'}")
+        budget = Budget(prompt=args.max_source_tokens, background=settings.background_tokens)
+        report = _write(world, names, budget, {"count": count, "lookup": lookup, "settings": settings})
+        files.write_json(world.path / "report" / "dataset.json", {"settings": made_by} | report)
+        for path in outputs:
+            files.write_meta(path, stage="dataset", settings=made_by, inputs=inputs)
+    print(f"next: python scripts/train_roleplaying.py --world {world.path}")
+
+
+def _inputs(world: World) -> str:
+    """The digest of all that the data is made from."""
+    names = ("script.jsonl", "chunks.jsonl", "interviews.jsonl", "kb/snippets.jsonl", "kb/meta.json")
+    paths = [world.path / name for name in names]
+    return files.digest(*(path.read_bytes() if path.exists() else b"" for path in paths))
+
+
+def _write(world: World, names: list[str], budget: Budget, shared: dict[str, Any]) -> dict[str, Any]:
+    """Write the rows and passages of both parts; what is in them, for the report."""
     chapters = chapter_lines(world)
+    settings: DatasetSettings = shared["settings"]
     train, test = split_chapters(chapters, settings.test_share, settings.seed)
-    interviews = world.read_interviews()
-    budget = Budget(prompt=args.max_source_tokens, background=settings.background_tokens)
-    report: dict[str, Any] = {"characters": names, "settings": asdict(settings), "test_chapters": test}
-    for part, numbers, asked in (("train", train, interviews), ("test", test, [])):
+    report: dict[str, Any] = {"test_chapters": test}
+    for part, numbers, asked in (("train", train, world.read_interviews()), ("test", test, [])):
         picked = {number: chapters[number] for number in numbers}
         passages = build_scenes(picked, names, **shared) + build_interviews(asked, names, **shared)
         rows = [
@@ -76,20 +102,19 @@ def _prepare(args: argparse.Namespace) -> None:
         ]
         files.write_jsonl(world.path / f"{part}.passages.jsonl", (passage.model_dump() for passage in passages))
         files.write_jsonl(world.path / f"{part}.json", (row.model_dump() for row in rows))
+        learnt = sum(shared["count"](row.response + "\n") for row in rows)
         report[part] = {
             "chapters": len(numbers),
             "passages": len(passages),
             "rows": len(rows),
             "rows_by_character": {name: sum(row.character == name for row in rows) for name in names},
             "down_weighted": sum(row.weight < 1 for row in rows),
-            "learnt_tokens": sum(count(row.response + "\n") for row in rows),
+            "learnt_tokens": learnt,
         }
         print(
-            f"{part}: {len(numbers)} chapters, {len(passages)} passages, {len(rows)} rows, "
-            f"{report[part]['learnt_tokens']:,} tokens to learn"
+            f"{part}: {len(numbers)} chapters, {len(passages)} passages, {len(rows)} rows, {learnt:,} tokens to learn"
         )
-    files.write_json(world.path / "report" / "dataset.json", report)
-    print(f"next: python scripts/train_roleplaying.py --world {world.path}")
+    return report
 
 
 def chapter_lines(world: World) -> dict[int, list[Line]]:

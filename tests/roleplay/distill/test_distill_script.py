@@ -106,3 +106,9 @@ def test_an_unreadable_novel_makes_no_world(tmp_path: Path, capsys: pytest.Captu
     assert main(["--world", str(tmp_path / "w"), "--novel", str(tmp_path / "a.txt")]) == 2
     assert "is a PDF" in capsys.readouterr().err
     assert not (tmp_path / "w").exists()
+
+
+def test_a_novel_without_quotes_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "plain.txt").write_text("雨停了。他走了。", encoding="utf-8")
+    assert main(["--world", str(tmp_path / "w"), "--novel", str(tmp_path / "plain.txt")]) == 0
+    assert "no quoted speech found: put it into “”" in capsys.readouterr().out
