@@ -9,6 +9,7 @@ behind it. Runs as it is on a Hugging Face Space.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import socket
 import sys
@@ -61,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def choose_checkpoint(wanted: str | None, world: World, model: str) -> Path | None:
-    """The adapter to load: the one named, else the one trained for this world and model, else none.
+    """The adapter to load: the one named, else the world's best for this model (held-out loss), else none.
 
     Raises:
         AdapterError: the named folder is no checkpoint.
@@ -71,6 +72,7 @@ def choose_checkpoint(wanted: str | None, world: World, model: str) -> Path | No
     if wanted:
         read_info(Path(wanted))
         return Path(wanted)
+    fitting = []
     for path in sorted((ROOT / "checkpoints").glob("*/adapter.json")):
         try:
             info = read_info(path.parent)
@@ -78,8 +80,8 @@ def choose_checkpoint(wanted: str | None, world: World, model: str) -> Path | No
             print(f"passed over: {error}", file=sys.stderr)
             continue
         if info.world == world.name and info.base.name == public_name(model):
-            return path.parent
-    return None
+            fitting.append((info.result.get("test_loss", math.inf), path.parent))
+    return min(fitting)[1] if fitting else None
 
 
 def load_player(world: World, model: str, checkpoint: Path | None, tell: Tell) -> Player:

@@ -30,6 +30,8 @@ _MADE_BY = {
     "script.jsonl": "python scripts/distill_dialogues.py --world {0}",
     "train.json": "python scripts/prepare_seq2seq_training.py --world {0}",
     "test.json": "python scripts/prepare_seq2seq_training.py --world {0}",
+    "train.passages.jsonl": "python scripts/prepare_seq2seq_training.py --world {0}",
+    "test.passages.jsonl": "python scripts/prepare_seq2seq_training.py --world {0}",
     "kb": "python scripts/build_knowledge_base.py --world {0}",
 }
 

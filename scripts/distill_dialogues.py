@@ -189,7 +189,7 @@ def _print(report: dict[str, Any], script: Path) -> None:
     share = f"{report['with_speaker']:.0%} with a speaker, {report['unknown']} unknown"
     print(f"script   {report['lines']} lines: {report['spoken']} spoken, {share} -> {script}")
     if not report["spoken"]:
-        print("no quoted speech found: put it into “”, ‘’, 「」, 『』 or \"\", or there is nothing to train on")
+        print('no quoted speech found: put it into “”, ‘’, 「」, 『』 or "", or there is nothing to train on')
         return
     print("speakers " + "  ".join(f"{name} {count}" for name, count in report["speakers"].items()))
 

@@ -17,7 +17,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from roleplay import files
 from roleplay.adapters.checkpoint import AdapterInfo, BaseModelInfo, public_name, save_adapter
-from roleplay.errors import DatasetError
 from roleplay.models import causal, embedded
 from roleplay.training.data import encode_passages, read_passages
 from roleplay.training.settings import TrainSettings
@@ -54,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
 def _train(args: argparse.Namespace) -> None:
     world = World.load(args.world)
     settings = TrainSettings(**{field.name: getattr(args, field.name) for field in fields(TrainSettings)})
-    passages = {part: read_passages(_passages(world, part)) for part in ("train", "test")}
+    passages = {part: read_passages(world.file(f"{part}.passages.jsonl")) for part in ("train", "test")}
     folder = args.output_dir or Path("checkpoints") / f"{world.name}-{Path(args.model).name}-{settings.adapter}"
     texts = [passage.model_dump_json() for part in passages.values() for passage in part]
     begun_with = {"model": public_name(args.model), "data": files.digest(*texts)[:16], **asdict(settings)}
@@ -83,15 +82,6 @@ def _train(args: argparse.Namespace) -> None:
     gain = 1 - result["test_loss"] / result["bare_loss"]
     print(f"held-out loss {result['bare_loss']:.3f} -> {result['test_loss']:.3f} nats a token ({gain:.1%} less)")
     print(f"next: python scripts/test_dialogue.py --world {world.path} --checkpoint {folder}")
-
-
-def _passages(world: World, part: str) -> Path:
-    path = world.path / f"{part}.passages.jsonl"
-    if not path.exists():
-        raise DatasetError(
-            f"{path} is missing: make it with `python scripts/prepare_seq2seq_training.py --world {world.path}`"
-        )
-    return path
 
 
 if __name__ == "__main__":

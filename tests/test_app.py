@@ -54,10 +54,10 @@ def busy_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def checkpoint(root: Path, name: str, *, world: str = "雨", model: str = "gemma3-270m") -> Path:
+def checkpoint(root: Path, name: str, *, world: str = "雨", model: str = "gemma3-270m", loss: float = 1) -> Path:
     folder = root / "checkpoints" / name
     folder.mkdir(parents=True)
-    info = {"kind": "prefix", "base": BASE | {"name": model}, "world": world}
+    info = {"kind": "prefix", "base": BASE | {"name": model}, "world": world, "result": {"test_loss": loss}}
     (folder / "adapter.json").write_text(json.dumps(info), encoding="utf-8")
     return folder
 
@@ -67,6 +67,13 @@ def test_the_checkpoint_of_this_world_and_model_is_found(app: ModuleType, root: 
     checkpoint(root, "b", model="qwen")
     wanted = checkpoint(root, "c")
     assert app.choose_checkpoint(None, world, "gemma3-270m") == wanted
+
+
+def test_of_several_the_lowest_held_out_loss_is_taken(app: ModuleType, root: Path, world: World) -> None:
+    checkpoint(root, "a", loss=3.7)
+    best = checkpoint(root, "b", loss=3.4)
+    (checkpoint(root, "c", loss=3.0) / "adapter.json").write_text("{", encoding="utf-8")
+    assert app.choose_checkpoint(None, world, "gemma3-270m") == best
 
 
 def test_no_checkpoint_fits_another_world_or_model(app: ModuleType, root: Path, world: World) -> None:

@@ -20,17 +20,17 @@ class TrainSettings:
         DatasetError: settings that contradict each other, all of them named at once.
     """
 
-    adapter: Literal["prefix", "lora"] = "prefix"
+    adapter: Literal["prefix", "lora"] = "lora"
     pre_seq_len: int = 64
     lora_rank: int = 16
     learning_rate: float = 0.0
-    epochs: float = 4.0
+    epochs: float = 2.0
     max_steps: int = -1
     batch: int = 4
     weight_decay: float = 0.0
     warmup_steps: int = 8
     log_steps: int = 5
-    eval_steps: int = 25
+    eval_steps: int = 32
     max_tokens: int = 1024
     seed: int = 7
 

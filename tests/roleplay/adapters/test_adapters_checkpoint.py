@@ -27,7 +27,7 @@ def save(model: Any, kind: str, folder: Path) -> Any:
     with torch.no_grad():
         for parameter in peft_model.parameters():
             if parameter.requires_grad:
-                parameter.normal_(std=0.5)
+                parameter.copy_(torch.randn_like(parameter).mul(0.5).bfloat16())  # what LoRA is stored in
     save_adapter(peft_model, folder, info)
     return peft_model.eval()
 
@@ -48,6 +48,14 @@ def test_a_round_trip_gives_the_same_logits(kind: str, gemma_folder: Path, tmp_p
         assert torch.equal(loaded(input_ids=IDS).logits, saved(input_ids=IDS).logits)
         assert not torch.allclose(loaded(input_ids=IDS).logits, plain, atol=1e-2)
     assert (info.kind, info.base.name, info.characters) == (kind, "tiny", ("阿灯",))
+
+
+def test_lora_is_stored_in_half_the_size(gemma: Any, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    save(gemma, "lora", tmp_path / "mine")
+    weights = load_file(tmp_path / "mine" / "adapter_model.safetensors")
+    assert {tensor.dtype for tensor in weights.values()} == {torch.bfloat16}
 
 
 def test_a_loaded_prefix_is_the_saved_one(checkpoint: Path, gemma_folder: Path, gemma: Any) -> None:

@@ -20,6 +20,8 @@ from scripts import prepare_seq2seq_training, train_roleplaying
 
 ROOT = Path(__file__).resolve().parents[3]
 FAST = [
+    "--adapter",
+    "prefix",
     "--pre_seq_len",
     "4",
     "--batch",

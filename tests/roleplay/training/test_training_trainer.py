@@ -70,7 +70,7 @@ def test_training_lowers_the_loss(
 
 
 def test_a_run_writes_metrics_and_curves(gemma: Any, tokenizer: Any, rows: list[TokenRow], tmp_path: Path) -> None:
-    settings = TrainSettings(max_steps=10, eval_steps=5, **FAST)
+    settings = TrainSettings(adapter="prefix", max_steps=10, eval_steps=5, **FAST)
     _, result = train(gemma, tokenizer, rows, rows, settings, folder=tmp_path)
     found = metrics(tmp_path)
     assert found[0] == {"step": 0, "bare_loss": result["bare_loss"]}
@@ -95,7 +95,7 @@ def test_the_weights_of_lines_count(gemma_folder: Path, tokenizer: Any, tmp_path
     """A line of weight 0.01 is learnt far less than its neighbour of weight 1."""
     from roleplay.models.causal import load_causal
 
-    settings = TrainSettings(max_steps=15, eval_steps=15, **FAST)
+    settings = TrainSettings(adapter="prefix", max_steps=15, eval_steps=15, **FAST)
     loud, quiet = row(tokenizer, "灯亮着。"), row(tokenizer, "船走了。", weight=0.01)
     peft_model, _ = train(
         load_causal(str(gemma_folder)), tokenizer, [loud, quiet], [loud, quiet], settings, folder=tmp_path
