@@ -24,6 +24,10 @@ ROOT = Path(__file__).resolve().parents[3]
 GOLDEN = Path(os.environ.get("CHATGLM_GOLDEN") or ROOT / "tests" / "data" / "chatglm_golden")
 ICE_TEXT = Path(os.environ.get("ICE_TEXT_MODEL") or ROOT.parent / "shared" / "chatglm" / "ice_text.model")
 
+torch.set_num_threads(
+    1
+)  # these products are too small to share; on a busy machine two threads take fifty times as long
+
 MODELS = sorted(path.name.removesuffix("_config.json") for path in GOLDEN.glob("model_*_config.json"))
 VARIANTS = [
     (model, path.name.removeprefix(f"{model}_").removesuffix("_cases.npz"))

@@ -1,0 +1,288 @@
+"""The body of ChatGLM-6B (GLM with two-dimensional rotary positions), written from its specification; ``lm.py`` has the head.
+
+    states = model.transformer(input_ids=ids).last_hidden_state
+
+Keys of the state dict are the original's. Positions are int64 [b, 2, s]; the attention mask may be left out, be the usual
+0/1 [b, k], or bool [b, 1, q, k] with **True = blocked**, as the tokenizer gives it (prefix columns never counted).
+
+Letters: b batch, s tokens, q new tokens, k keys, P prefix, L layers, n heads, d head size, h = n d, v vocabulary.
+Source: SPEC 2 and 3 (GLM: Du et al. 2022, arXiv:2103.10360).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers import DynamicCache, PreTrainedModel
+from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.modeling_outputs import BaseModelOutputWithPast
+
+from roleplay.errors import PromptError
+from roleplay.models.chatglm.config import ChatGLMConfig
+from roleplay.models.chatglm.positions import blocked_mask, rotary_tables, rotate, token_positions
+from roleplay.models.chatglm.prefix import PrefixEncoder
+from roleplay.models.chatglm.quantization import PACKED, make_embedding, make_linear
+
+ALPHA = math.sqrt(2 * 28)
+"""Weight of the residual branch: that of 28 layers in every size of the model (SPEC 2.1)."""
+
+BLOCKED = -10000.0
+"""Score of a blocked key; finite, so that a padding row that sees nothing gives numbers."""
+
+Rotary = tuple[torch.Tensor, torch.Tensor]
+KeyValue = tuple[torch.Tensor, torch.Tensor]
+
+
+class Attention(nn.Module):
+    """Self-attention of layer ``index``; a prefix or a cache stands before the new keys, neither is rotated again."""
+
+    def __init__(self, config: ChatGLMConfig, index: int) -> None:
+        """Make the two projections."""
+        super().__init__()
+        self.config, self.index = config, index
+        bits, size = config.quantization_bit, config.hidden_size
+        self.query_key_value = make_linear(size, 3 * size, bits=bits)
+        self.dense = make_linear(size, size, bits=bits)
+
+    def forward(
+        self,
+        states: torch.Tensor,
+        rotary: Rotary,
+        mask: torch.Tensor | None,
+        prefix: KeyValue | None,
+        cache: Any,
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """[b, q, h] -> [b, q, h], and the probabilities [b, n, q, k] of the eager path.
+
+        Args:
+            states: [b, q, h].
+            rotary: cosines and sines [b, 1, q, d].
+            mask: bool [b, 1, q, k] for the eager path, else what is added to the scores; None hides nothing.
+            prefix: keys and values [b, n, P, d].
+            cache: of transformers; the new keys, and the prefix, are added to it.
+        """
+        mixed = self.query_key_value(states).unflatten(-1, (self.config.num_attention_heads, -1)).transpose(1, 2)
+        query, key, value = mixed.chunk(3, dim=-1)
+        query, key = rotate(query, *rotary), rotate(key, *rotary)
+        if prefix is not None:
+            key, value = torch.cat([prefix[0], key], dim=2), torch.cat([prefix[1], value], dim=2)
+        if cache is not None:
+            key, value = cache.update(key, value, self.index)
+        context, probabilities = self._attend(query, key, value, mask)
+        return self.dense(context.transpose(1, 2).flatten(2)), probabilities
+
+    def _attend(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        if self.config._attn_implementation != "eager":
+            return functional.scaled_dot_product_attention(query, key, value, attn_mask=mask), None
+        # The coefficient keeps float16 scores small; it cancels in the float32 softmax.
+        coefficient = self.index + 1
+        scores = (query / (math.sqrt(query.shape[-1]) * coefficient)) @ key.transpose(2, 3)
+        if mask is not None:
+            scores = scores.masked_fill(mask, BLOCKED)
+        probabilities = (scores.float() * coefficient).softmax(dim=-1).to(value.dtype)
+        return probabilities @ value, probabilities
+
+
+class MLP(nn.Module):
+    """h -> inner -> h with the tanh form of gelu; not gated."""
+
+    def __init__(self, config: ChatGLMConfig) -> None:
+        """Make the two projections."""
+        super().__init__()
+        size, inner, bits = config.hidden_size, config.inner_hidden_size, config.quantization_bit
+        self.dense_h_to_4h = make_linear(size, inner, bits=bits)
+        self.dense_4h_to_h = make_linear(inner, size, bits=bits)
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        """[b, q, h] -> [b, q, h]."""
+        inner = functional.gelu(self.dense_h_to_4h(states), approximate="tanh")
+        output: torch.Tensor = self.dense_4h_to_h(inner)
+        return output
+
+
+class Block(GradientCheckpointingLayer):  # type: ignore[misc]
+    """One layer; the residual branch carries the layer norm's output, not its input."""
+
+    def __init__(self, config: ChatGLMConfig, index: int) -> None:
+        """Make layer ``index``, counted from 0."""
+        super().__init__()
+        self.input_layernorm = nn.LayerNorm(config.hidden_size, eps=config.layernorm_epsilon)
+        self.attention = Attention(config, index)
+        self.post_attention_layernorm = nn.LayerNorm(config.hidden_size, eps=config.layernorm_epsilon)
+        self.mlp = MLP(config)
+
+    def forward(
+        self,
+        states: torch.Tensor,
+        rotary: Rotary,
+        mask: torch.Tensor | None,
+        prefix: KeyValue | None,
+        past_key_values: Any = None,
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """As :meth:`Attention.forward`."""
+        normed = self.input_layernorm(states)
+        mixed, probabilities = self.attention(normed, rotary, mask, prefix, past_key_values)
+        normed = self.post_attention_layernorm(normed * ALPHA + mixed)
+        return normed * ALPHA + self.mlp(normed), probabilities
+
+
+class ChatGLMPreTrainedModel(PreTrainedModel):  # type: ignore[misc]
+    """What the body and the whole model share."""
+
+    config_class = ChatGLMConfig
+    base_model_prefix = "transformer"
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    _no_split_modules: ClassVar[list[str]] = ["Block"]
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Random weights for a model that is not loaded; packed layers stay 0."""
+        if not isinstance(module, PACKED):
+            super()._init_weights(module)
+
+
+class ChatGLMModel(ChatGLMPreTrainedModel):
+    """Embedding, blocks and final layer norm, with the prefix where ``config.pre_seq_len`` is set."""
+
+    def __init__(self, config: ChatGLMConfig) -> None:
+        """Build it; with a prefix, everything else is frozen."""
+        super().__init__(config)
+        bits = config.quantization_bit if config.quantization_embeddings else 0
+        self.word_embeddings = make_embedding(config.vocab_size, config.hidden_size, bits=bits)
+        self.layers = nn.ModuleList(Block(config, index) for index in range(config.num_layers))
+        self.final_layernorm = nn.LayerNorm(config.hidden_size, eps=config.layernorm_epsilon)
+        self.dropout = nn.Dropout(0.1)
+        if config.pre_seq_len:
+            self.attach_prefix(config.pre_seq_len, projection=config.prefix_projection)
+        self.post_init()
+
+    def attach_prefix(self, length: int, *, projection: bool = False) -> None:
+        """Put a new random prefix, float32, in front of every layer; it alone is trained from now on."""
+        self.config.pre_seq_len, self.config.prefix_projection = length, projection
+        for parameter in self.parameters():
+            parameter.requires_grad_(False)
+        self.prefix_encoder = PrefixEncoder(self.config).to(self.word_embeddings.weight.device)
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The word embedding."""
+        return self.word_embeddings
+
+    def set_input_embeddings(self, value: nn.Embedding) -> None:
+        """Replace the word embedding."""
+        self.word_embeddings = value
+
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
+        past_key_values: Any = None,
+        inputs_embeds: torch.Tensor | None = None,
+        use_cache: bool | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+    ) -> BaseModelOutputWithPast:
+        """The final states [b, q, h].
+
+        Args:
+            input_ids: int64 [b, q].
+            attention_mask: None, 0/1 [b, k] or bool [b, 1, q, k] with True = blocked.
+            position_ids: int64 [b, 2, q]; None builds them from the ids (SPEC 2.4).
+            past_key_values: a cache of transformers, empty or filled.
+            inputs_embeds: [b, q, h] instead of the ids; needs ``position_ids``.
+            use_cache: make a cache if none is given; None takes the config's in evaluation, False in training.
+            output_attentions: also return probabilities; the eager attention has them.
+            output_hidden_states: also return the embeddings, the output of each block but the last, and the final.
+
+        Raises:
+            ValueError: rows without sop or a mask token, or positions or a mask of another form.
+            PromptError: more tokens than the model holds.
+        """
+        states = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
+        if use_cache is None:
+            use_cache = self.config.use_cache and not self.training
+        if past_key_values is None and use_cache:
+            past_key_values = DynamicCache(config=self.config)
+        cached = 0 if past_key_values is None else past_key_values.get_seq_length()
+        prefix = self._prefix(states) if cached == 0 else None
+        past = max(cached - (self.config.pre_seq_len or 0), 0)
+        positions = self._positions(input_ids, attention_mask, position_ids)
+        self._check_length(past + states.shape[1])
+        mask = self._mask(positions, attention_mask, past, states.dtype)
+        rotary = self._rotary(positions, states.dtype)
+        seen, probabilities = [], []
+        for index, block in enumerate(self.layers):
+            if output_hidden_states:
+                seen.append(states)
+            own = None if prefix is None else (prefix[2 * index], prefix[2 * index + 1])
+            states, found = block(states, rotary, mask, own, past_key_values=past_key_values)
+            probabilities.append(found)
+        states = self.final_layernorm(states)
+        return BaseModelOutputWithPast(
+            last_hidden_state=states,
+            past_key_values=past_key_values,
+            hidden_states=(*seen, states) if output_hidden_states else None,
+            attentions=tuple(probabilities) if output_attentions else None,
+        )
+
+    def _prefix(self, states: torch.Tensor) -> torch.Tensor | None:
+        """[2L, b, n, P, d], with dropout in training, or None."""
+        if not self.config.pre_seq_len:
+            return None
+        slots: torch.Tensor = self.dropout(self.prefix_encoder.slots(len(states), states.dtype))
+        return slots
+
+    def _positions(
+        self, ids: torch.Tensor | None, mask: torch.Tensor | None, positions: torch.Tensor | None
+    ) -> torch.Tensor:
+        if positions is None:
+            if ids is None:
+                raise ValueError("inputs_embeds needs position_ids [b, 2, q]")
+            return token_positions(ids, self.config, real=_real(mask, ids.shape[1]))
+        if positions.dim() != 3 or positions.shape[1] != 2:
+            raise ValueError(f"ChatGLM takes position_ids [b, 2, q], not {list(positions.shape)}: leave them out")
+        return positions
+
+    def _check_length(self, tokens: int) -> None:
+        if tokens > self.config.max_sequence_length:
+            raise PromptError(
+                f"{tokens} tokens are more than the {self.config.max_sequence_length} that the model holds: "
+                "shorten the prompt"
+            )
+
+    def _mask(
+        self, positions: torch.Tensor, given: torch.Tensor | None, past: int, dtype: torch.dtype
+    ) -> torch.Tensor | None:
+        """What attention takes: [b, 1, q, P + past + q] with every prefix column visible."""
+        blocked = _checked(given) if given is not None and given.dim() == 4 else None
+        if blocked is None:
+            blocked = blocked_mask(positions[:, 1], past=past, real=None if given is None else given.bool())
+        if blocked is None:
+            return None
+        keys = past + positions.shape[2] + (self.config.pre_seq_len or 0)
+        blocked = functional.pad(blocked, (keys - blocked.shape[3], 0), value=False)
+        return blocked if self.config._attn_implementation == "eager" else blocked.to(dtype) * BLOCKED
+
+    def _rotary(self, positions: torch.Tensor, dtype: torch.dtype) -> Rotary:
+        wanted = self.config.rotary_dtype
+        half = wanted == "float16" or (wanted == "auto" and dtype == torch.float16)
+        tables = torch.float16 if half else torch.float32
+        cos, sin = rotary_tables(positions, head_dim=self.config.head_dim, dtype=tables)
+        return cos.to(dtype), sin.to(dtype)
+
+
+def _real(mask: torch.Tensor | None, count: int) -> torch.Tensor | None:
+    """bool [b, count], False at padding, of a 0/1 mask; None where the mask does not tell."""
+    return None if mask is None or mask.dim() != 2 else mask[:, -count:].bool()
+
+
+def _checked(mask: torch.Tensor) -> torch.Tensor:
+    if mask.dtype != torch.bool:
+        raise ValueError(f"a mask [b, 1, q, k] must be bool with True = blocked, not {mask.dtype}")
+    return mask

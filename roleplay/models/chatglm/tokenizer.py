@@ -1,0 +1,241 @@
+"""The tokenizer of ChatGLM-6B: sentencepiece between fixed rewritings of whitespace and a few special tokens.
+
+    tokenizer = ChatGLMTokenizer("ice_text.model")
+    tokenizer("你好").input_ids                          # [5, 74874, 130001, 130004]: text, [gMASK], sop
+    tokenizer(["你好", "来了。"], padding=True)            # left-padded; mask bool [b, 1, s, s], positions [b, 2, s]
+    tokenizer.decode(ids, errors="replace")              # ids without a piece become U+FFFD
+
+In text only ``<sop> <eop> <pad> <unk> [MASK]`` are special tokens; ``[gMASK]`` that a user types is ordinary characters, and
+with ``split_special_tokens=True`` everything is. Full-width marks become ASCII and are not restored. Source: SPEC 6.
+
+Letters: b batch, s tokens.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import sentencepiece
+import torch
+from transformers import PreTrainedTokenizer
+from transformers.utils import PaddingStrategy
+
+from roleplay.errors import ModelError
+from roleplay.models.chatglm.positions import blocked_mask, position_rows
+
+SPECIAL = {
+    "bos_token": "<sop>",
+    "eos_token": "<eop>",
+    "unk_token": "<unk>",
+    "pad_token": "<pad>",
+    "mask_token": "[MASK]",
+}
+"""The tokens that are found in text; they cannot be changed."""
+
+_NEEDED = (*SPECIAL.values(), "[gMASK]", "</s>", "<n>", "<|tab|>", "<|blank_2|>", "<|blank_80|>")
+_IN_TEXT = re.compile(r"\s*(<sop>|<eop>|<pad>|<unk>|\[MASK\])\s*")
+_BLANKS = re.compile(r" {2,80}")
+_WRITTEN = re.compile(r"<n>|<\|tab\|>|<\|blank_([2-9]|[1-7][0-9]|80)\|>")
+_UNSUPPORTED = ("model_specific_special_tokens", "extra_special_tokens", "padding_side", "clean_up_tokenization_spaces")
+_ERRORS = ("strict", "replace")
+
+
+class ChatGLMTokenizer(PreTrainedTokenizer):  # type: ignore[misc]
+    """Pads on the left; without padding a call returns ``input_ids`` only."""
+
+    vocab_files_names: ClassVar[dict[str, str]] = {"vocab_file": "ice_text.model"}
+    model_input_names: ClassVar[list[str]] = ["input_ids", "attention_mask", "position_ids"]
+
+    def __init__(
+        self, vocab_file: str | None = None, *, errors: str = "strict", num_image_tokens: int = 0, **kwargs: Any
+    ) -> None:
+        """Load the sentencepiece file.
+
+        Args:
+            vocab_file: ``ice_text.model``.
+            errors: what decoding does with an id that has no piece: "strict" raises, "replace" gives U+FFFD.
+            num_image_tokens: 0, as in the shipped configuration; others would shift every id.
+            kwargs: of transformers; special tokens are fixed and those given here are ignored.
+
+        Raises:
+            ModelError: the file is missing or no sentencepiece model, or there are image tokens.
+        """
+        if num_image_tokens:
+            raise ModelError(f"num_image_tokens is {num_image_tokens}, only 0 is supported: take the shipped tokenizer")
+        self.vocab_file, self.errors = vocab_file, _known(errors)
+        self.sp_model = _read_pieces(vocab_file)
+        self.gmask_token_id = self.sp_model.piece_to_id("[gMASK]")
+        self.end_token_id = self.sp_model.piece_to_id("</s>")
+        kept = {key: value for key, value in kwargs.items() if key not in _UNSUPPORTED and not key.endswith("_token")}
+        super().__init__(**SPECIAL, padding_side="left", errors=errors, **kept)
+
+    @property
+    def vocab_size(self) -> int:
+        """Pieces of the file: 130,344, fewer than the rows of the model's head."""
+        return int(self.sp_model.get_piece_size())
+
+    @cached_property
+    def _vocabulary(self) -> dict[str, int]:
+        return {self.sp_model.id_to_piece(number): number for number in range(self.vocab_size)}
+
+    def get_vocab(self) -> dict[str, int]:
+        """Piece -> id."""
+        return self._vocabulary
+
+    def tokenize(self, text: str, **kwargs: Any) -> list[str]:
+        """The pieces of ``text``; special tokens in it stand alone and lose the whitespace around them."""
+        if kwargs.get("split_special_tokens", self.split_special_tokens):
+            return self._tokenize(text)
+        tokens: list[str] = []
+        for number, part in enumerate(_IN_TEXT.split(text)):
+            tokens += [part] if number % 2 else self._tokenize(part)
+        return tokens
+
+    def _tokenize(self, text: str, **kwargs: Any) -> list[str]:
+        """Pieces of text without special tokens; empty text has none, not even the dummy blank."""
+        pieces: list[str] = self.sp_model.encode(_rewritten(text), out_type=str)
+        return pieces
+
+    def _convert_token_to_id(self, token: str) -> int:
+        return int(self.sp_model.piece_to_id(token))
+
+    def _convert_id_to_token(self, index: int) -> str:
+        return str(self.sp_model.id_to_piece(index))
+
+    def convert_tokens_to_string(self, tokens: list[str]) -> str:
+        """The text of pieces, as :meth:`decode` gives it for their ids."""
+        return self._decode([self._convert_token_to_id(token) for token in tokens])
+
+    def _decode(
+        self, token_ids: int | list[int], skip_special_tokens: bool = False, errors: str | None = None, **kwargs: Any
+    ) -> str:
+        """Text of ids: padding is dropped, control pieces vanish, unk gives " ⁇ ", bad bytes U+FFFD.
+
+        Args:
+            token_ids: one id or several.
+            skip_special_tokens: changes nothing, they are never shown.
+            errors: "strict" or "replace"; None takes the tokenizer's own.
+            kwargs: of transformers, without effect.
+
+        Raises:
+            IndexError: "strict", and an id has no piece (the model's head has 184 such rows).
+        """
+        ids = [token_ids] if isinstance(token_ids, int) else [int(number) for number in token_ids]
+        ids = [number for number in ids if number != self.pad_token_id]
+        without = [number for number in ids if not 0 <= number < self.vocab_size]
+        if without and _known(errors or self.errors) == "strict":
+            raise IndexError(
+                f"ids {without[:8]} have no piece, the vocabulary ends at {self.vocab_size - 1}: decode with "
+                'errors="replace" to get U+FFFD for them'
+            )
+        ids = [number if 0 <= number < self.vocab_size else self._replacement for number in ids]
+        return _WRITTEN.sub(_whitespace, self.sp_model.decode(ids))
+
+    @cached_property
+    def _replacement(self) -> int:
+        """A byte that is never part of UTF-8, so that sentencepiece writes U+FFFD (unk where it has no bytes)."""
+        return int(self.sp_model.piece_to_id("<0xFF>"))
+
+    def build_inputs_with_special_tokens(
+        self, token_ids_0: list[int], token_ids_1: list[int] | None = None
+    ) -> list[int]:
+        """``text [gMASK] sop``, or ``text with [MASK] </s> sop``; a second text follows and ends in eop."""
+        ids, masks = list(token_ids_0), (self.mask_token_id, self.gmask_token_id)
+        if not any(mask in ids for mask in masks):
+            ids.append(self.gmask_token_id)
+        if ids[-1] not in masks:
+            ids.append(self.end_token_id)
+        ids.append(self.bos_token_id)
+        if token_ids_1 is None:
+            return ids
+        ids += token_ids_1
+        return ids if token_ids_1 and ids[-1] == self.eos_token_id else [*ids, self.eos_token_id]
+
+    def _pad(
+        self,
+        encoded_inputs: Any,
+        max_length: int | None = None,
+        padding_strategy: PaddingStrategy = PaddingStrategy.DO_NOT_PAD,
+        pad_to_multiple_of: int | None = None,
+        padding_side: str | None = None,
+        return_attention_mask: bool | None = None,
+    ) -> Any:
+        """One row, padded on the left, with its mask bool [1, s, s] (True = blocked) and positions int64 [2, s].
+
+        Raises:
+            ValueError: padding on the right is asked for.
+        """
+        if padding_strategy == PaddingStrategy.DO_NOT_PAD:
+            return encoded_inputs
+        if "right" in (padding_side, self.padding_side):
+            raise ValueError("ChatGLM is padded on the left; for training on the right, pad with id 3 and pass no mask")
+        ids = list(encoded_inputs["input_ids"])
+        length = len(ids) if padding_strategy == PaddingStrategy.LONGEST or max_length is None else max_length
+        if pad_to_multiple_of:
+            length = -(-length // pad_to_multiple_of) * pad_to_multiple_of
+        padding = max(length - len(ids), 0)
+        encoded_inputs["input_ids"] = [self.pad_token_id] * padding + ids
+        mask, positions = self._mask_and_positions(encoded_inputs["input_ids"], padding)
+        if return_attention_mask is not False:
+            encoded_inputs["attention_mask"] = mask
+        encoded_inputs["position_ids"] = positions
+        return encoded_inputs
+
+    def _mask_and_positions(self, ids: list[int], padding: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """The row's own rule: [MASK] counts if it has one, else [gMASK]; without sop all of it is context."""
+        length = len(ids)
+        context = ids.index(self.bos_token_id) if self.bos_token_id in ids else length
+        wanted = self.mask_token_id if self.mask_token_id in ids else self.gmask_token_id
+        mask = ids.index(wanted) if wanted in ids else padding
+        places = (torch.tensor([[place]]) for place in (context, mask, padding))
+        rows = position_rows(length, **dict(zip(("context", "mask", "start"), places, strict=True)))
+        real = torch.arange(length)[None] >= padding
+        blocked = blocked_mask(rows[:, 1], real=real)
+        assert blocked is not None
+        return blocked[0].numpy(), rows[0].numpy()
+
+    def save_vocabulary(self, save_directory: str, filename_prefix: str | None = None) -> tuple[str]:
+        """Copy the sentencepiece file."""
+        name = f"{filename_prefix}-" * bool(filename_prefix) + self.vocab_files_names["vocab_file"]
+        target = Path(save_directory) / name
+        if self.vocab_file and Path(self.vocab_file).resolve() != target.resolve():
+            shutil.copyfile(self.vocab_file, target)
+        return (str(target),)
+
+
+def _known(errors: str) -> str:
+    if errors not in _ERRORS:
+        raise ValueError(f"errors must be one of {' '.join(_ERRORS)}, not {errors!r}")
+    return errors
+
+
+def _read_pieces(path: str | None) -> Any:
+    if not path or not Path(path).is_file():
+        raise ModelError(
+            f"no tokenizer file {path or 'ice_text.model'}: put the model's ice_text.model into its folder"
+        )
+    try:
+        pieces = sentencepiece.SentencePieceProcessor(model_file=str(path))
+    except (OSError, RuntimeError) as error:
+        raise ModelError(f"{path} is no sentencepiece model ({error}): download it again") from error
+    lacking = [piece for piece in _NEEDED if pieces.id_to_piece(pieces.piece_to_id(piece)) != piece]
+    if lacking:
+        raise ModelError(f"{path} is not ChatGLM's vocabulary, it lacks {' '.join(lacking)}: take the model's own file")
+    return pieces
+
+
+def _rewritten(text: str) -> str:
+    """Newlines, tabs and runs of 2 to 80 blanks as the pieces that stand for them."""
+    text = text.replace("\n", "<n>").replace("\t", "<|tab|>")
+    return _BLANKS.sub(lambda run: f"<|blank_{len(run[0])}|>", text)
+
+
+def _whitespace(written: re.Match[str]) -> str:
+    if written[1]:
+        return " " * int(written[1])
+    return "\n" if written[0] == "<n>" else "\t"

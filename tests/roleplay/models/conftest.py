@@ -1,0 +1,85 @@
+"""A small ChatGLM of our own making: a sentencepiece model trained here, and a random model that fits it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sentencepiece
+
+TEXT = (
+    "你好，世界。夏娜：来了。小舟：船走了！阿灯：灯还亮着？",
+    "The cat sat on the mat. Hello, world! It is 12:30, is it not?",
+    "【钟响了】灯灭了。雨停了。天亮了，推开船。问：你点什么？答：点灯。1234567890",
+)
+
+
+@pytest.fixture(scope="session")
+def pieces_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``ice_text.model`` with the special pieces, byte fallback and normalization of the real one."""
+    path = tmp_path_factory.mktemp("pieces") / "ice_text"
+    blanks = [f"<|blank_{count}|>" for count in range(2, 81)]
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(TEXT * 20),
+        model_prefix=str(path),
+        vocab_size=520,
+        hard_vocab_limit=False,
+        byte_fallback=True,
+        split_digits=True,
+        normalization_rule_name="nmt_nfkc",
+        pad_id=3,
+        user_defined_symbols=["<n>", "<|tab|>", *blanks],
+        control_symbols=["[MASK]", "[gMASK]", "[sMASK]", "<sop>", "<eop>"],
+        minloglevel=2,
+    )
+    return path.with_suffix(".model")
+
+
+@pytest.fixture
+def pieces(pieces_file: Path) -> Any:
+    from roleplay.models.chatglm import ChatGLMTokenizer
+
+    return ChatGLMTokenizer(str(pieces_file))
+
+
+@pytest.fixture
+def glm(pieces: Any) -> Any:
+    """Two layers, hidden size 32, random; its head has 8 rows without a piece."""
+    import torch
+
+    from roleplay.models.chatglm import ChatGLMForConditionalGeneration
+
+    torch.manual_seed(5)
+    model = ChatGLMForConditionalGeneration(small_config(pieces)).eval()
+    for weight in model.parameters():
+        if weight.dim() == 2:
+            weight.data.mul_(10)  # else attention is nearly uniform, and nothing depends on anything
+    return model
+
+
+def small_config(pieces: Any, **settings: Any) -> Any:
+    from roleplay.models.chatglm import ChatGLMConfig
+
+    sizes = {"hidden_size": 32, "num_layers": 2, "num_attention_heads": 4, "inner_hidden_size": 64}
+    ids = {
+        "bos_token_id": pieces.bos_token_id,
+        "eos_token_id": pieces.eos_token_id,
+        "mask_token_id": pieces.mask_token_id,
+        "gmask_token_id": pieces.gmask_token_id,
+    }
+    return ChatGLMConfig(vocab_size=len(pieces) + 8, max_sequence_length=64, **sizes, **ids, **settings)
+
+
+@pytest.fixture
+def glm_folder(glm: Any, pieces: Any, tmp_path: Path) -> Path:
+    """The small model as a folder with tokenizer, and with an ``auto_map`` to code that is not there, as the real one has."""
+    folder = tmp_path / "chatglm"
+    glm.save_pretrained(folder)
+    pieces.save_pretrained(folder)
+    for name, key in (("config.json", "AutoModel"), ("tokenizer_config.json", "AutoTokenizer")):
+        values = json.loads((folder / name).read_text(encoding="utf-8"))
+        remote = "modeling_chatglm.ChatGLM" if key == "AutoModel" else ["tokenization_chatglm.ChatGLMTokenizer", None]
+        (folder / name).write_text(json.dumps(values | {"auto_map": {key: remote}}), encoding="utf-8")
+    return folder
