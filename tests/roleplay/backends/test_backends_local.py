@@ -21,7 +21,7 @@ from roleplay.prompts import Prompt
 from roleplay.sampling import SamplingParams
 
 PROMPT = Prompt(("【雨停了。】\n", "小舟：", "船来了。\n", "阿灯："))
-GREEDY = SamplingParams(temperature=0, max_new_tokens=24)
+GREEDY = SamplingParams(repetition_penalty=1, temperature=0, max_new_tokens=24)
 WILD = SamplingParams(temperature=1, top_p=1, max_new_tokens=24, seed=5)
 
 
