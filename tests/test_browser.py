@@ -136,7 +136,9 @@ def test_a_saved_scene_loads_again(browser: playwright.Browser, address: str, tm
     download.value.save_as(saved)
     page.click("#scene-clear")
     page.locator("#scene-view").get_by_text("我来晚了").wait_for(state="detached")
-    page.set_input_files("#scene-load input[type=file]", str(saved))
+    with page.expect_file_chooser() as chooser:
+        page.click("#scene-load")
+    chooser.value.set_files(saved)
     page.locator("#scene-view").get_by_text("我来晚了").wait_for()
 
 

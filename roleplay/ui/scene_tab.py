@@ -26,12 +26,12 @@ def create_scene_tab(page: Page) -> list[Greeting]:
         with gr.Column(scale=3, min_width=320):
             view = gr.HTML(elem_id="scene-view")
             with gr.Row():
-                example = gr.Button(label("example"), size="sm", min_width=64, elem_id="scene-example")
-                undo = gr.Button(label("undo"), size="sm", min_width=64, elem_id="scene-undo")
-                clear = gr.Button(label("clear"), size="sm", min_width=64, elem_id="scene-clear")
-                save = gr.DownloadButton(label("save"), size="sm", min_width=64, elem_id="scene-save")
+                example = gr.Button(label("example"), size="sm", min_width=48, elem_id="scene-example")
+                undo = gr.Button(label("undo"), size="sm", min_width=48, elem_id="scene-undo")
+                clear = gr.Button(label("clear"), size="sm", min_width=48, elem_id="scene-clear")
+                save = gr.DownloadButton(label("save"), size="sm", min_width=48, elem_id="scene-save")
                 load = gr.UploadButton(
-                    label("load"), size="sm", min_width=64, file_types=[".json", ".txt"], elem_id="scene-load"
+                    label("load"), size="sm", min_width=48, file_types=[".json", ".txt"], elem_id="scene-load"
                 )
             text = gr.Textbox(
                 label=label("write"),
