@@ -1,6 +1,6 @@
 """The launcher: `python3 launch.py` starts the app, `python3 launch.py test` runs every check.
 
-It needs Python 3.10 or newer and the standard library alone. It makes `.venv` beside itself, installs
+It needs Python 3.11 or newer and the standard library alone. It makes `.venv` beside itself, installs
 `requirements.txt` into it (again only when that file changed) and hands over. Flags are passed through to `app.py`:
 
     python3 launch.py --port 8000
@@ -21,8 +21,8 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 def main(argv: list[str]) -> int:
     """Install what is missing, then run the app or the checks; their exit status."""
-    if sys.version_info < (3, 10):  # noqa: UP036 - this file meets whatever Python the user has
-        print(f"Python 3.10 or newer is needed, this is {sys.version.split()[0]}: install a newer one and start again")
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file meets whatever Python the user has
+        print(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: install a newer one and start again")
         return 2
     testing = argv[:1] == ["test"]
     try:

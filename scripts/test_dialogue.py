@@ -21,7 +21,7 @@ from roleplay import files
 from roleplay.dialogue import Player, Session, last_reply
 from roleplay.errors import DialogueError
 from roleplay.models import embedded
-from roleplay.sampling import SamplingParams
+from roleplay.sampling import SamplingParams, check_samples
 from roleplay.world import World
 from scripts import _common
 
@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(args: argparse.Namespace) -> None:
+    check_samples(args.samples)
     params = SamplingParams.checked(
         temperature=args.temperature, top_p=args.top_p, max_new_tokens=args.max_tokens, seed=args.seed
     )
