@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -21,14 +22,17 @@ from transformers import GenerationConfig, GenerationMixin
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from roleplay.errors import ModelError
+from roleplay.models.chatglm import kernels
 from roleplay.models.chatglm.config import ChatGLMConfig
 from roleplay.models.chatglm.loading import load_weights
 from roleplay.models.chatglm.loss import label_loss
 from roleplay.models.chatglm.modeling import ChatGLMModel, ChatGLMPreTrainedModel
 from roleplay.models.chatglm.positions import blocked_mask, next_positions, token_positions
 from roleplay.models.chatglm.prefix import check_prefix, prefix_sizes, read_prefix
-from roleplay.models.chatglm.quantization import make_head
+from roleplay.models.chatglm.quantization import PackedLinear, make_head, packed_layers
 from roleplay.models.chatglm.shards import find_shards
+
+logger = logging.getLogger(__name__)
 
 LOGITS_LIMIT = 2**24
 """With labels, logits are returned in evaluation up to this many numbers (64 MB in float32)."""
@@ -61,6 +65,8 @@ class ChatGLMForConditionalGeneration(ChatGLMPreTrainedModel, GenerationMixin): 
         dtype: torch.dtype | str | None = None,
         device_map: str | torch.device | None = None,
         attn_implementation: str | None = None,
+        kernel: str = kernels.AUTO,
+        kernel_cache: Path | None = None,
         **kwargs: Any,
     ) -> ChatGLMForConditionalGeneration:
         """Load a folder or a hub id, in evaluation mode; weights in full are quantized where the config asks for it.
@@ -72,11 +78,14 @@ class ChatGLMForConditionalGeneration(ChatGLMPreTrainedModel, GenerationMixin): 
             dtype: of all but packed weights and the prefix; None or "auto" takes float32, or float16 where there is a GPU.
             device_map: one device, to which the model is moved.
             attn_implementation: "sdpa" (the default) or "eager".
+            kernel: of the int4 products: "auto", or a name of ``kernels.known``.
+            kernel_cache: where weights in the kernel's form are kept; None takes the usual place, for large models only.
             kwargs: fields of the config that replace stored ones (``quantization_bit``, ``pre_seq_len``, ...), and options
                 of the hub (``revision``, ``token``, ``local_files_only``, ...).
 
         Raises:
-            ModelError: not a ChatGLM, not reachable, damaged, or weights that do not fit; the message lists every key.
+            ModelError: not a ChatGLM, not reachable, damaged, or weights that do not fit (the message lists every key), or
+                a kernel that does not work here.
         """
         name = str(pretrained_model_name_or_path)
         hub = {key: value for key in _HUB if (value := kwargs.pop(key, None)) is not None}
@@ -84,12 +93,27 @@ class ChatGLMForConditionalGeneration(ChatGLMPreTrainedModel, GenerationMixin): 
         config = _read_config(name, hub, settings) if config is None else _changed(config, settings)
         config.name_or_path = name
         config._attn_implementation = attn_implementation or config._attn_implementation
+        place = torch.device(device_map or "cpu")
+        chosen = kernels.choose(place, bits=config.quantization_bit or 4, wanted=kernel)
         with torch.device("meta"):
             model = cls(config)
-        load_weights(model, find_shards(name, hub), dtype=_wanted_dtype(dtype))
+        shards = find_shards(name, hub)
+        load_weights(model, shards, dtype=_wanted_dtype(dtype), kernel=chosen, name=name, cache=kernel_cache)
+        if config.quantization_bit:
+            logger.info("%s: products of %d bits by %s", name, config.quantization_bit, chosen.name)
         model._read_generation_config(name, hub)
-        placed: ChatGLMForConditionalGeneration = model.to(device_map or "cpu").eval()
+        placed: ChatGLMForConditionalGeneration = model.to(place).eval()
         return placed
+
+    @property
+    def kernel(self) -> str:
+        """The name of the kernel that multiplies packed layers; "none" where there are none."""
+        return next((layer.kernel.name for layer in packed_layers(self)), "none")
+
+    def tie_weights(self, *args: Any, **kwargs: Any) -> None:
+        """Let the head share the embedding's weights, unless a kernel has put them into another form for it."""
+        if not (isinstance(self.lm_head, PackedLinear) and self.lm_head.kernel.layout):
+            super().tie_weights(*args, **kwargs)
 
     def _read_generation_config(self, name: str, hub: Mapping[str, Any]) -> None:
         try:

@@ -4,24 +4,34 @@
         model = ChatGLMForConditionalGeneration(config)
     load_weights(model, find_shards("THUDM/chatglm-6b-int4-qe"), dtype=torch.float32)
 
-A layer that the model wants packed and the file holds in full is quantized on the way, one at a time. The head takes the
+A kernel that works on another form than the checkpoint's gets it: of a small model in memory, of a large one through a
+cache file that is memory-mapped (``repacked.py``). A layer that the model wants packed and the file holds in full is quantized on the way, one at a time. The head takes the
 embedding's weights. ``rotary_emb.inv_freq`` is ignored. A prefix that the file lacks stays random: it is to be trained.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from roleplay.errors import ModelError
+from roleplay.models.chatglm import repacked
+from roleplay.models.chatglm.kernels.base import Kernel
+from roleplay.models.chatglm.packing import quantize
 from roleplay.models.chatglm.prefix import PREFIX_NAME, PrefixEncoder
-from roleplay.models.chatglm.quantization import PACKED, quantize
+from roleplay.models.chatglm.quantization import PACKED, PackedLinear, packed_layers
 from roleplay.models.chatglm.shards import read_shard
+
+logger = logging.getLogger(__name__)
+
+CACHED_BYTES = 2**28
+"""Packed layers together from which on a kernel's form of them is kept in a file."""
 
 _IGNORED = re.compile(r"rotary_emb\.inv_freq$")
 _LAYER = re.compile(r"(?<=\.layers\.)\d+")
@@ -31,22 +41,82 @@ _EMBEDDING, _HEAD = "transformer.word_embeddings.weight", "lm_head.weight"
 State = dict[str, torch.Tensor]
 
 
-def load_weights(model: Any, paths: Iterable[Path], *, dtype: torch.dtype) -> None:
+def load_weights(
+    model: Any,
+    paths: Sequence[Path],
+    *,
+    dtype: torch.dtype,
+    kernel: Kernel | None = None,
+    name: str = "model",
+    cache: Path | None = None,
+) -> None:
     """Put the tensors of ``paths`` into a model that stands on the meta device.
 
     Args:
         dtype: of everything but packed weights and the prefix, which stays float32.
+        kernel: multiplies the packed layers; None and "plain" leave them in the checkpoint's form.
+        name: what the model is called in the cache.
+        cache: the folder in which weights in the kernel's form are kept. None takes the usual one, and only for models
+            of more than ``CACHED_BYTES``: smaller ones are put into the form at every load.
 
     Raises:
         ModelError: a file cannot be read, or keys are missing, surplus or misshapen: all of them in one message.
     """
+    if kernel is not None and kernel.layout and (cache or _packed_bytes(model) > CACHED_BYTES):
+        path = repacked.cache_path(name, paths, model.config, kernel, dtype, folder=cache)
+        try:
+            _load_repacked(model, paths, path, dtype, kernel)
+        except repacked.NoRoomError as error:
+            logger.warning("%s; the weights are repacked in memory, at every start", error)
+        else:
+            return
+    stored = _read(paths)
+    check_keys(model, stored)
+    state = _new_prefix(model) | dict(_assembled(model, stored, dtype))
+    _tie(model, state)
+    model.load_state_dict(state, assign=True)
+    model.tie_weights()
+    if kernel is not None:
+        for layer in packed_layers(model):
+            layer.use(kernel)
+
+
+def _read(paths: Iterable[Path]) -> State:
+    """All tensors of the files but those that are ignored, mapped."""
     stored: State = {}
     for path in paths:
         stored.update(read_shard(path))
-    stored = {name: part for name, part in stored.items() if not _IGNORED.search(name)}
-    check_keys(model, stored)
-    model.load_state_dict(_assemble(model, stored, dtype), assign=True)
-    model.tie_weights()
+    return {name: part for name, part in stored.items() if not _IGNORED.search(name)}
+
+
+def _packed_bytes(model: Any) -> int:
+    return sum(layer.weight.nbytes for layer in packed_layers(model))
+
+
+def _load_repacked(model: Any, paths: Sequence[Path], path: Path, dtype: torch.dtype, kernel: Kernel) -> None:
+    """Load from the cache file, which is made first if it is not there."""
+    with torch.device("meta"):
+        forms = {
+            f"{layer_name}.weight": kernel.form_like(layer.out_features, layer.in_features)
+            for layer_name, layer in model.named_modules()
+            if isinstance(layer, PackedLinear) and kernel.fits(layer.out_features, layer.in_features)
+        }
+    wanted = {
+        name: forms.get(name, part if _is_packed(part) else part.to(dtype))
+        for name, part in model.state_dict().items()
+        if not name.startswith(PREFIX_NAME) and (name in forms or name not in model.all_tied_weights_keys)
+    }
+    if not repacked.is_whole(path, wanted):
+        stored = _read(paths)
+        check_keys(model, stored)
+        logger.info("repacking the weights for %s into %s (once)", kernel.name, path)
+        repacked.write(path, wanted, _formed(_assembled(model, stored, dtype), forms, kernel))
+    state = read_shard(path) | _new_prefix(model) | _stored_prefix(model, paths)
+    for layer_name, layer in model.named_modules():
+        if f"{layer_name}.weight" in forms:
+            layer.use(kernel, state[f"{layer_name}.weight"])
+    _tie(model, state)
+    model.load_state_dict(state, assign=True)
 
 
 def check_keys(model: Any, stored: State) -> None:
@@ -111,22 +181,48 @@ def _optional(model: Any, stored: State) -> set[str]:
     return tied | {name for name in model.state_dict() if name.startswith(PREFIX_NAME)}
 
 
-def _assemble(model: Any, stored: State, dtype: torch.dtype) -> State:
-    """The model's whole state dict; unconverted tensors stay memory-mapped."""
-    state = _new_prefix(model)
+def _assembled(model: Any, stored: State, dtype: torch.dtype) -> Iterator[tuple[str, torch.Tensor]]:
+    """Name and tensor of the model's state dict, without a tied name and a new prefix; unconverted tensors stay mapped."""
     packed = _packed(model)
-    for name in stored.keys() - model.all_tied_weights_keys.keys():
+    tied = model.all_tied_weights_keys
+    head_scale = f"{_HEAD}_scale"
+    for name in stored.keys() - tied.keys():
         if name in packed and f"{name}_scale" not in stored:
-            bits = model.config.quantization_bit
-            state[name], scale = quantize(stored[name], bits=bits)
-            state[f"{name}_scale"] = scale.to(dtype)
+            weight, scale = quantize(stored[name], bits=model.config.quantization_bit)
+            yield name, weight
+            yield f"{name}_scale", scale.to(dtype)
+            if name == _EMBEDDING and _HEAD in packed and head_scale not in stored:
+                yield head_scale, scale.to(dtype, copy=True)
         else:
-            state[name] = _converted(name, stored[name], dtype)
+            yield name, _converted(name, stored[name], dtype)
+
+
+def _formed(
+    tensors: Iterable[tuple[str, torch.Tensor]], forms: State, kernel: Kernel
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """The same tensors with packed weights in the kernel's form; the head gets its own, of the embedding's weights."""
+    for name, tensor in tensors:
+        if name == _EMBEDDING and _HEAD in forms:
+            yield _HEAD, kernel.form(tensor)
+        if not name.startswith(PREFIX_NAME):
+            yield name, kernel.form(tensor) if name in forms else tensor
+
+
+def _tie(model: Any, state: State) -> None:
+    """Give every tied name that lacks a tensor that of its source."""
     for target, source in model.all_tied_weights_keys.items():
-        state[target] = state[source]
-    if _HEAD in packed:
-        state.setdefault(f"{_HEAD}_scale", state[f"{_EMBEDDING}_scale"].clone())
-    return state
+        state.setdefault(target, state[source])
+
+
+def _stored_prefix(model: Any, paths: Iterable[Path]) -> State:
+    """The prefix inside the model's own files, float32; empty where they have none."""
+    if not model.config.pre_seq_len:
+        return {}
+    return {name: part.float() for name, part in _read(paths).items() if name.startswith(PREFIX_NAME)}
+
+
+def _is_packed(part: torch.Tensor) -> bool:
+    return not part.is_floating_point()
 
 
 def _converted(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

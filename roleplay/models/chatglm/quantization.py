@@ -1,11 +1,12 @@
-"""Weights of 4 or 8 bits with one scale a row, expanded one layer at a time and never kept expanded.
+"""Layers of 4 or 8 bits with one scale a row, multiplied by a kernel and never kept expanded.
 
-    packed, scale = quantize(weight, bits=4)      # int8 [o, i / 2], float32 [o]
-    y = int4_linear(x, packed, scale, bias)       # differentiable in x
+    layer = PackedLinear(4096, 12288, bits=4)
+    layer.use(kernel)                             # kernels.choose(...); plain until then
+    y = layer(x)                                  # differentiable in x and the bias
 
-Two columns share a byte: the even one in the high nibble, the odd one in the low, two's complement. The layers keep
-the names of the original's state dict: ``weight`` (int8), ``weight_scale``, ``bias``. They are ``nn.Linear`` and
-``nn.Embedding`` by class, so that PEFT takes them as such; merging LoRA into them is not possible.
+The layers keep the names of the original's state dict: ``weight`` (int8), ``weight_scale``, ``bias``; a state dict always
+has the checkpoint's form, whatever form the kernel works on. They are ``nn.Linear`` and ``nn.Embedding`` by class, so that
+PEFT takes them as such; merging LoRA into them is not possible.
 
 Letters: o rows (output features), i columns (input features), v vocabulary, h hidden size. Source: SPEC 4.
 """
@@ -19,96 +20,59 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from roleplay.models.chatglm.kernels import choose
+from roleplay.models.chatglm.kernels.base import PLAIN, Kernel
+from roleplay.models.chatglm.packing import dequantize
+
 HEAD_ROWS = 8192
-"""Rows of the head that are multiplied, or quantized, at once: 134 MB in float32 at 6B."""
-
-
-def quantize(weight: torch.Tensor, *, bits: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Round a matrix to ``bits`` with one scale a row: max|w| / 7 (8 bits: / 127), halves to even, no zero point.
-
-    Args:
-        weight: float [o, i]. Of float16 weights the scale is computed in float16, as the original does on a CPU.
-
-    Returns:
-        int8 [o, i * bits / 8], float32 [o]; a row of zeros has scale 0 and bytes 0.
-
-    Raises:
-        AssertionError: 4 bits and an odd number of columns.
-    """
-    assert bits == 8 or weight.shape[1] % 2 == 0, f"4 bits need an even number of columns, not {weight.shape[1]}"
-    parts = [_quantize_rows(rows, bits) for rows in torch.split(weight, HEAD_ROWS)]
-    return torch.cat([packed for packed, _ in parts]), torch.cat([scale for _, scale in parts])
-
-
-def _quantize_rows(weight: torch.Tensor, bits: int) -> tuple[torch.Tensor, torch.Tensor]:
-    top = 2 ** (bits - 1) - 1
-    scale = (weight.abs().amax(dim=1) / top).float()
-    divisor = torch.where(scale == 0, 1.0, scale)
-    rounded = (weight.float() / divisor[:, None]).round().clamp(-top, top).to(torch.int8)
-    return (pack(rounded) if bits == 4 else rounded), scale
-
-
-def pack(values: torch.Tensor) -> torch.Tensor:
-    """int8 [o, i] of values -8 to 7 -> int8 [o, i / 2], the even column in the high nibble."""
-    return (values[:, 0::2] << 4) | (values[:, 1::2] & 0x0F)
-
-
-def unpack(packed: torch.Tensor) -> torch.Tensor:
-    """int8 [..., i / 2] -> int8 [..., i] of values -8 to 7."""
-    return torch.stack([packed >> 4, (packed << 4) >> 4], dim=-1).flatten(-2)
-
-
-def dequantize(packed: torch.Tensor, scale: torch.Tensor, *, bits: int, dtype: torch.dtype) -> torch.Tensor:
-    """The weights ``dtype`` [..., i] of packed rows [..., i * bits / 8] with their scales [...]."""
-    values = unpack(packed) if bits == 4 else packed
-    return values.to(dtype) * scale[..., None].to(dtype)
+"""Rows of the head that are multiplied at once where it is expanded: 134 MB in float32 at 6B."""
 
 
 class _PackedProduct(torch.autograd.Function):
-    """x @ W^T with W expanded in the forward pass and once more in the backward pass; only x gets a gradient."""
+    """A kernel's product; nothing expanded is kept for the backward pass, and the weights get no gradient."""
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, packed: torch.Tensor, scale: torch.Tensor, bits: int) -> torch.Tensor:
-        ctx.save_for_backward(packed, scale)
-        ctx.bits = bits
-        return functional.linear(x, dequantize(packed, scale, bits=bits, dtype=x.dtype))
+    def forward(
+        ctx: Any,
+        x: torch.Tensor,
+        form: torch.Tensor,
+        scale: torch.Tensor,
+        bias: torch.Tensor | None,
+        kernel: Kernel,
+    ) -> torch.Tensor:
+        ctx.save_for_backward(form, scale)
+        ctx.kernel = kernel
+        return kernel.product(x, form, scale, bias)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> tuple[torch.Tensor | None, ...]:
-        packed, scale = ctx.saved_tensors
         (slope,) = grad_outputs
-        return slope @ dequantize(packed, scale, bits=ctx.bits, dtype=slope.dtype), None, None, None
+        for_x = ctx.kernel.transposed(slope, *ctx.saved_tensors) if ctx.needs_input_grad[0] else None
+        for_bias = slope.flatten(0, -2).sum(dim=0) if ctx.needs_input_grad[3] else None
+        return for_x, None, None, for_bias, None
 
 
-def int4_linear(
-    x: torch.Tensor, packed: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor | None = None
+def packed_linear(
+    x: torch.Tensor,
+    form: torch.Tensor,
+    scale: torch.Tensor,
+    bias: torch.Tensor | None = None,
+    *,
+    kernel: Kernel = PLAIN[4],
 ) -> torch.Tensor:
-    """The product with a 4-bit layer: the one place where a faster kernel goes in.
+    """x W^T + bias for weights in the kernel's form.
 
     Args:
         x: float [..., i].
-        packed: int8 [o, i / 2].
+        form: of W [o, i]; for the plain kernel int8 [o, i * bits / 8].
         scale: float [o].
         bias: float [o], added after the product.
 
     Returns:
-        Of the dtype of ``x``, [..., o]; the gradient goes to ``x`` (and the bias) only: grad_y @ W.
+        Of the dtype of ``x``, [..., o]; the gradient goes to ``x`` and the bias.
     """
-    return _product(x, packed, scale, bias, 4)
-
-
-def int8_linear(
-    x: torch.Tensor, packed: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor | None = None
-) -> torch.Tensor:
-    """As :func:`int4_linear`, with ``packed`` int8 [o, i]."""
-    return _product(x, packed, scale, bias, 8)
-
-
-def _product(
-    x: torch.Tensor, packed: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor | None, bits: int
-) -> torch.Tensor:
-    product: torch.Tensor = _PackedProduct.apply(x, packed, scale, bits)  # type: ignore[no-untyped-call]
-    return product if bias is None else product + bias
+    product: torch.Tensor = _PackedProduct.apply(x, form, scale, bias, kernel)  # type: ignore[no-untyped-call]
+    return product
 
 
 class PackedLinear(nn.Linear):
@@ -117,30 +81,63 @@ class PackedLinear(nn.Linear):
     def __init__(self, in_features: int, out_features: int, *, bias: bool = True, bits: int) -> None:
         """Make room for packed weights."""
         super().__init__(in_features, out_features, bias=False, device="meta")
-        self.bits = bits
+        self.bits, self.kernel = bits, PLAIN[bits]
         self.weight, self.weight_scale = _empty(out_features, in_features, bits)
         if bias:
             self.bias = nn.Parameter(torch.zeros(out_features))
 
+    def use(self, kernel: Kernel, form: torch.Tensor | None = None) -> None:
+        """Multiply with ``kernel`` from now on, where it fits.
+
+        Args:
+            form: the weights in the kernel's form; None makes it of what the layer has.
+        """
+        if kernel is self.kernel or not kernel.fits(self.out_features, self.in_features):
+            return
+        if form is None:
+            form = kernel.form(self.kernel.restore(self.weight.detach(), self.out_features))
+        self.kernel, self.weight = kernel, nn.Parameter(form, requires_grad=False)
+
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """float [..., i] -> [..., o]."""
-        return self.rows(input, slice(None), self.bias)
+        return packed_linear(input, self.weight, self.weight_scale, self.bias, kernel=self.kernel)
 
-    def rows(self, input: torch.Tensor, rows: slice, bias: torch.Tensor | None = None) -> torch.Tensor:
-        """The product with some rows only."""
-        linear = int4_linear if self.bits == 4 else int8_linear
-        return linear(input, self.weight[rows], self.weight_scale[rows], bias)
+    def rows(self, input: torch.Tensor, rows: slice) -> torch.Tensor:
+        """The product with some rows only, without the bias; ``rows.start`` is a multiple of 64."""
+        return packed_linear(input, self.kernel.part(self.weight, rows), self.weight_scale[rows], kernel=self.kernel)
+
+    def picked(self, ids: torch.Tensor) -> torch.Tensor:
+        """The expanded rows float [n, i] of ``ids``, int64 [n], in the dtype of the scales."""
+        scale = self.weight_scale[ids]
+        return dequantize(self.kernel.picked(self.weight, ids), scale, bits=self.bits, dtype=scale.dtype)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        """Move or convert the layer; on another device the kernel of that device takes over."""
+        before = self.weight.device
+        if self.kernel.layout and fn(self.weight_scale.detach()).device != before:
+            self.use(PLAIN[self.bits])
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        if self.weight.device != before and self.weight.device.type != "meta":
+            self.use(choose(self.weight.device, bits=self.bits))
+        return self
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self.kernel is not PLAIN[self.bits]:
+            destination[f"{prefix}weight"] = self.kernel.restore(self.weight.detach(), self.out_features)
 
     def extra_repr(self) -> str:
-        """The sizes and the bits."""
-        return f"{super().extra_repr()}, bits={self.bits}"
+        """The sizes, the bits and the kernel."""
+        return f"{super().extra_repr()}, bits={self.bits}, kernel={self.kernel.name}"
 
 
 class PackedHead(PackedLinear):
-    """The output embedding: multiplied in chunks of rows, so that it is never expanded as a whole."""
+    """The output embedding; a kernel that expands it does so in chunks of rows, never as a whole."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """float [..., h] -> [..., v]."""
+        if self.kernel is not PLAIN[self.bits]:
+            return super().forward(input)
         return torch.cat([self.rows(input, part) for part in chunks(self.out_features)], dim=-1)
 
 
@@ -183,6 +180,11 @@ def make_head(size: int, rows: int, *, bits: int) -> nn.Linear:
     return PackedHead(size, rows, bias=False, bits=bits) if bits else nn.Linear(size, rows, bias=False)
 
 
+def packed_layers(model: nn.Module) -> list[PackedLinear]:
+    """The layers of a model that a kernel multiplies."""
+    return [layer for layer in model.modules() if isinstance(layer, PackedLinear)]
+
+
 def chunks(rows: int) -> Iterator[slice]:
     """Slices of at most ``HEAD_ROWS`` rows."""
     return (slice(start, min(start + HEAD_ROWS, rows)) for start in range(0, rows, HEAD_ROWS))
@@ -197,7 +199,4 @@ def head_rows(head: nn.Linear, hidden: torch.Tensor, rows: slice) -> torch.Tenso
 
 def head_weights(head: nn.Linear, ids: torch.Tensor) -> torch.Tensor:
     """The expanded rows float [n, h] of ``ids``, int64 [n]."""
-    if isinstance(head, PackedLinear):
-        scale = head.weight_scale[ids]
-        return dequantize(head.weight[ids], scale, bits=head.bits, dtype=scale.dtype)
-    return head.weight[ids]
+    return head.picked(ids) if isinstance(head, PackedLinear) else head.weight[ids]

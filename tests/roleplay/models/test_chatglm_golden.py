@@ -18,12 +18,28 @@ from chatglm_data import Case, cases, needs_ice_text
 from torch.nn import functional
 from transformers import DynamicCache
 
-from roleplay.models.chatglm import ChatGLMConfig, ChatGLMForConditionalGeneration, ChatGLMTokenizer, positions
-from roleplay.models.chatglm import quantization as q
+from roleplay.errors import ModelError
+from roleplay.models.chatglm import ChatGLMConfig, ChatGLMForConditionalGeneration, ChatGLMTokenizer, kernels, positions
+from roleplay.models.chatglm import packing as q
 from roleplay.models.chatglm.chat import DEFAULTS, NanScores, build_prompt, clean_response
+from roleplay.models.chatglm.quantization import PackedEmbedding, PackedLinear
 
 LOGITS, LOSS, GRADIENT = 2e-4, 5e-5, 2e-5
 SIZES = "fp16", "int4 (quantization_bit=4)", "int4-qe (quantization_bit=4, quantization_embeddings=true)"
+
+
+CPU = torch.device("cpu")
+
+
+def works(name: str) -> bool:
+    try:
+        return kernels.choose(CPU, bits=4, wanted=name).name == name
+    except ModelError:
+        return False
+
+
+KERNELS = [name for name in kernels.known(CPU) if name != "torch-int4pack" and works(name)]
+"""The exact kernels of this machine; torch's op rounds to bfloat16."""
 
 
 @pytest.fixture(scope="session")
@@ -174,14 +190,15 @@ def test_what_the_prefix_hands_to_each_layer(models: Any, model: str, variant: s
         close(slots[2 * index : 2 * index + 2], torch.from_numpy(found[f"prompt/layer.{index}"]), LOGITS)
 
 
-@pytest.fixture(scope="session")
-def packed_with_prefix(tmp_path_factory: pytest.TempPathFactory) -> Any:
+@pytest.fixture(scope="session", params=KERNELS)
+def packed_with_prefix(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Any:
     """Letter -> the int4-qe model behind the prefix without a projection."""
     kept: dict[str, Any] = {}
 
     def get(model: str) -> Any:
         if model not in kept:
-            kept[model] = data.load(model, "int4qe", tmp_path_factory.mktemp("golden"))
+            kept[model] = data.load(model, "int4qe", tmp_path_factory.mktemp("golden"), kernel=request.param)
+            assert kept[model].kernel == request.param
             kept[model].load_prefix(data.GOLDEN / f"{model}_prefix_encoder.safetensors")
         return kept[model]
 
@@ -346,11 +363,12 @@ def test_quantization_byte_by_byte(entry: dict[str, Any]) -> None:
     assert torch.equal(q.dequantize(packed, scale, bits=bits, dtype=torch.float32), given["dequant"])
     if bits == 4:
         assert torch.equal(q.unpack(packed), torch.from_numpy(unit[f"{entry['name']}/q"]))
-    product = (q.int4_linear if bits == 4 else q.int8_linear)(
-        torch.from_numpy(unit[f"{entry['name']}/x"]), packed, scale
-    )
-    wanted = torch.from_numpy(unit[f"{entry['name']}/y"])
-    close(product, wanted, LOGITS * max(1.0, float(wanted.abs().max())))
+    x, wanted = (torch.from_numpy(unit[f"{entry['name']}/{key}"]) for key in "xy")
+    for kernel in KERNELS:
+        layer = PackedLinear(x.shape[1], len(packed), bias=False, bits=bits)
+        layer.load_state_dict({"weight": packed, "weight_scale": scale}, assign=True)
+        layer.use(kernels.choose(CPU, bits=bits, wanted=kernel))
+        close(layer(x), wanted, LOGITS * max(1.0, float(wanted.abs().max())))
 
 
 def test_all_bytes_and_all_nibble_pairs() -> None:
@@ -373,7 +391,7 @@ def test_a_row_of_zeros() -> None:
 
 def test_embedding_look_up() -> None:
     unit = {key: torch.from_numpy(part) for key, part in data.arrays("quant_unit").items()}
-    layer = q.PackedEmbedding(*unit["embedding/weight"].shape, bits=4)
+    layer = PackedEmbedding(*unit["embedding/weight"].shape, bits=4)
     layer.load_state_dict({"weight": unit["embedding/packed"], "weight_scale": unit["embedding/scale"]})
     assert torch.equal(layer(unit["embedding/ids"]), unit["embedding/out"])
 

@@ -334,9 +334,9 @@ def test_what_is_no_prefix_checkpoint(glm_folder: Path, tmp_path: Path) -> None:
 class Watched(PackedHead):
     """A head that notes how many rows it multiplies at once."""
 
-    def rows(self, input: torch.Tensor, rows: slice, bias: torch.Tensor | None = None) -> torch.Tensor:
+    def rows(self, input: torch.Tensor, rows: slice) -> torch.Tensor:
         self.seen = [*getattr(self, "seen", []), len(self.weight[rows])]
-        return super().rows(input, rows, bias)
+        return super().rows(input, rows)
 
 
 def test_the_head_is_multiplied_in_chunks() -> None:
