@@ -208,7 +208,7 @@ def reply_text(tokenizer: Any, ids: list[int]) -> str:
 
 def vocabulary_size(tokenizer: Any) -> int:
     """One more than the highest id that has a piece; a head may have rows beyond, which must never be sampled."""
-    return max(tokenizer.get_vocab().values()) + 1
+    return 1 + max(int(number) for number in tokenizer.get_vocab().values())
 
 
 class FewRowsLinear(nn.Linear):
