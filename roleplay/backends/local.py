@@ -52,19 +52,23 @@ class LocalBackend:
         name: str = embedded.NAME,
         checkpoint: Path | None = None,
         *,
+        quantization_bit: int = 0,
         on_progress: embedded.Progress = lambda text: None,
     ) -> LocalBackend:
         """Load a model by name, folder or hub id, and an adapter by its folder.
 
+        Args:
+            quantization_bit: 4 or 8, for a ChatGLM that is stored in full.
+
         Raises:
-            ModelError: no such model.
+            ModelError: no such model, or not enough memory for it.
             AdapterError: the adapter is not for this model, or broken.
         """
         path = causal.resolve(name, on_progress=on_progress)
         on_progress("loading the tokenizer")
         tokenizer = causal.load_tokenizer(path)
         on_progress("loading the weights")
-        model = causal.load_causal(path)
+        model = causal.load_causal(path, quantization_bit=quantization_bit)
         adapter = None
         if checkpoint is not None:
             on_progress("loading the adapter")

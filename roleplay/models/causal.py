@@ -1,6 +1,6 @@
 """One forward pass of any causal LM: its own cache, a prefix that stays visible, and only the logits asked for.
 
-    model, tokenizer = load_causal("gemma3-270m")
+    model, tokenizer = load_causal("gemma3-270m"), load_tokenizer("gemma3-270m")
     hidden = hidden_states(model, ids, cache=cache, prefix_length=64)
 
 Sliding-window layers (15 of the embedded model's 18, window 512) would lose sight of a prefix that stands more than a
@@ -26,7 +26,7 @@ from torch import nn
 
 import roleplay.models.chatglm  # noqa: F401  registers it before an Auto class is used
 from roleplay.errors import ModelError
-from roleplay.models import embedded
+from roleplay.models import embedded, memory
 
 
 def resolve(name: str, *, on_progress: embedded.Progress = lambda text: None) -> str:
@@ -53,25 +53,51 @@ def load_tokenizer(name: str) -> Any:
         raise _unknown(name, error) from error
 
 
-def load_causal(name: str, *, dtype: torch.dtype | None = None) -> Any:
+def load_causal(name: str, *, dtype: torch.dtype | None = None, quantization_bit: int = 0) -> Any:
     """The model itself on :func:`device`, in evaluation mode, its weights frozen; no remote code is run.
 
     Args:
-        dtype: of the weights; None takes float32 on a CPU and :func:`training_dtype` on a GPU.
+        dtype: of the weights; None takes float32 on a CPU, and on a GPU what the model was made in (``gpu_dtype`` of its
+            config) or :func:`training_dtype`.
+        quantization_bit: 4 or 8 quantizes the layers of a ChatGLM that is stored in full; 0 takes it as it is stored.
 
     Raises:
-        ModelError: as :func:`load_tokenizer`.
+        ModelError: as :func:`load_tokenizer`; not enough memory, told before anything is loaded, with the numbers; or
+            a model that cannot be quantized.
     """
     from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
 
-    if dtype is None:
-        dtype = torch.float32 if device().type == "cpu" else training_dtype()
+    path, hub = resolve(name), {"local_files_only": _offline()}
     try:
-        model = AutoModelForCausalLM.from_pretrained(resolve(name), dtype=dtype, local_files_only=_offline())
+        config = AutoConfig.from_pretrained(path, **hub)
+        wanted = dtype or _usual_dtype(config)
+        more = _quantized(name, config, quantization_bit)
+        need = memory.needed_bytes(
+            memory.weight_files(path, hub), config, dtype=wanted, bits=more.get("quantization_bit", 0)
+        )
+        memory.check_memory(name, need, memory.available_bytes(device()))
+        model = AutoModelForCausalLM.from_pretrained(path, dtype=wanted, **hub, **more)
     except (OSError, ValueError, SafetensorError) as error:
         raise _unknown(name, error) from error
     return model.to(device()).eval().requires_grad_(False)
+
+
+def _usual_dtype(config: Any) -> torch.dtype:
+    if device().type == "cpu":
+        return torch.float32
+    own = getattr(torch, getattr(config, "gpu_dtype", ""), None)
+    return own if isinstance(own, torch.dtype) else training_dtype()
+
+
+def _quantized(name: str, config: Any, bits: int) -> dict[str, int]:
+    """What to load the model with so that it is quantized on the way."""
+    stored = getattr(config, "quantization_bit", None)
+    if bits and stored is None:
+        raise ModelError(f"quantization_bit is for ChatGLM, {name} is a {config.model_type}: leave it out")
+    if stored and bits not in (0, stored):
+        raise ModelError(f"{name} is stored in {stored} bits and cannot be had in {bits}: leave quantization_bit out")
+    return {"quantization_bit": bits} if bits else {}
 
 
 def training_dtype() -> torch.dtype:
