@@ -17,7 +17,7 @@ import torch
 
 from roleplay.adapters.prefix import text_rows
 from roleplay.models import causal
-from roleplay.models.chatglm.prefix import write_prefix
+from roleplay.models.chatglm.prefix import check_prefix, read_prefix, write_prefix
 
 PREFIX_FILE = "prefix.safetensors"
 """The weights in a checkpoint folder of ours."""
@@ -69,3 +69,14 @@ def read_own_prefix(model: Any, path: Path) -> int:
     model.config.pre_seq_len = None  # the length that the file has
     model.load_prefix(path)
     return int(model.config.pre_seq_len)
+
+
+def restore_own_prefix(model: Any, folder: Path) -> None:
+    """Copy the numbers of ``prefix.safetensors`` into the prefix that ``model`` has; its parameters stay the same objects.
+
+    Raises:
+        AdapterError: no prefix there, or of other sizes.
+    """
+    state = read_prefix(folder / PREFIX_FILE)
+    check_prefix(state, model.config)
+    causal.body(model).prefix_encoder.load_state_dict(state)
