@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from kb.errors import KnowledgeBaseError
-from roleplay.adapters.checkpoint import public_name, read_info
+from roleplay.adapters.checkpoint import check_checkpoint, public_name, read_info
 from roleplay.dialogue import Player
 from roleplay.errors import AdapterError, RoleplayError, WorldError
 from roleplay.models import embedded
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--checkpoint",
         default=env.get("CHECKPOINT") or None,
-        help=f"adapter folder; '{NO_CHECKPOINT}' for the bare model (default: the one for this world and model)",
+        help=f"adapter folder, ours or of the original ChatGLM script; '{NO_CHECKPOINT}' for the bare model (default: the one for this world and model)",
     )
     parser.add_argument("--host", default=env.get("HOST") or env.get("GRADIO_SERVER_NAME") or "127.0.0.1")
     parser.add_argument("--port", type=int, default=env.get("PORT") or env.get("GRADIO_SERVER_PORT") or 7860)
@@ -70,7 +70,7 @@ def choose_checkpoint(wanted: str | None, world: World, model: str) -> Path | No
     if wanted == NO_CHECKPOINT:
         return None
     if wanted:
-        read_info(Path(wanted))
+        check_checkpoint(Path(wanted))
         return Path(wanted)
     fitting = []
     for path in sorted((ROOT / "checkpoints").glob("*/adapter.json")):

@@ -2,8 +2,8 @@
 
     python scripts/prepare_seq2seq_training.py --world worlds/chuiyan [--characters 闻筝 陆迟] [--model gemma3-270m]
 
-Written into the world: ``train.json`` and ``test.json`` (prompt/response rows, JSON Lines), ``train.passages.jsonl`` and
-``test.passages.jsonl`` (whole scenes, for causal models), ``report/dataset.json``. Chapters are held out whole. Lengths are
+Written into the world: ``train.json`` and ``test.json`` (prompt/response rows, JSON Lines, for ChatGLM), ``train.passages.jsonl``
+and ``test.passages.jsonl`` (whole scenes, for causal models), ``report/dataset.json``. Chapters are held out whole. Lengths are
 counted by the tokenizer of ``--model``.
 """
 
@@ -68,7 +68,7 @@ def _prepare(args: argparse.Namespace) -> None:
         print("nothing changed since the last time")
     else:
         tokenizer = causal.load_tokenizer(args.model)
-        count = lru_cache(maxsize=100_000)(lambda text: len(tokenizer.encode(text, add_special_tokens=False)))
+        count = lru_cache(maxsize=100_000)(lambda text: causal.count_tokens(tokenizer, text))
         found = None if args.no_background else world_lookup(world.path)
         lookup = found and lru_cache(maxsize=None)(found)  # passages and rows ask the same questions
         print(f"background: {'from ' + str(world.path / 'kb') if lookup else 'none'}")
@@ -77,7 +77,8 @@ def _prepare(args: argparse.Namespace) -> None:
         files.write_json(world.path / "report" / "dataset.json", {"settings": made_by} | report)
         for path in outputs:
             files.write_meta(path, stage="dataset", settings=made_by, inputs=inputs)
-    print(f"next: python scripts/train_roleplaying.py --world {world.path}")
+    model = "" if args.model == embedded.NAME else f" --model {args.model}"
+    print(f"next: python scripts/train_roleplaying.py --world {world.path}{model}")
 
 
 def _inputs(world: World) -> str:

@@ -10,6 +10,9 @@
     {"format": 1, "kind": "prefix", "base": {"name": "gemma3-270m", "model_type": "gemma3_text", "hidden_size": 640,
      "num_hidden_layers": 18, "vocab_size": 262144}, "pre_seq_len": 64, "world": "chuiyan", "characters": ["闻筝"],
      "settings": {...}, "result": {...}}
+
+A prefix of a model that brings its own (ChatGLM) is ``prefix.safetensors`` in place of PEFT's two files. What the seed's
+script wrote, a folder with ``pytorch_model.bin`` and no ``adapter.json``, or that file itself, is loaded as well.
 """
 
 from __future__ import annotations
@@ -21,7 +24,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from roleplay import files
+from roleplay.adapters.own_prefix import ORIGINAL_FILE, PREFIX_FILE, read_own_prefix, write_own_prefix
 from roleplay.errors import AdapterError, WorldError
+from roleplay.models import causal
 from roleplay.records import FORMAT_VERSION
 
 _SIZES = ("model_type", "hidden_size", "num_hidden_layers", "vocab_size")
@@ -86,24 +91,72 @@ def read_info(folder: Path) -> AdapterInfo:
     return info
 
 
+def is_original(path: Path) -> bool:
+    """Whether this is a checkpoint of the original's P-Tuning script: a ``.bin`` file, or a folder with only that."""
+    if path.is_file():
+        return path.suffix == ".bin"
+    return (path / ORIGINAL_FILE).is_file() and not (path / "adapter.json").exists()
+
+
+def check_checkpoint(path: Path) -> None:
+    """Refuse what is no checkpoint, ours or the original's, before a model is loaded.
+
+    Raises:
+        AdapterError: as :func:`read_info`.
+    """
+    if not is_original(path):
+        read_info(path)
+
+
 def load_adapter(model: Any, folder: Path, *, name: str) -> tuple[Any, AdapterInfo]:
-    """Wrap ``model`` with the adapter of ``folder``, for inference.
+    """The model with the adapter of ``folder`` on it, for inference: wrapped by PEFT, or with its own prefix in it.
 
     Raises:
         AdapterError: made for another model (both are named with their sizes), or the weights are missing or damaged.
     """
+    base = BaseModelInfo.of(model, name)
+    if is_original(folder):
+        return _load_original(model, folder, base)
+    info = read_info(folder)
+    check_base(info, base, folder)
+    if info.kind == "prefix" and causal.is_prefix_lm(model):
+        return _load_own(model, folder, info)
+    return _load_peft(model, folder), info
+
+
+def _load_original(model: Any, path: Path, base: BaseModelInfo) -> tuple[Any, AdapterInfo]:
+    if not causal.is_prefix_lm(model):
+        raise AdapterError(
+            f"{path} is a prefix of the original ChatGLM script, the model is {base.describe()}: "
+            "choose the ChatGLM-6B it was made for, or another checkpoint"
+        )
+    length = read_own_prefix(model, path / ORIGINAL_FILE if path.is_dir() else path)
+    return model.eval(), AdapterInfo(kind="prefix", base=base, pre_seq_len=length)
+
+
+def _load_own(model: Any, folder: Path, info: AdapterInfo) -> tuple[Any, AdapterInfo]:
+    if not (folder / PREFIX_FILE).is_file():
+        raise AdapterError(f"{folder} has no {PREFIX_FILE}: copy the whole folder, or train again")
+    length = read_own_prefix(model, folder / PREFIX_FILE)
+    if length != info.pre_seq_len:
+        raise AdapterError(
+            f"{folder}: {PREFIX_FILE} has {length} positions, adapter.json says {info.pre_seq_len}: "
+            "the files are of two checkpoints, copy one whole folder"
+        )
+    return model.eval(), info
+
+
+def _load_peft(model: Any, folder: Path) -> Any:
     from peft import PeftModel
     from safetensors import SafetensorError
 
-    info = read_info(folder)
-    check_base(info, BaseModelInfo.of(model, name), folder)
     try:
         # Before PeftModel sees the folder: it looks for missing files on the hub.
         if not (folder / "adapter_model.safetensors").exists():
             raise AdapterError(f"{folder} has no adapter_model.safetensors: copy the whole folder, or train again")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return PeftModel.from_pretrained(model, str(folder)).eval(), info
+            return PeftModel.from_pretrained(model, str(folder)).eval()
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise AdapterError(f"{folder}: the weights cannot be read ({str(error).splitlines()[0][:160]})") from error
 
@@ -121,16 +174,43 @@ def check_base(info: AdapterInfo, base: BaseModelInfo, folder: Path) -> None:
         )
 
 
-def save_adapter(peft_model: Any, folder: Path, info: AdapterInfo) -> None:
-    """Write the adapter's weights as safetensors, and ``adapter.json`` last, so that a half folder is no checkpoint."""
+def save_adapter(model: Any, folder: Path, info: AdapterInfo, *, original: bool = False) -> None:
+    """Write the adapter's weights as safetensors, and ``adapter.json`` last, so that a half folder is no checkpoint.
+
+    Args:
+        model: what was trained: PEFT's model, or one with a prefix of its own.
+        original: also write ``pytorch_model.bin`` as the original's script does.
+
+    Raises:
+        AdapterError: ``original`` and not the prefix of a ChatGLM.
+    """
+    own = info.kind == "prefix" and causal.is_prefix_lm(model)
+    check_original(original, own)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "adapter.json").unlink(missing_ok=True)
+    if own:
+        write_own_prefix(model, folder, original=original)
+    else:
+        _save_peft(model, folder, info)
+    files.write_json(folder / "adapter.json", info.model_dump())
+
+
+def check_original(wanted: bool, own_prefix: bool) -> None:
+    """Refuse to write the original's form of what the original cannot read.
+
+    Raises:
+        AdapterError: it is wanted, and this is no prefix of a ChatGLM.
+    """
+    if wanted and not own_prefix:
+        raise AdapterError("only a ChatGLM's prefix has the original's form: leave --original_format out")
+
+
+def _save_peft(peft_model: Any, folder: Path, info: AdapterInfo) -> None:
     peft_model.save_pretrained(str(folder), safe_serialization=True)
     if info.kind == "lora":
         _halve(folder / "adapter_model.safetensors")
     _forget_paths(folder / "adapter_config.json", info.base.name)
     (folder / "README.md").unlink(missing_ok=True)
-    files.write_json(folder / "adapter.json", info.model_dump())
 
 
 def _halve(path: Path) -> None:

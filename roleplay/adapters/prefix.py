@@ -64,7 +64,7 @@ def prefix_cache(peft_model: Any, *, batch: int = 1) -> Any:
     layers = weight.shape[1] // (2 * heads * size)
     slots = weight.view(1, -1, layers * 2, heads, size).permute(2, 0, 3, 1, 4)
     slots = slots.expand(-1, batch, -1, -1, -1).to(base.dtype)
-    cache = new_cache()
+    cache = new_cache(base)
     for layer in range(layers):
         cache.update(slots[2 * layer], slots[2 * layer + 1], layer)
     return cache
@@ -79,9 +79,17 @@ def start_from_text(peft_model: Any, ids: torch.Tensor) -> None:
     weight = table(peft_model)
     if ids.shape[1] != weight.shape[0]:
         raise AdapterError(f"a prefix of {weight.shape[0]} positions starts from as many tokens, not {ids.shape[1]}")
-    cache = new_cache()
     with torch.no_grad():
-        hidden_states(peft_model.get_base_model(), ids, cache=cache)
-        columns = [part for layer in cache.layers for part in (layer.keys, layer.values)]
-        rows = torch.stack([part[0].transpose(0, 1) for part in columns], dim=1)
-        weight.copy_(rows.reshape(ids.shape[1], -1))
+        weight.copy_(text_rows(peft_model.get_base_model(), ids, length=ids.shape[1]))
+
+
+def text_rows(model: Any, ids: torch.Tensor, *, length: int) -> torch.Tensor:
+    """The keys and values of the first ``length`` of ``ids``, int64 [1, at least length], as rows of a prefix table.
+
+    Returns:
+        [length, layers * 2 * kv_heads * head_dim]: layer by layer, keys before values.
+    """
+    cache = new_cache(model)
+    hidden_states(model, ids, cache=cache)
+    columns = [part for layer in cache.layers for part in (layer.keys, layer.values)]
+    return torch.stack([part[0, :, :length].transpose(0, 1) for part in columns], dim=1).flatten(1)

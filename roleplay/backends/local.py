@@ -18,7 +18,8 @@ from typing import Any
 import torch
 
 from roleplay.adapters.checkpoint import AdapterInfo, load_adapter, public_name
-from roleplay.adapters.prefix import prefix_cache
+from roleplay.adapters.lora import merged
+from roleplay.adapters.prefix import length_of, prefix_cache
 from roleplay.errors import PromptError
 from roleplay.models import causal, embedded
 from roleplay.prompts import Prompt
@@ -29,17 +30,18 @@ class LocalBackend:
     """A model in this process. One prompt runs at a time; others wait."""
 
     def __init__(self, model: Any, tokenizer: Any, *, name: str = "model", adapter: AdapterInfo | None = None) -> None:
-        """Take a loaded model; ``adapter`` describes the PEFT model that wraps it, if one does."""
+        """Take a loaded model; ``adapter`` describes the PEFT model that wraps it, or the prefix inside it, if any."""
         self.name = name
         self.adapter = adapter
         self.tokenizer = tokenizer
+        self._vocabulary = causal.vocabulary_size(tokenizer)
         self._prefix: list[tuple[torch.Tensor, torch.Tensor]] = []
-        if adapter and adapter.kind == "prefix":
+        if length_of(model):
             with torch.no_grad():
                 self._prefix = [(layer.keys, layer.values) for layer in prefix_cache(model).layers]
             model = model.get_base_model()
-        elif adapter:
-            model = model.merge_and_unload()
+        elif adapter and adapter.kind == "lora":
+            model = merged(model)
         self.model = model
         self.context = int(getattr(model.config, "max_position_embeddings", 2048)) - self.prefix_length
         self._lock = threading.Lock()
@@ -50,19 +52,23 @@ class LocalBackend:
         name: str = embedded.NAME,
         checkpoint: Path | None = None,
         *,
+        quantization_bit: int = 0,
         on_progress: embedded.Progress = lambda text: None,
     ) -> LocalBackend:
         """Load a model by name, folder or hub id, and an adapter by its folder.
 
+        Args:
+            quantization_bit: 4 or 8, for a ChatGLM that is stored in full.
+
         Raises:
-            ModelError: no such model.
+            ModelError: no such model, or not enough memory for it.
             AdapterError: the adapter is not for this model, or broken.
         """
         path = causal.resolve(name, on_progress=on_progress)
         on_progress("loading the tokenizer")
         tokenizer = causal.load_tokenizer(path)
         on_progress("loading the weights")
-        model = causal.load_causal(path)
+        model = causal.load_causal(path, quantization_bit=quantization_bit)
         adapter = None
         if checkpoint is not None:
             on_progress("loading the adapter")
@@ -73,18 +79,16 @@ class LocalBackend:
 
     @property
     def prefix_length(self) -> int:
-        """Positions that the adapter's prefix takes."""
+        """Positions that the adapter's prefix takes; a prefix inside the model takes none."""
         return self._prefix[0][0].shape[2] if self._prefix else 0
 
     def count(self, text: str) -> int:
         """Tokens of ``text``, special tokens not counted."""
-        return len(self.tokenizer.encode(text, add_special_tokens=False))
+        return causal.count_tokens(self.tokenizer, text)
 
     def encode(self, prompt: Prompt) -> torch.Tensor:
-        """int64 [1, tokens]: the segments tokenized one by one, with the beginning-of-text token if there is one."""
-        start = [] if self.tokenizer.bos_token_id is None else [self.tokenizer.bos_token_id]
-        parts = self.tokenizer(list(prompt.segments), add_special_tokens=False).input_ids
-        return torch.tensor([start + [token for part in parts for token in part]], device=self.model.device)
+        """int64 [1, tokens], in the tokenizer's way of encoding a prompt."""
+        return torch.tensor([causal.encode_prompt(self.tokenizer, prompt.segments)], device=self.model.device)
 
     def stream(self, prompt: Prompt, *, n: int, params: SamplingParams) -> Iterator[list[str]]:
         """The replies of ``n`` candidates as they grow.
@@ -102,10 +106,10 @@ class LocalBackend:
             )
         with self._lock, torch.inference_mode():
             for rows in self._decode(ids, n, params):
-                yield [self._text(row) for row in rows]
+                yield [causal.reply_text(self.tokenizer, row) for row in rows]
 
     def _decode(self, ids: torch.Tensor, n: int, params: SamplingParams) -> Iterator[list[list[int]]]:
-        cache = causal.new_cache()
+        cache = causal.new_cache(self.model)
         for layer, (keys, values) in enumerate(self._prefix):
             cache.update(keys, values, layer)
         logits = self._logits(ids, cache)
@@ -122,15 +126,11 @@ class LocalBackend:
         yield from decode(step, logits, n=n, params=params, is_done=self.ends)
 
     def _logits(self, ids: torch.Tensor, cache: Any) -> torch.Tensor:
-        """float [b, vocabulary] after the last of ``ids`` [b, q]."""
+        """float [b, vocabulary of the tokenizer] after the last of ``ids`` [b, q]."""
         hidden = causal.hidden_states(self.model, ids, cache=cache, prefix_length=self.prefix_length)
         logits: torch.Tensor = causal.head(self.model)(hidden[:, -1])
-        return logits
+        return logits[:, : self._vocabulary]
 
     def ends(self, ids: list[int]) -> bool:
         """Whether a reply with these ids is finished: a line break, or the end-of-text token."""
         return ids[-1] == self.tokenizer.eos_token_id or "\n" in self.tokenizer.decode(ids[-1:])
-
-    def _text(self, ids: list[int]) -> str:
-        text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
-        return text.split("\n")[0].strip().rstrip("\ufffd")

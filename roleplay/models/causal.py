@@ -1,11 +1,15 @@
 """One forward pass of any causal LM: its own cache, a prefix that stays visible, and only the logits asked for.
 
-    model, tokenizer = load_causal("gemma3-270m")
+    model, tokenizer = load_causal("gemma3-270m"), load_tokenizer("gemma3-270m")
     hidden = hidden_states(model, ids, cache=cache, prefix_length=64)
 
 Sliding-window layers (15 of the embedded model's 18, window 512) would lose sight of a prefix that stands more than a
 window back, and the cache that transformers makes for them would throw it away. Here every layer keeps all keys, and the
 mask of a sliding layer shows the newest ``window`` keys *and* the prefix. Without a prefix the result is the model's own.
+
+ChatGLM, a prefix language model, is registered with the Auto classes here. Its body finds positions, masks and its own
+prefix by itself and says so (``prefix_language_model``); its tokenizer encodes prompts and reads replies in its own way
+(``encode_prompt``, ``reply_text``). All other models are treated alike.
 
 Letters: q new tokens, k keys in all (prefix, past and new), h hidden size.
 """
@@ -13,14 +17,16 @@ Letters: q new tokens, k keys in all (prefix, past and new), h hidden size.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+import roleplay.models.chatglm  # noqa: F401  registers it before an Auto class is used
 from roleplay.errors import ModelError
-from roleplay.models import embedded
+from roleplay.models import embedded, memory
 
 
 def resolve(name: str, *, on_progress: embedded.Progress = lambda text: None) -> str:
@@ -47,25 +53,51 @@ def load_tokenizer(name: str) -> Any:
         raise _unknown(name, error) from error
 
 
-def load_causal(name: str, *, dtype: torch.dtype | None = None) -> Any:
+def load_causal(name: str, *, dtype: torch.dtype | None = None, quantization_bit: int = 0) -> Any:
     """The model itself on :func:`device`, in evaluation mode, its weights frozen; no remote code is run.
 
     Args:
-        dtype: of the weights; None takes float32 on a CPU and :func:`training_dtype` on a GPU.
+        dtype: of the weights; None takes float32 on a CPU, and on a GPU what the model was made in (``gpu_dtype`` of its
+            config) or :func:`training_dtype`.
+        quantization_bit: 4 or 8 quantizes the layers of a ChatGLM that is stored in full; 0 takes it as it is stored.
 
     Raises:
-        ModelError: as :func:`load_tokenizer`.
+        ModelError: as :func:`load_tokenizer`; not enough memory, told before anything is loaded, with the numbers; or
+            a model that cannot be quantized.
     """
     from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
 
-    if dtype is None:
-        dtype = torch.float32 if device().type == "cpu" else training_dtype()
+    path, hub = resolve(name), {"local_files_only": _offline()}
     try:
-        model = AutoModelForCausalLM.from_pretrained(resolve(name), dtype=dtype, local_files_only=_offline())
+        config = AutoConfig.from_pretrained(path, **hub)
+        wanted = dtype or _usual_dtype(config)
+        more = _quantized(name, config, quantization_bit)
+        need = memory.needed_bytes(
+            memory.weight_files(path, hub), config, dtype=wanted, bits=more.get("quantization_bit", 0)
+        )
+        memory.check_memory(name, need, memory.available_bytes(device()))
+        model = AutoModelForCausalLM.from_pretrained(path, dtype=wanted, **hub, **more)
     except (OSError, ValueError, SafetensorError) as error:
         raise _unknown(name, error) from error
     return model.to(device()).eval().requires_grad_(False)
+
+
+def _usual_dtype(config: Any) -> torch.dtype:
+    if device().type == "cpu":
+        return torch.float32
+    own = getattr(torch, getattr(config, "gpu_dtype", ""), None)
+    return own if isinstance(own, torch.dtype) else training_dtype()
+
+
+def _quantized(name: str, config: Any, bits: int) -> dict[str, int]:
+    """What to load the model with so that it is quantized on the way."""
+    stored = getattr(config, "quantization_bit", None)
+    if bits and stored is None:
+        raise ModelError(f"quantization_bit is for ChatGLM, {name} is a {config.model_type}: leave it out")
+    if stored and bits not in (0, stored):
+        raise ModelError(f"{name} is stored in {stored} bits and cannot be had in {bits}: leave quantization_bit out")
+    return {"quantization_bit": bits} if bits else {}
 
 
 def training_dtype() -> torch.dtype:
@@ -101,12 +133,17 @@ def hidden_states(model: Any, ids: torch.Tensor, *, cache: Any = None, prefix_le
     Args:
         model: a causal LM of transformers.
         ids: int64 [b, q]; all rows have the same past.
-        cache: a ``DynamicCache`` without sliding layers (:func:`new_cache`); the new keys are appended to it.
+        cache: of :func:`new_cache`; the new keys are appended to it.
         prefix_length: how many of the cached keys are a prefix that every layer must see.
 
     Returns:
         [b, q, h].
     """
+    if is_prefix_lm(model):
+        own: torch.Tensor = body(model)(
+            input_ids=ids, past_key_values=cache, use_cache=cache is not None
+        ).last_hidden_state
+        return own
     past = cache.get_seq_length() if cache is not None else 0
     positions = torch.arange(past, past + ids.shape[1], device=ids.device)[None]
     masks = layer_masks(model.config, past=past, new=ids.shape[1], prefix=prefix_length, device=ids.device)
@@ -157,11 +194,47 @@ def head(model: Any) -> Any:
     return layer
 
 
-def new_cache() -> Any:
-    """An empty cache in which every layer keeps all keys."""
+def new_cache(model: Any) -> Any:
+    """An empty cache in which every layer keeps all keys: the model's own kind where it has one."""
     from transformers import DynamicCache
 
-    return DynamicCache()
+    make = getattr(body(model), "new_cache", DynamicCache)
+    return make()
+
+
+def is_prefix_lm(part: Any) -> bool:
+    """Whether a model or a tokenizer is that of a prefix language model: prompt read both ways, answer one way."""
+    if hasattr(part, "get_decoder"):
+        part = body(part)
+    return bool(getattr(part, "prefix_language_model", False))
+
+
+def encode_prompt(tokenizer: Any, segments: Sequence[str]) -> list[int]:
+    """The ids of a prompt: the tokenizer's own way, else its segments one by one after the beginning-of-text token."""
+    if own := getattr(tokenizer, "encode_prompt", None):
+        return list(own(segments))
+    start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+    parts = tokenizer(list(segments), add_special_tokens=False).input_ids if segments else []
+    return [*start, *(token for part in parts for token in part)]
+
+
+def count_tokens(tokenizer: Any, text: str) -> int:
+    """Tokens of ``text`` as a prompt holds it, special tokens not counted."""
+    if own := getattr(tokenizer, "text_ids", None):
+        return len(own(text))
+    return len(tokenizer.encode(text, add_special_tokens=False))
+
+
+def reply_text(tokenizer: Any, ids: list[int]) -> str:
+    """The first line of a reply; a character whose last bytes are still to come is left out."""
+    own = getattr(tokenizer, "reply_text", None)
+    text: str = own(ids) if own else tokenizer.decode(ids, skip_special_tokens=True)
+    return text.split("\n")[0].strip().rstrip("\ufffd")
+
+
+def vocabulary_size(tokenizer: Any) -> int:
+    """One more than the highest id that has a piece; a head may have rows beyond, which must never be sampled."""
+    return 1 + max(int(number) for number in tokenizer.get_vocab().values())
 
 
 class FewRowsLinear(nn.Linear):

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from roleplay import files
 from roleplay.errors import DatasetError
-from roleplay.records import Passage
+from roleplay.records import Passage, Record
+
+RecordT = TypeVar("RecordT", bound=Record)
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,15 @@ def read_passages(path: Path) -> list[Passage]:
         WorldError: the file is missing or not JSON Lines.
         DatasetError: a row is no passage; the message says which.
     """
-    passages = []
+    return read_records(path, Passage, "passage")
+
+
+def read_records(path: Path, kind: type[RecordT], noun: str) -> list[RecordT]:
+    """The records of a JSON Lines file; ``noun`` is what an error calls one. Raises as :func:`read_passages`."""
+    records = []
     for number, row in enumerate(files.read_jsonl(path), 1):
         try:
-            passages.append(Passage.model_validate(row))
+            records.append(kind.model_validate(row))
         except ValidationError as error:
-            raise DatasetError(f"{path}: row {number} is no passage ({error.errors()[0]['msg']})") from error
-    return passages
+            raise DatasetError(f"{path}: row {number} is no {noun} ({error.errors()[0]['msg']})") from error
+    return records

@@ -60,3 +60,48 @@ def tokenizer(gemma_folder: Path) -> Any:
     from roleplay.models.causal import load_tokenizer
 
     return load_tokenizer(str(gemma_folder))
+
+
+@pytest.fixture(scope="session")
+def pieces_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small ``ice_text.model``."""
+    import tiny_glm
+
+    return tiny_glm.train_pieces(tmp_path_factory.mktemp("pieces"))
+
+
+@pytest.fixture
+def pieces(pieces_file: Path) -> Any:
+    """The tokenizer of the small ChatGLM."""
+    from roleplay.models.chatglm import ChatGLMTokenizer
+
+    return ChatGLMTokenizer(str(pieces_file))
+
+
+@pytest.fixture
+def glm(pieces: Any) -> Any:
+    """A small random ChatGLM."""
+    import tiny_glm
+
+    return tiny_glm.model(pieces)
+
+
+@pytest.fixture
+def glm_folder(glm: Any, pieces: Any, tmp_path: Path) -> Path:
+    """The small ChatGLM as a folder that a test may change."""
+    import tiny_glm
+
+    return tiny_glm.save(glm, pieces, tmp_path / "chatglm")
+
+
+@pytest.fixture(scope="session")
+def glm_home(pieces_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small ChatGLM as a folder that no test changes."""
+    import tiny_glm
+    import torch
+
+    from roleplay.models.chatglm import ChatGLMTokenizer
+
+    torch.set_num_threads(1)
+    tokenizer = ChatGLMTokenizer(str(pieces_file))
+    return tiny_glm.save(tiny_glm.model(tokenizer), tokenizer, tmp_path_factory.mktemp("models") / "tiny-chatglm")

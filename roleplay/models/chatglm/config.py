@@ -37,6 +37,8 @@ class ChatGLMConfig(PreTrainedConfig):  # type: ignore[misc]
         "max_position_embeddings": "max_sequence_length",
         "layer_norm_eps": "layernorm_epsilon",
     }
+    gpu_dtype: ClassVar[str] = "float16"
+    """What the published weights were trained in, and what a GPU runs them in unless told otherwise."""
     keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values"]
 
     vocab_size: int = 130528

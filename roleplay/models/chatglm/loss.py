@@ -38,15 +38,27 @@ def label_loss(
     return total / (learnt.sum() if count is None else count)
 
 
-def summed_loss(hidden: torch.Tensor, labels: torch.Tensor, head: nn.Linear) -> torch.Tensor:
-    """The summed cross entropy, float32, of states [n, h] and labels int64 [n]."""
+def summed_loss(
+    hidden: torch.Tensor, labels: torch.Tensor, head: nn.Linear, *, weights: torch.Tensor | None = None
+) -> torch.Tensor:
+    """The summed cross entropy, a float32 scalar, of states [n, h] and labels int64 [n].
+
+    Args:
+        weights: float [n], what each position counts; None counts all alike.
+    """
+    losses = position_losses(hidden, labels, head)
+    return losses.sum() if weights is None else (losses * weights).sum()
+
+
+def position_losses(hidden: torch.Tensor, labels: torch.Tensor, head: nn.Linear) -> torch.Tensor:
+    """The cross entropy of each position, float32 [n], of states [n, h] and labels int64 [n]."""
     parts = [
         checkpoint(_log_sum, head, hidden, rows, use_reentrant=False, preserve_rng_state=False)
         for rows in chunks(head.out_features)
     ]
     scale = torch.stack(parts).logsumexp(dim=0)
     picked = (hidden.float() * head_weights(head, labels).float()).sum(dim=-1)
-    return (scale - picked).sum()
+    return scale - picked
 
 
 def _log_sum(head: nn.Linear, hidden: torch.Tensor, rows: slice) -> torch.Tensor:

@@ -17,11 +17,12 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 from torch.nn import functional
-from transformers import DynamicCache, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from roleplay.errors import PromptError
+from roleplay.models.chatglm.cache import PlaceCache
 from roleplay.models.chatglm.config import ChatGLMConfig
 from roleplay.models.chatglm.positions import blocked_mask, rotary_tables, rotate, token_positions
 from roleplay.models.chatglm.prefix import PrefixEncoder
@@ -148,7 +149,13 @@ class ChatGLMPreTrainedModel(PreTrainedModel):  # type: ignore[misc]
 
 
 class ChatGLMModel(ChatGLMPreTrainedModel):
-    """Embedding, blocks and final layer norm, with the prefix where ``config.pre_seq_len`` is set."""
+    """Embedding, blocks and final layer norm, with the prefix where ``config.pre_seq_len`` is set.
+
+    The prefix is its own: it is inserted where the cache is empty, and takes no positions.
+    """
+
+    prefix_language_model = True
+    """Reads its context in both directions; it finds positions and masks by itself (see ``roleplay.models.causal``)."""
 
     def __init__(self, config: ChatGLMConfig) -> None:
         """Build it; with a prefix, everything else is frozen."""
@@ -168,6 +175,10 @@ class ChatGLMModel(ChatGLMPreTrainedModel):
         for parameter in self.parameters():
             parameter.requires_grad_(False)
         self.prefix_encoder = PrefixEncoder(self.config).to(self.word_embeddings.weight.device)
+
+    def new_cache(self) -> PlaceCache:
+        """An empty cache, after which answer tokens need no ``position_ids``."""
+        return PlaceCache()
 
     def get_input_embeddings(self) -> nn.Module:
         """The word embedding."""
@@ -193,8 +204,9 @@ class ChatGLMModel(ChatGLMPreTrainedModel):
         Args:
             input_ids: int64 [b, q].
             attention_mask: None, 0/1 [b, k] or bool [b, 1, q, k] with True = blocked.
-            position_ids: int64 [b, 2, q]; None builds them from the ids (SPEC 2.4).
-            past_key_values: a cache of transformers, empty or filled.
+            position_ids: int64 [b, 2, q]; None builds them from the ids (SPEC 2.4), or after a filled
+                :class:`PlaceCache` goes on from its last place.
+            past_key_values: a cache, empty or filled: :meth:`new_cache`, or one of transformers.
             inputs_embeds: [b, q, h] instead of the ids; needs ``position_ids``.
             use_cache: make a cache if none is given; None takes the config's in evaluation, False in training.
             output_attentions: also return probabilities; the eager attention has them.
@@ -208,12 +220,15 @@ class ChatGLMModel(ChatGLMPreTrainedModel):
         if use_cache is None:
             use_cache = self.config.use_cache and not self.training
         if past_key_values is None and use_cache:
-            past_key_values = DynamicCache(config=self.config)
+            past_key_values = self.new_cache()
         cached = 0 if past_key_values is None else past_key_values.get_seq_length()
         prefix = self._prefix(states) if cached == 0 else None
         past = max(cached - (self.config.pre_seq_len or 0), 0)
-        positions = self._positions(input_ids, attention_mask, position_ids)
+        places = past_key_values if isinstance(past_key_values, PlaceCache) else PlaceCache()
+        given = places.next_places(states.shape[1]) if position_ids is None else position_ids
+        positions = self._positions(input_ids, attention_mask, given)
         self._check_length(past + states.shape[1])
+        places.add_places(positions)
         mask = self._mask(positions, attention_mask, past, states.dtype)
         rotary = self._rotary(positions, states.dtype)
         seen, probabilities = [], []

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,6 +27,7 @@ from transformers import PreTrainedTokenizer
 from transformers.utils import PaddingStrategy
 
 from roleplay.errors import ModelError
+from roleplay.models.chatglm.chat import clean_response
 from roleplay.models.chatglm.positions import blocked_mask, position_rows
 
 SPECIAL = {
@@ -47,6 +49,9 @@ _ERRORS = ("strict", "replace")
 
 class ChatGLMTokenizer(PreTrainedTokenizer):  # type: ignore[misc]
     """Pads on the left; without padding a call returns ``input_ids`` only."""
+
+    prefix_language_model = True
+    """See ``roleplay.models.causal``."""
 
     vocab_files_names: ClassVar[dict[str, str]] = {"vocab_file": "ice_text.model"}
     model_input_names: ClassVar[list[str]] = ["input_ids", "attention_mask", "position_ids"]
@@ -100,6 +105,23 @@ class ChatGLMTokenizer(PreTrainedTokenizer):  # type: ignore[misc]
         """Pieces of text without special tokens; empty text has none, not even the dummy blank."""
         pieces: list[str] = self.sp_model.encode(_rewritten(text), out_type=str)
         return pieces
+
+    def text_ids(self, text: str) -> list[int]:
+        """The ids of ``text`` in which everything is plain characters, ``[gMASK]`` and ``<eop>`` too."""
+        ids: list[int] = self.encode(text, add_special_tokens=False, split_special_tokens=True)
+        return ids
+
+    def encode_prompt(self, segments: Sequence[str]) -> list[int]:
+        """``text [gMASK] sop``: the segments as one text, as the seed's training read them; no text gives both alone."""
+        return self.build_inputs_with_special_tokens(self.text_ids("".join(segments)))
+
+    def encode_answer(self, text: str) -> list[int]:
+        """What follows a prompt: the answer and eop."""
+        return [*self.text_ids(text), self.eos_token_id]
+
+    def reply_text(self, ids: list[int]) -> str:
+        """A reply as it is shown: full-width marks stand beside Chinese characters again."""
+        return clean_response(self.decode(ids, errors="replace"))
 
     def _convert_token_to_id(self, token: str) -> int:
         return int(self.sp_model.piece_to_id(token))

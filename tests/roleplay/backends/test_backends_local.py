@@ -76,7 +76,7 @@ def test_the_greedy_reply_equals_a_pass_over_the_whole_text(backend: LocalBacken
 
 
 def _past(backend: LocalBackend) -> Any:
-    cache = causal.new_cache()
+    cache = causal.new_cache(backend.model)
     for layer, (keys, values) in enumerate(backend._prefix):
         cache.update(keys, values, layer)
     return cache
@@ -160,7 +160,7 @@ def test_a_merged_lora_says_what_the_peft_model_says(gemma_folder: Path, tmp_pat
     ids = backend.encode(PROMPT)
     with torch.no_grad():
         expected = peft_model(input_ids=ids).logits[:, -1]
-    torch.testing.assert_close(backend._logits(ids, causal.new_cache()), expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(backend._logits(ids, causal.new_cache(backend.model)), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_a_too_long_prompt_is_refused_with_the_numbers(prefixed: LocalBackend) -> None:

@@ -17,7 +17,7 @@ from transformers import Trainer, TrainingArguments
 from roleplay.adapters.lora import new_lora
 from roleplay.models.chatglm import ChatGLMForConditionalGeneration
 from roleplay.models.chatglm.kernels.base import PLAIN
-from roleplay.models.chatglm.loss import label_loss, summed_loss
+from roleplay.models.chatglm.loss import label_loss, position_losses, summed_loss
 from roleplay.models.chatglm.packing import dequantize, quantize
 from roleplay.models.chatglm.quantization import HEAD_ROWS, PackedHead, packed_linear
 
@@ -78,6 +78,14 @@ def test_the_loss_in_chunks_is_cross_entropy(head: nn.Linear) -> None:
     torch.testing.assert_close(found, wanted)
     slopes = [torch.autograd.grad(loss, hidden)[0] for loss in (found, wanted)]
     torch.testing.assert_close(*slopes, atol=1e-5, rtol=1e-4)
+
+
+def test_weighted_positions() -> None:
+    head, hidden, labels = heads()[1], torch.randn(6, 8), torch.randint(0, 9, (6,))
+    weights = torch.tensor([1.0, 0.0, 0.3, 1.0, 1.0, 2.0])
+    losses = functional.cross_entropy(head(hidden), labels, reduction="none")
+    torch.testing.assert_close(position_losses(hidden, labels, head), losses)
+    torch.testing.assert_close(summed_loss(hidden, labels, head, weights=weights), (losses * weights).sum())
 
 
 def test_a_plain_head_is_trained_through_the_loss() -> None:

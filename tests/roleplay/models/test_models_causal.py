@@ -42,7 +42,7 @@ def test_without_prefix_the_states_are_the_models_own(gemma: Any, count: int) ->
 @pytest.mark.parametrize("cut", [3, 8, 20, 39])
 def test_two_pieces_with_a_cache_equal_one(gemma: Any, cut: int) -> None:
     whole = causal.hidden_states(gemma, ids(40))
-    cache = causal.new_cache()
+    cache = causal.new_cache(gemma)
     first = causal.hidden_states(gemma, ids(40)[:, :cut], cache=cache)
     second = causal.hidden_states(gemma, ids(40)[:, cut:], cache=cache)
     torch.testing.assert_close(torch.cat([first, second], dim=1), whole, atol=1e-5, rtol=0)

@@ -106,7 +106,7 @@ def test_the_weights_of_lines_count(gemma_folder: Path, tokenizer: Any, tmp_path
 
 
 def test_no_test_passages(gemma: Any, tokenizer: Any, rows: list[TokenRow], tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="3 training and 0 test passages: both are needed"):
+    with pytest.raises(DatasetError, match="3 training and 0 test rows: both are needed"):
         train(gemma, tokenizer, rows, [], TrainSettings(), folder=tmp_path)
 
 

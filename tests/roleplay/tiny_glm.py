@@ -1,4 +1,8 @@
-"""A small ChatGLM of our own making: a sentencepiece model trained here, and a random model that fits it."""
+"""A small ChatGLM of our own making: a sentencepiece model trained here, and a random model that fits it.
+
+pieces = train_pieces(folder)                  # ice_text.model
+save(model(tokenizer), tokenizer, folder)      # a folder as the hub has it
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 import sentencepiece
+import torch
+
+from roleplay.models.chatglm import ChatGLMConfig, ChatGLMForConditionalGeneration, ChatGLMTokenizer
 
 TEXT = (
     "你好，世界。夏娜：来了。小舟：船走了！阿灯：灯还亮着？",
@@ -16,10 +22,9 @@ TEXT = (
 )
 
 
-@pytest.fixture(scope="session")
-def pieces_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def train_pieces(folder: Path) -> Path:
     """``ice_text.model`` with the special pieces, byte fallback and normalization of the real one."""
-    path = tmp_path_factory.mktemp("pieces") / "ice_text"
+    path = folder / "ice_text"
     blanks = [f"<|blank_{count}|>" for count in range(2, 81)]
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(TEXT * 20),
@@ -37,47 +42,31 @@ def pieces_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path.with_suffix(".model")
 
 
-@pytest.fixture
-def pieces(pieces_file: Path) -> Any:
-    from roleplay.models.chatglm import ChatGLMTokenizer
-
-    return ChatGLMTokenizer(str(pieces_file))
-
-
-@pytest.fixture
-def glm(pieces: Any) -> Any:
+def model(tokenizer: ChatGLMTokenizer) -> ChatGLMForConditionalGeneration:
     """Two layers, hidden size 32, random; its head has 8 rows without a piece."""
-    import torch
-
-    from roleplay.models.chatglm import ChatGLMForConditionalGeneration
-
     torch.manual_seed(5)
-    model = ChatGLMForConditionalGeneration(small_config(pieces)).eval()
-    for weight in model.parameters():
+    made = ChatGLMForConditionalGeneration(config(tokenizer)).eval()
+    for weight in made.parameters():
         if weight.dim() == 2:
             weight.data.mul_(10)  # else attention is nearly uniform, and nothing depends on anything
-    return model
+    return made
 
 
-def small_config(pieces: Any, **settings: Any) -> Any:
-    from roleplay.models.chatglm import ChatGLMConfig
-
+def config(tokenizer: ChatGLMTokenizer, **settings: Any) -> ChatGLMConfig:
     sizes = {"hidden_size": 32, "num_layers": 2, "num_attention_heads": 4, "inner_hidden_size": 64}
     ids = {
-        "bos_token_id": pieces.bos_token_id,
-        "eos_token_id": pieces.eos_token_id,
-        "mask_token_id": pieces.mask_token_id,
-        "gmask_token_id": pieces.gmask_token_id,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "mask_token_id": tokenizer.mask_token_id,
+        "gmask_token_id": tokenizer.gmask_token_id,
     }
-    return ChatGLMConfig(vocab_size=len(pieces) + 8, max_sequence_length=64, **sizes, **ids, **settings)
+    return ChatGLMConfig(vocab_size=len(tokenizer) + 8, max_sequence_length=64, **sizes, **ids, **settings)
 
 
-@pytest.fixture
-def glm_folder(glm: Any, pieces: Any, tmp_path: Path) -> Path:
-    """The small model as a folder with tokenizer, and with an ``auto_map`` to code that is not there, as the real one has."""
-    folder = tmp_path / "chatglm"
-    glm.save_pretrained(folder)
-    pieces.save_pretrained(folder)
+def save(made: ChatGLMForConditionalGeneration, tokenizer: ChatGLMTokenizer, folder: Path) -> Path:
+    """The model with its tokenizer, and with an ``auto_map`` to code that is not there, as the real one has."""
+    made.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     for name, key in (("config.json", "AutoModel"), ("tokenizer_config.json", "AutoTokenizer")):
         values = json.loads((folder / name).read_text(encoding="utf-8"))
         remote = "modeling_chatglm.ChatGLM" if key == "AutoModel" else ["tokenization_chatglm.ChatGLMTokenizer", None]

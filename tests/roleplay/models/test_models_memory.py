@@ -1,0 +1,115 @@
+"""What a model needs, from the headers of its files; and a model that does not fit is told before it is loaded."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from roleplay.errors import ModelError
+from roleplay.models import causal, memory
+from roleplay.models.chatglm import ChatGLMConfig
+
+
+def held(model: Any) -> int:
+    """Bytes of the parameters, each tensor once."""
+    parts = {part.data_ptr(): part for part in model.state_dict().values()}
+    return sum(part.numel() * part.element_size() for part in parts.values())
+
+
+def weights_only(folder: Path, config: Any, dtype: torch.dtype, bits: int = 0) -> int:
+    paths = memory.weight_files(str(folder))
+    need = memory.needed_bytes(paths, config, dtype=dtype, bits=bits)
+    return need - memory.cache_bytes(config, dtype) - memory.OVERHEAD
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_stored_weights_are_counted_in_the_dtype_they_get(glm_home: Path, dtype: torch.dtype) -> None:
+    model = causal.load_causal(str(glm_home), dtype=dtype)
+    assert weights_only(glm_home, model.config, dtype) == held(model)
+
+
+def test_float16_on_disk_doubles_in_float32(glm: Any, glm_folder: Path) -> None:
+    path = glm_folder / "model.safetensors"
+    save_file({name: part.half() for name, part in load_file(path).items()}, path)
+    assert weights_only(glm_folder, glm.config, torch.float32) == held(causal.load_causal(str(glm_folder)))
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_layers_that_are_quantized_on_load(glm_home: Path, bits: int) -> None:
+    model = causal.load_causal(str(glm_home), quantization_bit=bits)
+    scales = sum(part.numel() * 4 for name, part in model.state_dict().items() if name.endswith("weight_scale"))
+    assert weights_only(glm_home, model.config, torch.float32, bits) == held(model) - scales
+
+
+def test_packed_weights_are_counted_as_they_are(glm: Any, glm_home: Path, tmp_path: Path) -> None:
+    settings = {"quantization_bit": 4, "quantization_embeddings": True}
+    packed = type(glm).from_pretrained(glm_home, **settings)
+    packed.save_pretrained(tmp_path)
+    assert weights_only(tmp_path, packed.config, torch.float32) == held(packed)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_bin_file(glm: Any, glm_home: Path, tmp_path: Path, zipped: bool) -> None:
+    state = {name: part.half() for name, part in glm.state_dict().items() if name != "lm_head.weight"}
+    torch.save(state, tmp_path / "pytorch_model.bin", _use_new_zipfile_serialization=zipped)
+    found = weights_only(tmp_path, glm.config, torch.float32)
+    assert found == pytest.approx(held(causal.load_causal(str(glm_home))), rel=0 if zipped else 0.5)
+
+
+def test_the_cache_of_chatglm_at_its_whole_context() -> None:
+    assert memory.cache_bytes(ChatGLMConfig(), torch.float32) == 2 * 28 * 2048 * 4096 * 4
+
+
+def test_the_cache_counts_no_more_than_this_program_asks_for(gemma: Any) -> None:
+    gemma.config.max_position_embeddings = 131072
+    assert memory.cache_bytes(gemma.config, torch.float32) == 2 * 4 * memory.CONTEXT * 2 * 8 * 4
+
+
+def test_a_file_that_cannot_be_read_is_left_to_loading(glm_folder: Path) -> None:
+    path = glm_folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    assert memory.stored_tensors(path) == []
+    with pytest.raises(ModelError, match="model.safetensors is damaged or cut off at 1000 bytes .*: download it again"):
+        causal.load_causal(str(glm_folder))
+
+
+def test_the_numbers_are_told() -> None:
+    memory.check_memory("chatglm-6b", 7_900_000_000, 7_900_000_000)
+    with pytest.raises(ModelError) as caught:
+        memory.check_memory("chatglm-6b", 13_200_000_000, 7_900_000_000)
+    assert str(caught.value) == (
+        "chatglm-6b needs about 13.2 GB, 7.9 GB are free: choose an int4 model, --quantization_bit 4 (ChatGLM), "
+        "or close programs"
+    )
+
+
+def test_a_model_that_does_not_fit_is_refused_before_loading(glm_folder: Path) -> None:
+    """Eight terabytes, of which the disk holds one page."""
+    (glm_folder / "model.safetensors").unlink()
+    size = 8 * 10**12
+    entry = {"dtype": "F16", "shape": [2 * 10**6, 2 * 10**6], "data_offsets": [0, size]}
+    header = json.dumps({"transformer.word_embeddings.weight": entry}).encode()
+    with (glm_folder / "model.safetensors").open("wb") as stream:
+        stream.write(struct.pack("<Q", len(header)) + header)
+        stream.truncate(8 + len(header) + size)
+    with pytest.raises(ModelError, match=r"chatglm needs about 16000\.\d GB, [\d.]+ GB are free: choose an int4 model"):
+        causal.load_causal(str(glm_folder))
+
+
+def test_free_memory_is_between_nothing_and_everything() -> None:
+    assert 0 < memory.available_bytes(torch.device("cpu")) < 10**14
+
+
+def test_only_a_chatglm_is_quantized(llama_folder: Path, glm: Any, glm_home: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="quantization_bit is for ChatGLM, .*tiny-llama is a llama: leave it out"):
+        causal.load_causal(str(llama_folder), quantization_bit=4)
+    type(glm).from_pretrained(glm_home, quantization_bit=4).save_pretrained(tmp_path)
+    assert causal.load_causal(str(tmp_path), quantization_bit=4).config.quantization_bit == 4
+    with pytest.raises(ModelError, match="is stored in 4 bits and cannot be had in 8: leave quantization_bit out"):
+        causal.load_causal(str(tmp_path), quantization_bit=8)
