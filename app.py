@@ -1,6 +1,7 @@
 """The app: talk to the characters of a world in the browser.
 
     python app.py [--world worlds/chuiyan] [--model gemma3-270m] [--checkpoint checkpoints/...] [--port 7860]
+    MODEL=<folder or hub id of a ChatGLM-6B> CHECKPOINT=<folder of a prefix, ours or the original's> python app.py
 
 Every flag may be given as an environment variable of the same name in capitals. The page is up in seconds; the model loads
 behind it. Runs as it is on a Hugging Face Space.
@@ -13,6 +14,8 @@ import math
 import os
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from kb.errors import KnowledgeBaseError
@@ -36,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
         world = World.load(args.world)
         checkpoint = choose_checkpoint(args.checkpoint, world, args.model)
         _check_port(args.host, args.port)
-        serve(world, args.model, checkpoint, host=args.host, port=args.port)
+        serve(world, partial(load_player, world, args.model, checkpoint, quantization_bit=args.quantization_bit), args)
     except (RoleplayError, KnowledgeBaseError) as error:
         if args.debug:
             raise
@@ -53,7 +56,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--checkpoint",
         default=env.get("CHECKPOINT") or None,
-        help=f"adapter folder, ours or of the original ChatGLM script; '{NO_CHECKPOINT}' for the bare model (default: the one for this world and model)",
+        help=f"adapter folder, ours or the original ChatGLM script's; '{NO_CHECKPOINT}' for the bare model "
+        "(default: the one for this world and model)",
+    )
+    parser.add_argument(
+        "--quantization_bit",
+        type=int,
+        choices=(0, 4, 8),
+        default=env.get("QUANTIZATION_BIT") or 0,
+        help="4 or 8 quantizes a ChatGLM stored in full while it is loaded",
     )
     parser.add_argument("--host", default=env.get("HOST") or env.get("GRADIO_SERVER_NAME") or "127.0.0.1")
     parser.add_argument("--port", type=int, default=env.get("PORT") or env.get("GRADIO_SERVER_PORT") or 7860)
@@ -65,7 +76,7 @@ def choose_checkpoint(wanted: str | None, world: World, model: str) -> Path | No
     """The adapter to load: the one named, else the world's best for this model (held-out loss), else none.
 
     Raises:
-        AdapterError: the named folder is no checkpoint.
+        AdapterError: what is named is no checkpoint, neither ours nor of the original ChatGLM script.
     """
     if wanted == NO_CHECKPOINT:
         return None
@@ -84,12 +95,12 @@ def choose_checkpoint(wanted: str | None, world: World, model: str) -> Path | No
     return min(fitting)[1] if fitting else None
 
 
-def load_player(world: World, model: str, checkpoint: Path | None, tell: Tell) -> Player:
+def load_player(world: World, model: str, checkpoint: Path | None, tell: Tell, *, quantization_bit: int = 0) -> Player:
     """The model with its adapter and the world's background, ready to answer."""
     from roleplay.backends.local import LocalBackend
     from scripts._background import world_lookup
 
-    backend = LocalBackend.load(model, checkpoint, on_progress=tell)
+    backend = LocalBackend.load(model, checkpoint, quantization_bit=quantization_bit, on_progress=tell)
     backend.name = f"{backend.name} + {checkpoint.name}" if checkpoint else f"{backend.name}"
     tell("opening the knowledge base")
     lookup = world_lookup(world.path)
@@ -98,19 +109,19 @@ def load_player(world: World, model: str, checkpoint: Path | None, tell: Tell) -
     return Player(backend, characters=world.names, lookup=lookup)
 
 
-def serve(world: World, model: str, checkpoint: Path | None, *, host: str, port: int) -> None:
+def serve(world: World, load: Callable[[Tell], Player], args: argparse.Namespace) -> None:
     """Show the page at once and load the model behind it."""
     if not world.names:
         raise WorldError(f"{world.path / 'world.json'} names no characters: add them, or distil the novel first")
-    engine = Engine(lambda tell: load_player(world, model, checkpoint, tell))
+    engine = Engine(load)
     from roleplay.ui.common import Page
     from roleplay.ui.layout import create_app, launch_options
 
     page = Page(engine, tuple(world.names), _examples(world), _opening(world))
     app = create_app(page, title=f"《{world.info.title}》")
     app.queue(default_concurrency_limit=4)
-    app.launch(server_name=host, server_port=port, prevent_thread_lock=True, quiet=True, **launch_options())
-    print(f"open http://{host}:{port}", flush=True)
+    app.launch(server_name=args.host, server_port=args.port, prevent_thread_lock=True, quiet=True, **launch_options())
+    print(f"open http://{args.host}:{args.port}", flush=True)
     engine.start()
     app.block_thread()
 

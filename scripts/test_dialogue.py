@@ -4,7 +4,8 @@
     python scripts/test_dialogue.py --world worlds/chuiyan --characters 闻筝 --scene scene.txt --output samples.md
 
 Every question is put to every character, with background from the world's knowledge base unless ``--no-background``. A file
-given as ``@questions.txt`` holds one question a line. ``--scene`` reads script text and lets each character act next.
+given as ``@questions.txt`` holds one question a line. ``--scene`` reads script text and lets each character act next. A
+ChatGLM's ``--checkpoint`` may also be a folder of its original script.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--world", type=Path, required=True)
     parser.add_argument("--model", default=embedded.NAME, help="name, folder or hub id (default: %(default)s)")
     parser.add_argument("--checkpoint", help=f"adapter folder, or '{NO_CHECKPOINT}' (default: the world's)")
+    parser.add_argument(
+        "--quantization_bit", type=int, choices=(0, 4, 8), default=0, help="for a ChatGLM stored in full"
+    )
     parser.add_argument("--characters", nargs="+", help="who answers (default: the first of world.json)")
     parser.add_argument("--questions", nargs="+", default=list(_QUESTIONS))
     parser.add_argument("--scene", type=Path, help="a file with script text; the characters act in it")
@@ -62,7 +66,13 @@ def _run(args: argparse.Namespace) -> None:
     names = [world.character(name).name for name in args.characters or world.names[:1]]
     scene = read_scene(args.scene) if args.scene else None
     checkpoint = choose_checkpoint(args.checkpoint, world, args.model)
-    player = load_player(world, args.model, checkpoint, lambda text: print(text, file=sys.stderr))
+    player = load_player(
+        world,
+        args.model,
+        checkpoint,
+        lambda text: print(text, file=sys.stderr),
+        quantization_bit=args.quantization_bit,
+    )
     blocks = []
     for block in _samples(player, names, scene, args, params):
         print(block, flush=True)
