@@ -8,11 +8,13 @@ def main(argv: list[str] | None = None) -> int:
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 
 from kb.errors import KnowledgeBaseError
 from roleplay.errors import RoleplayError
+from roleplay.models import embedded
 
 FAILED, STOPPED = 2, 130
 
@@ -20,6 +22,13 @@ FAILED, STOPPED = 2, 130
 def add_debug(parser: argparse.ArgumentParser) -> None:
     """Add ``--debug``, which shows the traceback of an error."""
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def add_model(parser: argparse.ArgumentParser, use: str = "name, folder or hub id") -> None:
+    """Add ``--model``; the environment's MODEL is its default, as for the app."""
+    parser.add_argument(
+        "--model", default=os.environ.get("MODEL") or embedded.NAME, help=f"{use} (default: $MODEL, or {embedded.NAME})"
+    )
 
 
 def run(work: Callable[[], int | None], *, debug: bool) -> int:

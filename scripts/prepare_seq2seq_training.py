@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--world", type=Path, required=True)
     parser.add_argument("--characters", nargs="+", help="whose lines are learnt (default: all of world.json)")
-    parser.add_argument("--model", default=embedded.NAME, help="whose tokenizer counts (default: %(default)s)")
+    _common.add_model(parser, "whose tokenizer counts")
     parser.add_argument("--max-source-tokens", type=int, default=512, help="prompt budget of a row")
     parser.add_argument("--scene-tokens", type=int, default=defaults.scene_tokens, help="longest scene of a passage")
     parser.add_argument("--background-share", type=float, default=defaults.background_share)

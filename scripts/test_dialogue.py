@@ -5,12 +5,13 @@
 
 Every question is put to every character, with background from the world's knowledge base unless ``--no-background``. A file
 given as ``@questions.txt`` holds one question a line. ``--scene`` reads script text and lets each character act next. A
-ChatGLM's ``--checkpoint`` may also be a folder of its original script.
+ChatGLM's ``--checkpoint`` may also be a folder of its original script. MODEL and CHECKPOINT may come from the environment.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,6 @@ from app import NO_CHECKPOINT, choose_checkpoint, load_player
 from roleplay import files
 from roleplay.dialogue import Player, Session, last_reply
 from roleplay.errors import DialogueError
-from roleplay.models import embedded
 from roleplay.sampling import SamplingParams, check_samples
 from roleplay.world import World
 from scripts import _common
@@ -38,8 +38,12 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], fromfile_prefix_chars="@")
     parser.add_argument("--world", type=Path, required=True)
-    parser.add_argument("--model", default=embedded.NAME, help="name, folder or hub id (default: %(default)s)")
-    parser.add_argument("--checkpoint", help=f"adapter folder, or '{NO_CHECKPOINT}' (default: the world's)")
+    _common.add_model(parser)
+    parser.add_argument(
+        "--checkpoint",
+        default=os.environ.get("CHECKPOINT") or None,
+        help=f"adapter folder, or '{NO_CHECKPOINT}' (default: $CHECKPOINT, or the world's)",
+    )
     parser.add_argument(
         "--quantization_bit", type=int, choices=(0, 4, 8), default=0, help="for a ChatGLM stored in full"
     )

@@ -2,6 +2,7 @@
 rem From a distilled world to a trained adapter: index, data, training. Flags go to train_roleplaying.py.
 rem   set WORLD=worlds\mine
 rem   scripts\train_roleplaying.bat --adapter prefix --epochs 4
+rem ChatGLM: set MODEL=models\chatglm-6b-int4-qe before
 setlocal
 cd /d "%~dp0.."
 if "%WORLD%"=="" set WORLD=worlds\chuiyan

@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--world", type=Path, required=True)
-    parser.add_argument("--model", default=embedded.NAME, help="name, folder or hub id (default: %(default)s)")
+    _common.add_model(parser)
     parser.add_argument("--output_dir", type=Path, help="default: checkpoints/<world>-<model>-<adapter>")
     parser.add_argument("--restart", action="store_true", help="forget an unfinished run of the same folder")
     parser.add_argument(

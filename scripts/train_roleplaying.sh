@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # From a distilled world to a trained adapter: index, data, training. Flags go to train_roleplaying.py.
 #   WORLD=worlds/mine scripts/train_roleplaying.sh --adapter prefix --epochs 4
+#   MODEL=models/chatglm-6b-int4-qe scripts/train_roleplaying.sh --pre_seq_len 128
 set -euo pipefail
 cd "$(dirname "$0")/.."
 world=${WORLD:-worlds/chuiyan}

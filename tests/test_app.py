@@ -162,6 +162,21 @@ def test_flags_may_come_from_the_environment(app: ModuleType, monkeypatch: pytes
     assert app._parser().parse_args(["--port", "9000"]).port == 9000
 
 
+def test_a_checkpoint_of_the_originals_script_is_taken_as_it_is(app: ModuleType, root: Path, world: World) -> None:
+    (root / "checkpoint-3000").mkdir()
+    (root / "checkpoint-3000" / "pytorch_model.bin").write_bytes(b"")
+    for path in (root / "checkpoint-3000", root / "checkpoint-3000" / "pytorch_model.bin"):
+        assert app.choose_checkpoint(str(path), world, "chatglm-6b") == path
+
+
+@pytest.mark.parametrize(("value", "bits"), [("", 0), ("4", 4)])
+def test_quantization_may_come_from_the_environment(
+    app: ModuleType, monkeypatch: pytest.MonkeyPatch, value: str, bits: int
+) -> None:
+    monkeypatch.setenv("QUANTIZATION_BIT", value)
+    assert app._parser().parse_args([]).quantization_bit == bits
+
+
 def test_a_port_in_the_environment_that_is_no_number_is_told(
     app: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

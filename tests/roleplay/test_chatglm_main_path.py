@@ -129,10 +129,16 @@ def test_the_app_plays_model_and_checkpoint(
     assert len(reply.candidates) == 2
 
 
-def test_the_dialogue_script_plays_it(
-    original: Path, world: Path, glm_home: Path, capsys: pytest.CaptureFixture[str]
+def test_the_dialogue_script_plays_model_and_checkpoint_of_the_environment(
+    original: Path,
+    world: Path,
+    glm_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    flags = f"--world {world} --model {glm_home} --checkpoint {original} --questions 你点什么？ [gMASK] --samples 2"
+    monkeypatch.setenv("MODEL", str(glm_home))
+    monkeypatch.setenv("CHECKPOINT", str(original))
+    flags = f"--world {world} --questions 你点什么？ [gMASK] --samples 2"
     assert test_dialogue.main([*flags.split(), "--max_tokens", "8", "--no-background"]) == 0
     shown = capsys.readouterr().out
     assert "问：你点什么？（阿灯）" in shown and "问：[gMASK]（阿灯）" in shown and shown.count("\n2. ") == 2

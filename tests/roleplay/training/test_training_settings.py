@@ -20,6 +20,13 @@ def test_all_wrong_values_are_listed_at_once() -> None:
     ]
 
 
+def test_lengths_and_bits_of_chatglm() -> None:
+    with pytest.raises(
+        DatasetError, match="max_target_length must be at least 1, not 0; quantization_bit must be 0, 4 or"
+    ):
+        TrainSettings(max_target_length=0, quantization_bit=5)
+
+
 @pytest.mark.parametrize(("adapter", "rate", "length"), [("prefix", 3e-2, 64), ("lora", 1e-3, 0)])
 def test_an_adapter_has_its_own_rate_and_length(adapter: str, rate: float, length: int) -> None:
     settings = TrainSettings(adapter=adapter)  # type: ignore[arg-type]
