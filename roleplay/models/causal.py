@@ -72,7 +72,7 @@ def load_causal(name: str, *, dtype: torch.dtype | None = None, quantization_bit
     try:
         config = AutoConfig.from_pretrained(path, **hub)
         wanted = dtype or _usual_dtype(config)
-        more = _quantized(name, config, quantization_bit)
+        more = _own_options(name, config, quantization_bit)
         need = memory.needed_bytes(
             memory.weight_files(path, hub), config, dtype=wanted, bits=more.get("quantization_bit", 0)
         )
@@ -90,14 +90,16 @@ def _usual_dtype(config: Any) -> torch.dtype:
     return own if isinstance(own, torch.dtype) else training_dtype()
 
 
-def _quantized(name: str, config: Any, bits: int) -> dict[str, int]:
-    """What to load the model with so that it is quantized on the way."""
+def _own_options(name: str, config: Any, bits: int) -> dict[str, Any]:
+    """What ChatGLM's own loader is told: how to quantize, and the place, since that decides on its kernel."""
     stored = getattr(config, "quantization_bit", None)
-    if bits and stored is None:
-        raise ModelError(f"quantization_bit is for ChatGLM, {name} is a {config.model_type}: leave it out")
+    if stored is None:
+        if bits:
+            raise ModelError(f"quantization_bit is for ChatGLM, {name} is a {config.model_type}: leave it out")
+        return {}
     if stored and bits not in (0, stored):
         raise ModelError(f"{name} is stored in {stored} bits and cannot be had in {bits}: leave quantization_bit out")
-    return {"quantization_bit": bits} if bits else {}
+    return {"device_map": str(device())} | ({"quantization_bit": bits} if bits else {})
 
 
 def training_dtype() -> torch.dtype:
