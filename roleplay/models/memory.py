@@ -31,6 +31,7 @@ OVERHEAD = 500_000_000
 CONTEXT = 2048
 """Tokens of the longest prompt and reply together; a model of 131,072 positions is never asked for all of them."""
 
+_HEAD = "lm_head.weight"
 _PACKED = ("query_key_value.weight", "attention.dense.weight", "dense_h_to_4h.weight", "dense_4h_to_h.weight")
 
 
@@ -90,7 +91,10 @@ def needed_bytes(paths: Iterable[Path], config: Any, *, dtype: torch.dtype, bits
         dtype: in which floating weights and the cache are held.
         bits: 4 or 8, where a ChatGLM's linear layers are quantized while they are loaded; 0 keeps them.
     """
-    weights = sum(_held(part, dtype, bits) for path in paths for part in stored_tensors(path))
+    stored = [part for path in paths for part in stored_tensors(path)]
+    if getattr(config, "tie_word_embeddings", False):
+        stored = [part for part in stored if part.name != _HEAD or not part.floating]  # the embedding once more
+    weights = sum(_held(part, dtype, bits) for part in stored)
     return weights + cache_bytes(config, dtype) + OVERHEAD
 
 
