@@ -71,6 +71,9 @@ class Attention(nn.Module):
         query, key = rotate(query, *rotary), rotate(key, *rotary)
         if prefix is not None:
             key, value = torch.cat([prefix[0], key], dim=2), torch.cat([prefix[1], value], dim=2)
+        if mask is None and prefix is None and isinstance(cache, PlaceCache) and query.shape[2] == 1 and len(cache):
+            context = cache.attend(query, key, value, self.index)
+            return self.dense(context.transpose(1, 2).flatten(2)), None
         if cache is not None:
             key, value = cache.update(key, value, self.index)
         context, probabilities = self._attend(query, key, value, mask)
