@@ -28,13 +28,34 @@ ROOM = 64
 KeyValue = tuple[torch.Tensor, torch.Tensor]
 
 
+class Pool:
+    """One piece of memory for the first tokens of all layers: pieces a layer leave holes between what comes and goes."""
+
+    def __init__(self, layers: int) -> None:
+        """Nothing is taken before the first layer asks."""
+        self._layers, self._left = layers, 0
+        self._whole: torch.Tensor | None = None
+
+    def room(self, like: torch.Tensor, length: int) -> KeyValue:
+        """The next layer's buffers for keys and values, both [b, n, length + ROOM, d]."""
+        shape = (like.shape[0], like.shape[1], length + ROOM, like.shape[3])
+        if self._whole is None or self._whole.shape[2:] != shape or not self._left:
+            self._whole, self._left = like.new_empty(self._layers, 2, *shape), self._layers
+        self._left -= 1
+        piece = self._whole[self._left]
+        if not self._left:
+            self._whole = None  # the layers keep it alive
+        return piece[0], piece[1]
+
+
 class SharedLayer(CacheLayerMixin):  # type: ignore[misc]
     """Keys and values of one layer: shared [1, n, P, d], and own [b, n, t, d] in buffers with room for more."""
 
     is_croppable = True
 
-    def __init__(self, **kwargs: Any) -> None:
-        """Empty."""
+    def __init__(self, pool: Pool | None = None, **kwargs: Any) -> None:
+        """Empty; ``pool`` gives room for the first tokens."""
+        self._pool = pool
         self.reset()
 
     def reset(self) -> None:
@@ -47,7 +68,8 @@ class SharedLayer(CacheLayerMixin):  # type: ignore[misc]
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
         """Make room for the first keys and values."""
         self.dtype, self.device, self.is_initialized = key_states.dtype, key_states.device, True
-        self._own = self._room(key_states.shape[0], key_states, self._length + key_states.shape[2])
+        rows, _, length, _ = key_states.shape
+        self._own = self._pool.room(key_states, length) if self._pool else self._room(rows, key_states, length)
 
     @staticmethod
     def _room(rows: int, like: torch.Tensor, length: int) -> KeyValue:
@@ -83,16 +105,26 @@ class SharedLayer(CacheLayerMixin):  # type: ignore[misc]
         """Add keys and values [b, n, new, d]."""
         if self._own is None:
             self.lazy_initialization(keys, values)
-        assert self._own is not None
         end = self._length + keys.shape[2]
-        if end > self._own[0].shape[2]:
-            grown = self._room(keys.shape[0], keys, end)
-            for new, old in zip(grown, self.own, strict=True):
-                new[:, :, : self._length] = old
-            self._own = grown
-        for buffer, part in zip(self._own, (keys, values), strict=True):
-            buffer[:, :, self._length : end] = part
+        self._own = self._joined((keys, values)) if keys.requires_grad else self._written((keys, values), end)
         self._length = end
+
+    def _joined(self, parts: KeyValue) -> KeyValue:
+        """New tensors: what a gradient is to flow through must not be written over."""
+        keys, values = (torch.cat([old, part], dim=2) for old, part in zip(self.own, parts, strict=True))
+        return keys, values
+
+    def _written(self, parts: KeyValue, end: int) -> KeyValue:
+        """The buffers, moved to larger ones if need be, with ``parts`` up to ``end``."""
+        buffers = self._own
+        assert buffers is not None
+        if end > buffers[0].shape[2]:
+            buffers = self._room(len(parts[0]), parts[0], end)
+            for new, old in zip(buffers, self.own, strict=True):
+                new[:, :, : self._length] = old
+        for buffer, part in zip(buffers, parts, strict=True):
+            buffer[:, :, self._length : end] = part
+        return buffers
 
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any) -> KeyValue:
         """Add keys and values; all of them, [b, n, P + t, d]."""
@@ -109,16 +141,17 @@ class SharedLayer(CacheLayerMixin):  # type: ignore[misc]
         shared_keys, shared_values = (part[0] for part in self._shared)
         rows = query[:, :, 0].transpose(0, 1) / math.sqrt(query.shape[-1])  # [n, b, d]: rows are queries of one product
         scores = torch.cat(
-            [rows @ shared_keys.transpose(1, 2), (keys @ rows.transpose(0, 1)[..., None])[..., 0].transpose(0, 1)], dim=2
+            [rows @ shared_keys.transpose(1, 2), (keys @ rows.transpose(0, 1)[..., None])[..., 0].transpose(0, 1)],
+            dim=2,
         )
         weights = scores.float().softmax(dim=-1).to(query.dtype)  # [n, b, P + t]
-        of_shared, of_own = weights.split([shared_keys.shape[1], self._length], dim=2)
-        context = (of_shared @ shared_values).transpose(0, 1)  # [b, n, d]
-        return context[:, :, None] + of_own.transpose(0, 1)[:, :, None] @ values
+        of_shared, of_own = weights[:, :, : -self._length], weights[:, :, -self._length :]
+        context: torch.Tensor = (of_shared @ shared_values).transpose(0, 1)[:, :, None]  # [b, n, 1, d]
+        return context + of_own.transpose(0, 1)[:, :, None] @ values
 
     def batch_repeat_interleave(self, repeats: int) -> None:
         """Every row ``repeats`` times; what a single row holds is shared from now on."""
-        if self._own is None or repeats == 1:
+        if self._own is None:
             return
         if self._shared is None and len(self._own[0]) == 1:
             self._shared = self.own
@@ -167,9 +200,10 @@ class PlaceCache(Cache):  # type: ignore[misc]
     A prefix has keys and values but no place. Rows without padding only: who pads passes the mask with every step.
     """
 
-    def __init__(self) -> None:
-        """Empty, with every layer whole."""
-        super().__init__(layer_class_to_replicate=SharedLayer)
+    def __init__(self, layers: int) -> None:
+        """Empty, for so many layers."""
+        pool = Pool(layers)
+        super().__init__(layers=[SharedLayer(pool) for _ in range(layers)])
         self.places: torch.Tensor | None = None
 
     def attend(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, layer: int) -> torch.Tensor:

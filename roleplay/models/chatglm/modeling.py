@@ -71,7 +71,7 @@ class Attention(nn.Module):
         query, key = rotate(query, *rotary), rotate(key, *rotary)
         if prefix is not None:
             key, value = torch.cat([prefix[0], key], dim=2), torch.cat([prefix[1], value], dim=2)
-        if mask is None and prefix is None and isinstance(cache, PlaceCache) and query.shape[2] == 1 and len(cache):
+        if mask is None and prefix is None and isinstance(cache, PlaceCache) and not self._eager:
             context = cache.attend(query, key, value, self.index)
             return self.dense(context.transpose(1, 2).flatten(2)), None
         if cache is not None:
@@ -79,10 +79,14 @@ class Attention(nn.Module):
         context, probabilities = self._attend(query, key, value, mask)
         return self.dense(context.transpose(1, 2).flatten(2)), probabilities
 
+    @property
+    def _eager(self) -> bool:
+        return bool(self.config._attn_implementation == "eager")
+
     def _attend(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        if self.config._attn_implementation != "eager":
+        if not self._eager:
             return functional.scaled_dot_product_attention(query, key, value, attn_mask=mask), None
         # The coefficient keeps float16 scores small; it cancels in the float32 softmax.
         coefficient = self.index + 1
@@ -181,7 +185,7 @@ class ChatGLMModel(ChatGLMPreTrainedModel):
 
     def new_cache(self) -> PlaceCache:
         """An empty cache, after which answer tokens need no ``position_ids``."""
-        return PlaceCache()
+        return PlaceCache(self.config.num_layers)
 
     def get_input_embeddings(self) -> nn.Module:
         """The word embedding."""
@@ -227,11 +231,13 @@ class ChatGLMModel(ChatGLMPreTrainedModel):
         cached = 0 if past_key_values is None else past_key_values.get_seq_length()
         prefix = self._prefix(states) if cached == 0 else None
         past = max(cached - (self.config.pre_seq_len or 0), 0)
-        places = past_key_values if isinstance(past_key_values, PlaceCache) else PlaceCache()
-        given = places.next_places(states.shape[1]) if position_ids is None else position_ids
-        positions = self._positions(input_ids, attention_mask, given)
+        places = past_key_values if isinstance(past_key_values, PlaceCache) else None
+        if places and position_ids is None:
+            position_ids = places.next_places(states.shape[1])
+        positions = self._positions(input_ids, attention_mask, position_ids)
         self._check_length(past + states.shape[1])
-        places.add_places(positions)
+        if places:
+            places.add_places(positions)
         mask = self._mask(positions, attention_mask, past, states.dtype)
         rotary = self._rotary(positions, states.dtype)
         seen, probabilities = [], []
