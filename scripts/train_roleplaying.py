@@ -81,8 +81,7 @@ def _train(args: argparse.Namespace) -> None:
         f"({learnt['test']:,}); {settings.adapter}, learning rate {settings.learning_rate:g}",
         flush=True,
     )
-    dtype = causal.training_dtype()
-    model = causal.load_causal(args.model, dtype=dtype, quantization_bit=settings.quantization_bit)
+    model = causal.load_causal(args.model, dtype=family.dtype(), quantization_bit=settings.quantization_bit)
     base = BaseModelInfo.of(model, public_name(args.model))
     adapted, result = train(model, tokenizer, rows["train"], rows["test"], settings, folder=folder)
     info = AdapterInfo(

@@ -38,6 +38,9 @@ class Family(Protocol):
     noun: ClassVar[str]
     """What one row of it is called."""
 
+    def dtype(self) -> torch.dtype | None:
+        """Of the frozen weights while an adapter is trained; None takes what they have in chat."""
+
     def settings(self, given: Mapping[str, Any]) -> TrainSettings:
         """The settings of a run of which some are given, by field name; :meth:`TrainSettings.chosen`."""
 
@@ -62,6 +65,10 @@ class CausalFamily:
 
     file: ClassVar[str] = "{}.passages.jsonl"
     noun: ClassVar[str] = "passages"
+
+    def dtype(self) -> torch.dtype:
+        """bfloat16 where the machine multiplies it fast."""
+        return causal.training_dtype()
 
     def settings(self, given: Mapping[str, Any]) -> TrainSettings:
         """LoRA unless a prefix is asked for; no projection."""
@@ -99,6 +106,10 @@ class PrefixFamily:
 
     file: ClassVar[str] = "{}.json"
     noun: ClassVar[str] = "prompt/response rows"
+
+    def dtype(self) -> None:
+        """As in chat: bfloat16 would round the scales of packed rows, and make a second cache of repacked weights."""
+        return
 
     def settings(self, given: Mapping[str, Any]) -> TrainSettings:
         """A prefix unless LoRA is asked for, with the seed's learning rate."""
