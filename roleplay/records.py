@@ -79,6 +79,12 @@ class Line(Record):
     span: Span | None = None
     cue: str | None = None
     """How the speaker is known: before, after, inside, pronoun, alternation ... or the name of a rule."""
+    source: str | None = None
+    """Who said so: rules, llm, vote or person; None in a script that was written with its speakers."""
+    confidence: float | None = None
+    """0 to 1, of the speaker."""
+    reason: str | None = None
+    """Why the speaker is unknown or doubtful."""
 
     @model_validator(mode="after")
     def _check(self) -> Line:
@@ -98,7 +104,7 @@ class Line(Record):
         """The line in the published JSON form: the kind is the key of the text."""
         row: dict[str, Any] = {} if self.char is None else {"char": self.char}
         row[self.kind] = self.text
-        for name in ("expression", "src_id", "span", "cue"):
+        for name in ("expression", *_SHARED):
             if (value := getattr(self, name)) is not None:
                 row[name] = list(value) if name == "span" else value
         return row
@@ -110,7 +116,7 @@ class Line(Record):
         Raises:
             ValueError: no kind key with a text, or a field that is out of range.
         """
-        shared: dict[str, Any] = {key: row[key] for key in ("src_id", "span", "cue") if row.get(key) is not None}
+        shared: dict[str, Any] = {key: row[key] for key in _SHARED if row.get(key) is not None}
         lines = []
         for kind in ("info", "act", "say", "think"):
             text = row.get(kind)
@@ -126,6 +132,10 @@ class Line(Record):
         if not lines:
             raise ValueError(f"no info, say, act or think with a text in {row}")
         return lines
+
+
+_SHARED = ("src_id", "span", "cue", "source", "confidence", "reason")
+"""Fields that all lines of one JSON item have in common."""
 
 
 def _reason(error: ValidationError) -> str:

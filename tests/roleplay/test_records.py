@@ -102,3 +102,10 @@ def test_a_record_does_not_change() -> None:
     assert (interview.question, interview.answer) == ("你最爱吃什么？", "椒盐豆糕。")
     with pytest.raises(ValidationError, match="frozen"):
         interview.answer = "别的"
+
+
+def test_where_a_speaker_comes_from_is_kept() -> None:
+    row = {"char": "unknown", "say": "漏了。", "source": "rules", "confidence": 0.4, "reason": "two persons speak"}
+    (line,) = Line.from_json(row)
+    assert (line.source, line.confidence, line.reason) == ("rules", 0.4, "two persons speak")
+    assert line.to_json() == row
