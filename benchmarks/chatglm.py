@@ -211,7 +211,7 @@ def _logits(loaded: Any, ids: torch.Tensor, cache: Any) -> torch.Tensor:
 def _memory() -> dict[str, float]:
     """Gigabytes resident now and at the peak of this process."""
     lines = Path("/proc/self/status").read_text().splitlines() if Path("/proc/self/status").exists() else []
-    peak = next((int(line.split()[1]) / 1e6 for line in lines if line.startswith("VmHWM")), 0.0)
+    peak = next((int(line.split()[1]) * 1024 / 1e9 for line in lines if line.startswith("VmHWM")), 0.0)
     return {"resident_GB": psutil.Process().memory_info().rss / 1e9, "peak_GB": peak}
 
 
