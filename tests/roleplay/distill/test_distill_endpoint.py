@@ -1,0 +1,191 @@
+"""The endpoint's client against a real server on loopback with every fault that passes, and every one that does not."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from roleplay.distill.asking import Asker, PendingError
+from roleplay.distill.batches import read_batch, write_batch
+from roleplay.distill.costs import CostLimitError, Meter, count_tokens, estimate, load_prices
+from roleplay.distill.endpoint import Endpoint, EndpointError, EndpointSettings, settings_from
+from roleplay.distill.ledger import Entry, Ledger
+from roleplay.distill.questions import Question, messages_of
+from roleplay.errors import ModelError, PromptError
+from roleplay.files import read_jsonl, write_jsonl
+from tests.roleplay.distill.loopback import Reply, Server, completion, error_body, serve
+
+QUESTION = Question("label", "m", ({"role": "user", "content": "谁？"},), {"type": "object"}, 50)
+GOOD = Reply("[]")
+PRICES = {"m": (1.0, 10.0)}
+
+
+def ask(server_url: str, *, timeout: float = 5.0, attempts: int = 5, key: str = "sk-secret") -> Entry:
+    settings = EndpointSettings("m", server_url, key, timeout=timeout, attempts=attempts, pause=0.01)
+
+    async def once() -> Entry:
+        async with Endpoint(settings) as endpoint:
+            return await endpoint.ask(QUESTION)
+
+    return asyncio.run(once())
+
+
+def in_turn(*replies: Reply) -> Iterator[Server]:
+    left = list(replies)
+    return serve(lambda body: left.pop(0) if len(left) > 1 else left[0])
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Reply(status=500, body=error_body("boom")),
+        Reply(status=503, body="<html>busy</html>"),
+        Reply(status=429, body=error_body("slow down"), headers={"Retry-After": "0"}),
+        Reply(drop=True),
+    ],
+)
+def test_what_passes_is_tried_again(fault: Reply) -> None:
+    with in_turn(fault, fault, GOOD) as server:
+        assert ask(server.url).text == "[]"
+    assert len(server.requests) == 3 and sum(server.paid.values()) == 1
+
+
+def test_a_slow_answer_is_asked_again() -> None:
+    with in_turn(Reply("[]", delay=1.0), GOOD) as server:
+        assert ask(server.url, timeout=0.3).text == "[]"
+
+
+def test_retry_after_is_obeyed() -> None:
+    started = time.monotonic()
+    with in_turn(Reply(status=429, body=error_body("slow"), headers={"Retry-After": "0.5"}), GOOD) as server:
+        ask(server.url)
+    assert time.monotonic() - started >= 0.5
+
+
+def test_it_gives_up_with_one_clear_line() -> None:
+    with in_turn(Reply(status=500, body=error_body("boom"))) as server:
+        with pytest.raises(EndpointError, match=r"failed 3 times, at last with InternalServerError 500"):
+            ask(server.url, attempts=3)
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (Reply(status=401, body=error_body("bad key sk-secret")), r"refused the key \(401\): check OPENAI_API_KEY"),
+        (Reply(status=404, body=error_body("no model")), r"no model 'm' \(404\): check the address"),
+        (Reply(status=429, body=error_body("x", "insufficient_quota")), "account is empty"),
+        (Reply(body="<html>welcome</html>"), "is no chat completion: its address often ends in /v1"),
+        (Reply(status=413, body=error_body("too long")), r"refused the question \(413\)"),
+    ],
+)
+def test_what_does_not_pass_is_told_at_once(reply: Reply, told: str) -> None:
+    with in_turn(reply) as server, pytest.raises(EndpointError, match=told) as error:
+        ask(server.url)
+    assert len(server.requests) == 1 and "sk-secret" not in str(error.value)
+
+
+def test_nobody_at_the_address() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+    with pytest.raises(EndpointError, match="cannot be reached: check OPENAI_BASE_URL"):
+        ask(url)
+
+
+def test_a_refused_form_is_not_tried_again() -> None:
+    def answer(body: dict[str, object]) -> Reply:
+        return Reply(status=400, body=error_body("response_format")) if "response_format" in body else GOOD
+
+    with serve(answer) as server:
+        settings = EndpointSettings("m", server.url, pause=0.01)
+
+        async def twice() -> None:
+            async with Endpoint(settings) as endpoint:
+                await endpoint.ask(QUESTION)
+                await endpoint.ask(QUESTION)
+
+        asyncio.run(twice())
+    formats = [body.get("response_format", {}).get("type") for body in server.requests]
+    assert formats == ["json_schema", "json_object", None, None]
+
+
+def test_the_key_is_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    assert "sk-secret" not in repr(settings_from("m"))
+    monkeypatch.delenv("OPENAI_API_KEY")
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    with pytest.raises(EndpointError, match="no API key for .*: set OPENAI_API_KEY"):
+        settings_from("m")
+
+
+def asker(path: Path, url: str | None = None, max_cost: float | None = None) -> Asker:
+    ledger = Ledger(path / "ledger.jsonl")
+    meter = Meter("m", PRICES, max_cost)
+    meter.remember(ledger)
+    return Asker(ledger, meter, Endpoint(EndpointSettings("m", url, pause=0.01)) if url else None)
+
+
+def run(one: Asker) -> Entry:
+    async def once() -> Entry:
+        async with one:
+            return await one.ask(QUESTION)
+
+    return asyncio.run(once())
+
+
+def test_nothing_is_paid_for_twice(tmp_path: Path) -> None:
+    with in_turn(GOOD) as server:
+        assert run(asker(tmp_path, server.url)) == run(asker(tmp_path, server.url))
+    assert len(server.requests) == 1
+
+
+def test_the_cost_limit_is_hard(tmp_path: Path) -> None:
+    with in_turn(GOOD) as server:
+        with pytest.raises(CostLimitError, match=r"stopped before passing --max-cost 0.001: \$0.0000 spent"):
+            run(asker(tmp_path, server.url, max_cost=0.001))
+        run(asker(tmp_path, server.url, max_cost=0.1))
+    assert len(server.requests) == 1
+    assert asker(tmp_path).meter.spent == pytest.approx(100e-6 + 200e-6)
+
+
+def test_a_limit_needs_a_price() -> None:
+    with pytest.raises(ModelError, match="--max-cost needs a price and 'x' has none"):
+        Meter("x", PRICES, 1.0)
+
+
+def test_the_estimate_comes_before_the_first_call() -> None:
+    assert estimate([QUESTION] * 2, Meter("m", PRICES)).startswith("2 calls, about 22 tokens read and 100 written, ")
+    assert "no price for 'x'" in estimate([QUESTION], Meter("x", PRICES))
+    assert count_tokens("雨雨雨abc") == 5 and load_prices()["gpt-4o-mini"] == (0.15, 0.6)
+
+
+def test_a_batch_goes_out_and_comes_in(tmp_path: Path) -> None:
+    import json
+
+    one = asker(tmp_path)
+    with pytest.raises(PendingError):
+        run(one)
+    assert write_batch(tmp_path / "out.jsonl", one.pending.values()) == 1
+    (row,) = read_jsonl(tmp_path / "out.jsonl")
+    assert (row["custom_id"], row["method"], row["url"]) == (QUESTION.key, "POST", "/v1/chat/completions")
+    good = {"custom_id": row["custom_id"], "response": {"status_code": 200, "body": json.loads(completion("[1]"))}}
+    bad = {"custom_id": "b" * 64, "response": {"status_code": 500, "body": {"error": "boom"}}, "error": None}
+    write_jsonl(tmp_path / "in.jsonl", [bad, {"custom_id": "c", "response": None, "error": {"code": "expired"}}, good])
+    took = read_batch(tmp_path / "in.jsonl", one.ledger, model="m")
+    assert took.taken == 1 and took.failed[0].startswith("bbbbbbbbbbbb: 500") and "expired" in took.failed[1]
+    assert run(asker(tmp_path)).text == "[1]"
+
+
+def test_all_missing_slots_are_told_at_once() -> None:
+    with pytest.raises(PromptError, match=r"prompt x: no value for \['a', 'b'\], no slot for \['c'\]"):
+        messages_of("{{a}}\n---\n{{b}}{{d}}", {"c": "", "d": ""}, "x")
+
+
+def test_slots_are_filled_once() -> None:
+    system, user = messages_of("问{{a}}\n---\n{{b}}", {"a": "{{b}}", "b": "雨"}, "x")
+    assert (system["content"], user["content"]) == ("问{{b}}", "雨")

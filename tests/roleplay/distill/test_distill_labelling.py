@@ -1,0 +1,196 @@
+"""Labelling against a scripted model behind a real HTTP server: gold with wrong speakers, faults, and parrots."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roleplay.distill.asking import Asker
+from roleplay.distill.checks import verify_verbatim
+from roleplay.distill.costs import Meter
+from roleplay.distill.endpoint import Endpoint, EndpointSettings
+from roleplay.distill.labelling import Book, label_book
+from roleplay.distill.ledger import Ledger
+from roleplay.distill.questions import read_prompt
+from roleplay.distill.rules import distil_rules
+from roleplay.novel.chapters import find_chapters
+from roleplay.novel.chunking import chunk_chapters
+from roleplay.novel.reading import read_novel
+from roleplay.records import UNKNOWN, Line
+from roleplay.world import World
+from tests.roleplay.distill.loopback import Reply, Server, error_body, serve
+
+_ROW = re.compile(r"^(\d+) ([QN]) (.*)$", re.M)
+SHORT = "闻筝抬头说：“漏了。”\n铜婆低声说：“哟。”\n“真的？”\n"
+
+
+def book_of(text: str, cast: dict[str, tuple[str, ...]], size: int = 1200) -> Book:
+    chapters = find_chapters(text)
+    chunks = chunk_chapters(text, chapters, max_chars=size)
+    return Book(text, chunks, distil_rules(text, chapters, chunks, cast), cast)
+
+
+def label(book: Book, server: Server, folder: Path, **settings: Any) -> list[Line]:
+    ledger = Ledger(folder / "ledger.jsonl")
+    options = {"concurrency": 8, "pause": 0.005, "attempts": 12, "timeout": 5.0, **settings}
+
+    async def go() -> list[Line]:
+        endpoint = Endpoint(EndpointSettings("m", server.url, "k", **options))
+        async with Asker(ledger, Meter("m", {}), endpoint) as asker:
+            return await label_book(book, asker, "m")
+
+    return asyncio.run(go())
+
+
+def asked(body: dict[str, Any]) -> list[tuple[int, str, str]]:
+    """(number, Q or N, text) of the spans that a request asks about."""
+    user = body["messages"][1]["content"]
+    numbers = {int(n) for n in re.findall(r"\d+", user.rsplit("：", 1)[1].split("（")[0])}
+    return [(int(n), kind, text) for n, kind, text in _ROW.findall(user) if int(n) in numbers]
+
+
+class Gold:
+    """Answers from gold lines; one speaker in ten is wrong, chosen anew for every question."""
+
+    def __init__(self, lines: list[Line], names: list[str], wrong: float) -> None:
+        self.by_text = {line.text: line for line in lines}
+        self.names, self.wrong = names, wrong
+        self.random = random.Random(7)
+
+    def __call__(self, body: dict[str, Any]) -> Reply:
+        rows = [row for n, _, text in asked(body) if (row := self.row(n, text))]
+        return Reply(json.dumps({"labels": rows}, ensure_ascii=False))
+
+    def row(self, n: int, text: str) -> dict[str, Any] | None:
+        line = self.by_text.get(text) or self.by_text.get(text.strip("“”‘’，。：")) or self.by_text.get(text[1:-1])
+        if line is None or line.char is None:
+            return None
+        speaker = line.char
+        if self.random.random() < self.wrong:
+            speaker = self.random.choice([name for name in self.names if name != speaker])
+        return {"n": n, "kind": line.kind, "speaker": speaker, "expression": line.expression, "confidence": 0.9}
+
+
+def test_the_cross_check_leaves_four_percent_wrong_at_most(tmp_path: Path) -> None:
+    world = World.load(Path("worlds/chuiyan"))
+    cast = {character.name: character.aliases for character in world.info.characters}
+    gold = world.read_script()
+    book = book_of(read_novel(world.novel()).text, cast)
+    with serve(Gold(gold, list(cast), 0.1)) as server:
+        lines = label(book, server, tmp_path)
+    assert verify_verbatim(book.text, lines) == len(lines)
+    truth = {line.span: line.char for line in gold}
+    kept = [line for line in lines if line.char not in (None, UNKNOWN) and line.span in truth]
+    wrong = [line for line in kept if line.char != truth[line.span]]
+    quotes = [line for line in lines if line.kind in ("say", "think")]
+    known = sum(line.char != UNKNOWN for line in quotes) / len(quotes)
+    print(f"{len(kept)} kept, {len(wrong) / len(kept):.2%} wrong; {known:.1%} of {len(quotes)} quotes have a speaker")
+    assert len(kept) > 700 and len(wrong) <= 0.04 * len(kept) and known > 0.8
+    assert all(line.source and line.confidence is not None for line in quotes)
+    assert all(line.reason for line in quotes if line.char == UNKNOWN)
+
+
+def test_agreement_is_kept_and_a_third_voice_decides(tmp_path: Path) -> None:
+    book = book_of(SHORT, {"闻筝": (), "铜婆": ()})
+
+    def answer(body: dict[str, Any]) -> Reply:
+        focus = "核对员" in body["messages"][0]["content"]
+        first = {"漏了": ("闻筝", 0.9), "哟": ("闻筝", 0.3), "真的": ("闻筝", 0.9)}
+        rows = []
+        for n, kind, text in asked(body):
+            if kind == "Q":
+                name, sure = first[text.strip("“”。？")]
+                rows.append({"n": n, "kind": "say", "speaker": name if not focus else "闻筝", "confidence": sure})
+        return Reply(json.dumps(rows, ensure_ascii=False))
+
+    with serve(answer) as server:
+        lines = [line for line in label(book, server, tmp_path) if line.kind == "say"]
+    assert [(line.char, line.source) for line in lines] == [("闻筝", "llm"), ("铜婆", "rules"), ("闻筝", "vote")]
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("task", ["label", "focus"])
+def test_a_parrot_adds_nothing_to_the_script(tmp_path: Path, task: str) -> None:
+    book = book_of(SHORT, {"闻筝": (), "铜婆": ()})
+    example = read_prompt(task).partition("\n---\n")[0]
+    with serve(lambda body: Reply(example)) as server:
+        lines = label(book, server, tmp_path)
+    assert [line.char for line in lines if line.kind == "say"] == ["闻筝", "铜婆", UNKNOWN]
+    assert "示例" not in "".join(f"{line.char}{line.text}" for line in lines)
+
+
+def test_a_name_that_the_chunk_does_not_hold_is_no_name(tmp_path: Path) -> None:
+    book = book_of(SHORT, {"闻筝": (), "铜婆": ()})
+
+    def answer(body: dict[str, Any]) -> Reply:
+        return Reply(json.dumps([{"n": n, "kind": "say", "speaker": "孙悟空"} for n, _, _ in asked(body)]))
+
+    with serve(answer) as server:
+        lines = [line for line in label(book, server, tmp_path) if line.kind == "say"]
+    assert (lines[2].char, lines[2].reason) == (UNKNOWN, "the model gave no label")
+
+
+def test_a_cut_answer_is_asked_in_halves(tmp_path: Path) -> None:
+    text = "铜婆说：“哟。”\n" * 8
+    book = book_of(text, {"铜婆": ()})
+
+    def answer(body: dict[str, Any]) -> Reply:
+        rows = [{"n": n, "kind": "say", "speaker": "铜婆"} for n, kind, _ in asked(body) if kind == "Q"]
+        return Reply(json.dumps(rows), finish="stop" if len(rows) <= 3 else "length")
+
+    with serve(answer) as server:
+        lines = [line for line in label(book, server, tmp_path) if line.kind == "say"]
+    assert [(line.char, line.source) for line in lines] == [("铜婆", "llm")] * 8
+    assert len(server.requests) == 1 + 2 + 4
+
+
+class Faulty:
+    """Gold behind a fault in one of five requests."""
+
+    def __init__(self, gold: Gold) -> None:
+        self.gold = gold
+        self.random = random.Random(3)
+
+    def __call__(self, body: dict[str, Any]) -> Reply:
+        reply = self.gold(body)
+        if self.random.random() >= 0.2:
+            return reply
+        text = reply.text or ""
+        return self.random.choice(
+            [
+                Reply(status=500, body=error_body("boom")),
+                Reply(status=429, body=error_body("slow"), headers={"Retry-After": "0"}),
+                Reply(drop=True),
+                Reply(text[: len(text) // 2], good=False),
+                Reply(text[: len(text) // 2], finish="length", good=False),
+                Reply(text.replace('"n": ', '"n": 77'), good=False),
+                Reply("对不起。", good=False),
+            ]
+        )
+
+
+def small_book(chunks: int) -> tuple[Book, Gold]:
+    names = [f"人物{c}" for c in "甲乙丙丁"]
+    text = "".join(f"{names[i % 4]}说：“这是第{i}句话。”\n" for i in range(chunks))
+    book = book_of(text, dict.fromkeys(names, ()), 16)
+    return book, Gold(list(book.rules), names, 0.0)
+
+
+def test_five_hundred_chunks_under_faults_end_complete_and_paid_once(tmp_path: Path) -> None:
+    book, gold = small_book(500)
+    with serve(Faulty(gold)) as server:
+        lines = label(book, server, tmp_path)
+    assert len(book.chunks) >= 500
+    said = [line for line in lines if line.kind == "say"]
+    assert len(said) == 500 and all(line.char != UNKNOWN for line in said)
+    assert set(server.paid.values()) == {1}
+    before = len(server.requests)
+    with serve(gold) as again:
+        assert label(book, again, tmp_path) == lines
+    assert again.requests == [] and before > 500

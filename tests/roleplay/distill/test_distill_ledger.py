@@ -1,0 +1,80 @@
+"""The ledger: nothing is paid for twice, whatever happened to the file's end."""
+
+from __future__ import annotations
+
+import resource
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from roleplay.distill.ledger import Entry, Ledger, request_key
+from roleplay.errors import ModelError
+
+
+def entry(key: str, text: str = "[]") -> Entry:
+    return Entry(key=key, task="label", model="m", text=text, finish="stop", prompt_tokens=9, completion_tokens=1)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger.put(entry("a"))
+    ledger.put(entry("b", "雨\n铃"))
+    return ledger.path
+
+
+def test_an_answer_is_found_in_the_next_run(path: Path) -> None:
+    assert Ledger(path).get("b") == entry("b", "雨\n铃")
+    assert Ledger(path).get("c") is None
+
+
+def test_the_first_answer_is_kept(path: Path) -> None:
+    Ledger(path).put(entry("a", "another"))
+    assert Ledger(path).get("a") == entry("a")
+    assert len(path.read_bytes().splitlines()) == 2
+
+
+@pytest.mark.parametrize("cut", [1, 2, 40])
+def test_a_half_written_last_line_is_taken_off(path: Path, cut: int) -> None:
+    path.write_bytes(path.read_bytes()[:-cut])
+    ledger = Ledger(path)
+    assert [item.key for item in ledger] == ["a"]
+    ledger.put(entry("c"))
+    assert [item.key for item in Ledger(path)] == ["a", "c"] and Ledger(path).broken == 0
+
+
+def test_a_broken_line_in_the_middle_is_passed_over(path: Path) -> None:
+    path.write_bytes(b'{"key": "x", "te\n' + path.read_bytes())
+    assert (len(Ledger(path)), Ledger(path).broken) == (2, 1)
+
+
+@pytest.fixture
+def full_disk(path: Path) -> Iterator[None]:
+    """The kernel lets no file grow past the ledger's size and 20 bytes, as a full disk would."""
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_full_disk_keeps_what_was_paid_for(path: Path) -> None:
+    ledger = Ledger(path)
+    with pytest.raises(ModelError, match=r"cannot write .*: 2 paid answers in it are kept; make room"):
+        ledger.put(entry("c", "长" * 100))
+    assert [item.key for item in Ledger(path)] == ["a", "b"]
+
+
+def test_the_key_knows_the_question_and_its_settings() -> None:
+    messages = [{"role": "user", "content": "谁？"}]
+    keys = {
+        request_key("label", "m", messages, {"max_tokens": 1}),
+        request_key("focus", "m", messages, {"max_tokens": 1}),
+        request_key("label", "m2", messages, {"max_tokens": 1}),
+        request_key("label", "m", [], {"max_tokens": 1}),
+        request_key("label", "m", messages, {"max_tokens": 2}),
+    }
+    assert len(keys) == 5
