@@ -62,7 +62,7 @@ class TritonInt4(Kernel):
             elif self._dots and len(flat) >= _DOTS_FROM and x.dtype == torch.float16:
                 _several(flat, form, scale, bias, y)
             else:
-                for part, of_y in zip(flat.split(FEW), y.split(FEW), strict=True):
+                for part, of_y in zip(torch.split(flat, FEW), torch.split(y, FEW), strict=True):
                     _few(part, form, scale, bias, of_y)
         product: torch.Tensor = y.view(*x.shape[:-1], -1)
         return product
