@@ -21,9 +21,8 @@ from typing import Any
 import torch
 import triton
 import triton.language as tl
-from torch.nn import functional
 
-from roleplay.models.chatglm.kernels.base import EXPANDED_ROWS, Kernel
+from roleplay.models.chatglm.kernels.base import Kernel
 
 FEW, MANY = 8, 16
 """Rows of x in one pass of the kernel that multiplies and adds; rows up to which nothing is expanded."""
@@ -55,26 +54,23 @@ class TritonInt4(Kernel):
         self, x: torch.Tensor, form: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor | None
     ) -> torch.Tensor:
         flat = x.flatten(0, -2).contiguous()
-        y = flat.new_empty(len(flat), len(scale))
-        with _device_of(x):
-            if len(flat) > MANY or x.dtype == torch.float32:
-                self._expanded(flat, form, scale, bias, y)
-            elif self._dots and len(flat) >= _DOTS_FROM and x.dtype == torch.float16:
-                _several(flat, form, scale, bias, y)
-            else:
-                for part, of_y in zip(torch.split(flat, FEW), torch.split(y, FEW), strict=True):
-                    _few(part, form, scale, bias, of_y)
+        many = len(flat) > MANY or x.dtype == torch.float32
+        y = self.in_parts(flat, form, scale, bias) if many else self._fused(flat, form, scale, bias)
         product: torch.Tensor = y.view(*x.shape[:-1], -1)
         return product
 
-    def _expanded(
-        self, x: torch.Tensor, form: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor | None, y: torch.Tensor
-    ) -> None:
-        """x [m, i] times W into y [m, o], ``EXPANDED_ROWS`` rows of W at a time."""
-        for start in range(0, len(scale), EXPANDED_ROWS):
-            rows = slice(start, min(start + EXPANDED_ROWS, len(scale)))
-            weight = self.expand(form[rows], scale[rows], x.dtype)
-            y[:, rows] = functional.linear(x, weight, None if bias is None else bias[rows])
+    def _fused(
+        self, x: torch.Tensor, form: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor | None
+    ) -> torch.Tensor:
+        """x [m, i] times W without expanding it."""
+        y = x.new_empty(len(x), len(scale))
+        with _device_of(x):
+            if self._dots and len(x) >= _DOTS_FROM and x.dtype == torch.float16:
+                _several(x, form, scale, bias, y)
+            else:
+                for part, of_y in zip(torch.split(x, FEW), torch.split(y, FEW), strict=True):
+                    _few(part, form, scale, bias, of_y)
+        return y
 
     def expand(self, form: torch.Tensor, scale: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         o, half = form.shape
