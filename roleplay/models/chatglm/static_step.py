@@ -1,6 +1,6 @@
 """One token a row in tensors that never move or grow, so that a CUDA graph can replay the step without Python.
 
-    output = model(input_ids=ids, attention_mask=real, use_cache=True)
+    output = model(input_ids=ids, attention_mask=real, past_key_values=DynamicCache())
     step = StaticStep(model, output.past_key_values, positions=positions, real=real, room=256)
     step.capture()                                    # on a GPU; without it the same step runs as usual
     logits = step(next_ids)                           # [b, v], at most ``room`` times
@@ -50,7 +50,7 @@ class StaticStep:
 
         Args:
             model: a ChatGLMForConditionalGeneration in evaluation, with the attention "sdpa".
-            filled: the cache that its prefill returned; it may be thrown away afterwards.
+            filled: transformers' DynamicCache that its prefill filled; it may be thrown away afterwards.
             positions: int64 [b, 2, s] of the prefill.
             real: 0/1 [b, s], 0 at padding; None where there is none.
             room: tokens that may follow.

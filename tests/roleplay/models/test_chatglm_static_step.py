@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import DynamicCache
 
 from roleplay.models.chatglm import ChatGLMForConditionalGeneration
 from roleplay.models.chatglm.static_step import StaticStep
@@ -20,7 +21,7 @@ def prefilled(model: Any, pieces: Any, texts: list[str], room: int) -> tuple[Sta
     inputs = pieces(texts, return_tensors="pt", padding=True)
     inputs["attention_mask"] = (~inputs["attention_mask"][:, 0, -1]).long()
     with torch.no_grad():
-        output = model(**inputs, use_cache=True)
+        output = model(**inputs, past_key_values=DynamicCache())
     positions, real = inputs["position_ids"], inputs["attention_mask"]
     step = StaticStep(model, output.past_key_values, positions=positions, real=real, room=room)
     return step, output.logits[:, -1], inputs
@@ -52,8 +53,8 @@ def test_a_graph_gives_the_same(glm_folder: Path, pieces: Any) -> None:
     inputs = pieces(PROMPTS[:1], return_tensors="pt").to("cuda")
     with torch.no_grad():
         steps = [
-            StaticStep(model, model(**inputs, use_cache=True).past_key_values, positions=inputs["position_ids"], room=6)
-            for _ in range(2)
+            StaticStep(model, output.past_key_values, positions=inputs["position_ids"], room=6)
+            for output in [model(**inputs, past_key_values=DynamicCache()) for _ in range(2)]
         ]
     steps[1].capture()
     for token in (5, 60, 7, 80, 9):
