@@ -53,11 +53,12 @@ _TOP = 10
 
 @dataclass(frozen=True)
 class _Job:
-    """What a run works on; ``cast`` is name -> aliases."""
+    """What a run works on; ``cast`` is name -> aliases, ``shown`` the part of it that world.json has."""
 
     output: Path
     novel: Novel
     cast: dict[str, tuple[str, ...]]
+    shown: dict[str, tuple[str, ...]]
     answers: dict[tuple[tuple[int, int], str], str]
     settings: dict[str, Any]
 
@@ -133,8 +134,9 @@ def _job(world: World, args: argparse.Namespace) -> _Job:
     cast = {character.name: character.aliases for character in world.info.characters}
     settings = {"backend": args.backend, "version": RULES_VERSION, "max_chars": args.max_chars}
     settings |= {} if args.backend == "rules" else {"model": args.model, "complete": True}
-    cast = cast if args.backend == "rules" else _distilling.with_aliases(cast, args.output_dir or world.path)
-    return _Job(args.output_dir or world.path, novel, cast, read_answers(world.path / FILE), settings)
+    output = args.output_dir or world.path
+    merged = cast if args.backend == "rules" else _distilling.with_aliases(cast, output)
+    return _Job(output, novel, merged, cast, read_answers(world.path / FILE), settings)
 
 
 def _with_cast(world: World, text: str) -> World:
@@ -166,7 +168,7 @@ def _run(world: World, job: _Job, args: argparse.Namespace) -> None:
     print(f"read     {job.novel.encoding}, {size}")
     lines: list[Line] | None = distil_rules(text, chapters, chunks, job.cast)
     if args.backend != "rules":
-        book = Book(text, chunks, lines or [], job.cast, _background.world_lookup(world.path))
+        book = Book(text, chunks, lines or [], job.cast, _background.world_lookup(world.path), shown=job.shown)
         lines, complete = _distilling.ask_model(book, chapters, job.output, args)
         job.settings["complete"] = complete
     if lines is None:

@@ -56,6 +56,8 @@ class Book:
     cast: Cast
     lookup: Lookup | None = None
     summaries: dict[int, str] = field(default_factory=dict)
+    shown: Cast | None = None
+    """The cast as prompts show it, where that is not ``cast``: aliases found later change no question."""
 
     @cached_property
     def pieces(self) -> list[list[Piece]]:
@@ -75,7 +77,8 @@ class Book:
     @cached_property
     def cast_text(self) -> str:
         """The cast as prompts show it."""
-        return "\n".join(f"{name}：{' '.join(aliases)}" for name, aliases in self.cast.items()) or _NOTHING
+        shown = self.cast if self.shown is None else self.shown
+        return "\n".join(f"{name}：{' '.join(aliases)}" for name, aliases in shown.items()) or _NOTHING
 
 
 async def label_book(

@@ -19,6 +19,7 @@ from typing import Any
 
 from roleplay import files
 from roleplay.distill.asking import Asker, PendingError
+from roleplay.distill.cues import Names
 from roleplay.distill.labelling import Book, gather, spans_text
 from roleplay.distill.questions import Question, array_of, ask_for
 from roleplay.distill.replies import read_objects
@@ -36,7 +37,8 @@ _PER_CHUNK = 3
 _LONGEST_PART = 12_000
 _WORDS_AT_ONCE = 60
 _MOST_WORDS = 600
-_MANNER = re.compile(r"([一-鿿]{2,4})地(?=[说问答道喊叫笑嚷吼])|([一-鿿]{1,3})道(?=[：:][“「『])")
+_MANNER = re.compile(r"(?<![一-鿿])(?:([一-鿿]{2,10})地(?=[说问答道喊叫笑嚷吼])|([一-鿿]{1,8})道(?=[：:][“「『]))")
+_LONGEST_WORD = 4
 _PLANS = ("goal", "obstacle", "plan", "role")
 
 Row = dict[str, Any]
@@ -120,7 +122,7 @@ def _items(task: str, book: Book, chapters: Sequence[Chapter], model: str) -> li
     if task == "summaries":
         return [_summary(book, chapter.index, part, model) for chapter in chapters for part in _parts(book, chapter)]
     if task == "expressions":
-        words = manner_words(book.text)
+        words = manner_words(book.text, book.names)
         return [_expressions(words[i : i + _WORDS_AT_ONCE], model) for i in range(0, len(words), _WORDS_AT_ONCE)]
     make = _interview if task == "interviews" else _aliases
     return [make(book, i, model) for i in range(len(book.chunks)) if book.names.find(book.chunks[i].text)]
@@ -191,10 +193,11 @@ def _aliases(book: Book, i: int, model: str) -> _Item:
     return _Item(question, read)
 
 
-def manner_words(text: str) -> list[str]:
+def manner_words(text: str, names: Names) -> list[str]:
     """The words that tell how somebody speaks (没好气地说, 笑道：“), the frequent ones first."""
-    found = Counter(match[1] or match[2] for match in _MANNER.finditer(text))
-    return [word for word, _ in found.most_common(_MOST_WORDS)]
+    clauses = [match[1] or match[2] for match in _MANNER.finditer(text)]
+    found = Counter(clause[max((end for _, end, _ in names.find(clause)), default=0) :] for clause in clauses)
+    return [word for word, _ in found.most_common(_MOST_WORDS) if 0 < len(word) <= _LONGEST_WORD]
 
 
 def _parts(book: Book, chapter: Chapter) -> list[str]:
