@@ -162,6 +162,20 @@ class Interview(Record):
     answer: Text
     evidence: str | None = None
     page: str | None = None
+    generated: bool = False
+    """Whether a model wrote it."""
+
+
+class Summary(Record):
+    """What happens in a chapter (``character`` None), or what one character is after in it; written by a model."""
+
+    chapter: int
+    character: str | None = None
+    summary: Text
+    goal: str | None = None
+    obstacle: str | None = None
+    plan: str | None = None
+    role: str | None = None
 
 
 class Question(Record):

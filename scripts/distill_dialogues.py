@@ -7,7 +7,13 @@
     script   17483 lines: 11039 spoken, 75 % with a speaker, 2795 unknown -> worlds/mine/script.jsonl
     speakers 行者 2673  八戒 940  三藏 795  沙僧 292  国王 192 ...
 
-The backend ``rules`` calls no API. What is done is skipped when neither the novel nor a setting changed. A
+The backend ``rules`` calls no API. ``--backend openai`` (OPENAI_API_KEY, OPENAI_BASE_URL) or an endpoint's address asks
+a model as well, tells first what that will cost, and pays for nothing twice (ledger.jsonl):
+
+    python scripts/distill_dialogues.py --world worlds/mine --backend openai --model gpt-4o-mini --max-cost 2
+    python scripts/distill_dialogues.py --world worlds/mine --backend http://localhost:8000/v1 --model qwen --dry-run
+
+What is done is skipped when neither the novel nor a setting changed. A
 script.jsonl that this stage did not write (the shipped world's gold script) is kept unless --force is given.
 """
 
@@ -24,8 +30,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from roleplay import files
+from roleplay.distill.answers import FILE, apply_answers, read_answers
 from roleplay.distill.cast import discover_cast
 from roleplay.distill.checks import verify_verbatim
+from roleplay.distill.labelling import Book
 from roleplay.distill.rules import distil_rules
 from roleplay.errors import ScriptError, WorldError
 from roleplay.novel.chapters import find_chapters
@@ -33,9 +41,8 @@ from roleplay.novel.chunking import chunk_chapters
 from roleplay.novel.reading import Novel, read_novel
 from roleplay.records import UNKNOWN, Chunk, Line
 from roleplay.world import Character, World, WorldInfo
-from scripts import _common
+from scripts import _background, _common, _distilling
 
-BACKENDS = ("rules",)
 STAGE = "distill"
 RULES_VERSION = 1
 """Raised when the rules change, so that old scripts are written anew."""
@@ -46,17 +53,19 @@ _TOP = 10
 
 @dataclass(frozen=True)
 class _Job:
-    """What a run works on; ``cast`` is name -> aliases."""
+    """What a run works on; ``cast`` is name -> aliases, ``shown`` the part of it that world.json has."""
 
     output: Path
     novel: Novel
     cast: dict[str, tuple[str, ...]]
+    shown: dict[str, tuple[str, ...]]
+    answers: dict[tuple[tuple[int, int], str], str]
     settings: dict[str, Any]
 
     @property
     def inputs(self) -> str:
         """The digest of all that the script depends on beside the settings."""
-        return files.digest(self.novel.text, repr(sorted(self.cast.items())))
+        return files.digest(self.novel.text, repr(sorted(self.cast.items())), repr(sorted(self.answers.items())))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Distil a novel into a script of who says what.")
     parser.add_argument("--world", type=Path, required=True, help="folder of the novel; made where --novel is given")
     parser.add_argument("--novel", type=Path, help="txt or epub to copy into a new world")
-    parser.add_argument("--backend", default="rules", help=f"{', '.join(BACKENDS)} (default: %(default)s)")
+    _distilling.add_arguments(parser)
     parser.add_argument("--max-chars", type=int, default=1200, help="longest chunk (default: %(default)s)")
     parser.add_argument("--output-dir", type=Path, help="folder for the results (default: the world)")
     parser.add_argument("--force", action="store_true", help="overwrite a script.jsonl that this stage did not write")
@@ -78,17 +87,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _distil(args: argparse.Namespace) -> None:
-    if args.backend not in BACKENDS:
-        raise ScriptError(f"unknown backend {args.backend!r}: known are {' '.join(BACKENDS)}")
+    _distilling.check(args)
     if args.max_chars < 1:
         raise ScriptError(f"--max-chars is {args.max_chars}: give 1 or more")
     world = _open_world(args.world, args.novel)
     job = _job(world, args)
-    _refuse_foreign(job.output, force=args.force)
-    if all(files.is_done(job.output / name, settings=job.settings, inputs=job.inputs) for name in _OUTPUTS):
+    if "script" in args.tasks:
+        _refuse_foreign(job.output, force=args.force)
+    if args.tasks == ["script"] and all(
+        files.is_done(job.output / name, settings=job.settings, inputs=job.inputs) for name in _OUTPUTS
+    ):
         print(f"done before, nothing changed: {job.output / 'script.jsonl'}")
         return
-    _write(job, *_run(job))
+    _run(world, job, args)
 
 
 def _open_world(path: Path, novel: Path | None) -> World:
@@ -122,7 +133,10 @@ def _job(world: World, args: argparse.Namespace) -> _Job:
     world = world if world.info.characters else _with_cast(world, novel.text)
     cast = {character.name: character.aliases for character in world.info.characters}
     settings = {"backend": args.backend, "version": RULES_VERSION, "max_chars": args.max_chars}
-    return _Job(args.output_dir or world.path, novel, cast, settings)
+    settings |= {} if args.backend == "rules" else {"model": args.model, "complete": True}
+    output = args.output_dir or world.path
+    merged = cast if args.backend == "rules" else _distilling.with_aliases(cast, output)
+    return _Job(output, novel, merged, cast, read_answers(world.path / FILE), settings)
 
 
 def _with_cast(world: World, text: str) -> World:
@@ -146,15 +160,22 @@ def _refuse_foreign(output: Path, *, force: bool) -> None:
         )
 
 
-def _run(job: _Job) -> tuple[list[Chunk], list[Line]]:
+def _run(world: World, job: _Job, args: argparse.Namespace) -> None:
     text = job.novel.text
     chapters = find_chapters(text)
     chunks = chunk_chapters(text, chapters, max_chars=job.settings["max_chars"])
     size = f"{len(text)} characters, {len(chapters)} chapters -> {len(chunks)} chunks"
     print(f"read     {job.novel.encoding}, {size}")
-    lines = distil_rules(text, chapters, chunks, job.cast)
+    lines: list[Line] | None = distil_rules(text, chapters, chunks, job.cast)
+    if args.backend != "rules":
+        book = Book(text, chunks, lines or [], job.cast, _background.world_lookup(world.path), shown=job.shown)
+        lines, complete = _distilling.ask_model(book, chapters, job.output, args)
+        job.settings["complete"] = complete
+    if lines is None:
+        return
+    lines = apply_answers(lines, job.answers)
     verify_verbatim(text, lines)
-    return chunks, lines
+    _write(job, chunks, lines)
 
 
 def _write(job: _Job, chunks: Sequence[Chunk], lines: Sequence[Line]) -> None:

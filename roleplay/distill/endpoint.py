@@ -5,7 +5,7 @@
 
 429 (Retry-After is obeyed), 5xx, timeouts and dropped connections are tried again with growing, jittered pauses; a
 wrong key, a wrong address and an empty account are not. The way to ask for JSON that the endpoint refuses is not
-tried again in this run. The key is in no repr, message or file. It keeps nothing: see asking.py.
+tried again in this run. The key is in no repr, message or file. It keeps nothing and bounds nothing: see asking.py.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ class Endpoint:
         self.settings = settings
         self.modes: list[Mode] = list(MODES)
         """The ways to ask for JSON that were not refused, the strictest first."""
-        self._free = asyncio.Semaphore(settings.concurrency)
+        self.closing = False
+        """Set when the run ends: what was sent is still awaited, nothing is sent again."""
         self._reached = False
         self._client = openai.AsyncOpenAI(
             api_key=settings.api_key or "none", base_url=settings.base_url, timeout=settings.timeout, max_retries=0
@@ -89,10 +90,6 @@ class Endpoint:
         Raises:
             EndpointError: wrong key, address or model, or no answer after all attempts.
         """
-        async with self._free:
-            return await self._patiently(question)
-
-    async def _patiently(self, question: Question) -> Entry:
         attempt = 0
         while True:
             mode = self.modes[0]
@@ -103,7 +100,7 @@ class Endpoint:
                     continue
                 attempt += 1
                 self._refuse_hopeless(error)
-                if attempt >= self.settings.attempts:
+                if self.closing or attempt >= self.settings.attempts:
                     raise self._told(f"failed {attempt} times, at last with {_kind(error)}") from error
                 await asyncio.sleep(self._pause(error, attempt))
 
@@ -156,8 +153,8 @@ class Endpoint:
         """As long as the endpoint asked for, else twice as long each time, give or take a half."""
         headers = error.response.headers if isinstance(error, openai.APIStatusError) else {}
         if (asked := retry_after(headers)) is not None:
-            return asked + random.uniform(0, 0.1) * self.settings.pause
-        return min(self.settings.pause * 2 ** (attempt - 1), _LONGEST_PAUSE) * random.uniform(0.5, 1.5)
+            return float(asked) + random.uniform(0, 0.1) * self.settings.pause
+        return min(self.settings.pause * 2.0 ** (attempt - 1), _LONGEST_PAUSE) * random.uniform(0.5, 1.5)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -22,7 +22,7 @@ from roleplay.distill.asking import Asker, PendingError
 from roleplay.distill.cues import Cast, Names
 from roleplay.distill.questions import Question, array_of, ask_for
 from roleplay.distill.replies import read_labels
-from roleplay.distill.spans import NO_LABEL, Label, Piece, lines_of, number_spans
+from roleplay.distill.spans import NO_LABEL, Label, LabelKind, Piece, lines_of, number_spans
 from roleplay.distill.votes import Ruling, ruling, settled, voted
 from roleplay.prompts import Lookup
 from roleplay.records import EXPRESSIONS, Chunk, Line, Span
@@ -56,6 +56,8 @@ class Book:
     cast: Cast
     lookup: Lookup | None = None
     summaries: dict[int, str] = field(default_factory=dict)
+    shown: Cast | None = None
+    """The cast as prompts show it, where that is not ``cast``: aliases found later change no question."""
 
     @cached_property
     def pieces(self) -> list[list[Piece]]:
@@ -75,7 +77,8 @@ class Book:
     @cached_property
     def cast_text(self) -> str:
         """The cast as prompts show it."""
-        return "\n".join(f"{name}：{' '.join(aliases)}" for name, aliases in self.cast.items()) or _NOTHING
+        shown = self.cast if self.shown is None else self.shown
+        return "\n".join(f"{name}：{' '.join(aliases)}" for name, aliases in shown.items()) or _NOTHING
 
 
 async def label_book(
@@ -90,9 +93,7 @@ async def label_book(
     return [line for lines in await gather(work, progress) for line in lines]
 
 
-async def gather(
-    work: Sequence[Coroutine[Any, Any, T]], progress: Callable[[int, int], None] | None = None
-) -> list[T]:
+async def gather(work: Sequence[Coroutine[Any, Any, T]], progress: Callable[[int, int], None] | None = None) -> list[T]:
     """All results in order; the first error stops what still runs and is raised as it is."""
     done = 0
 
@@ -129,7 +130,7 @@ async def _label_chunk(book: Book, i: int, asker: Asker, model: str) -> list[Lin
 
 def _by_rules(book: Book, piece: Piece) -> Label:
     rule, line = _ruling(book, piece), book.ruled.get(piece.core or piece.span)
-    kind = "think" if line and line.kind == "think" else "say"
+    kind: LabelKind = "think" if line and line.kind == "think" else "say"
     reason = None if rule.speaker else "not asked yet"
     confidence = rule.confidence if rule.speaker else 0.0
     return Label(n=piece.number, kind=kind, speaker=rule.speaker, confidence=confidence, source="rules", reason=reason)
@@ -155,9 +156,7 @@ def _voted(n: int, rule: Ruling, first: dict[int, Label], focused: dict[int, Lab
     return label.model_copy(update={"reason": NO_LABEL}) if unread else label
 
 
-async def _labels(
-    book: Book, i: int, asker: Asker, model: str, task: str, numbers: Sequence[int]
-) -> dict[int, Label]:
+async def _labels(book: Book, i: int, asker: Asker, model: str, task: str, numbers: Sequence[int]) -> dict[int, Label]:
     """What the model says of ``numbers``; quotes that it left out are asked for again, twice at most."""
     labels: dict[int, Label] = {}
     quotes = {piece.number for piece in book.pieces[i] if piece.quote}
@@ -184,9 +183,7 @@ async def _ask(
     return parts[0] | parts[1]
 
 
-def _question(
-    book: Book, i: int, task: str, model: str, numbers: Sequence[int], attempt: int = 0
-) -> Question:
+def _question(book: Book, i: int, task: str, model: str, numbers: Sequence[int], attempt: int = 0) -> Question:
     again = "（上次的回答缺少这些编号，请重新标注）" * attempt
     slots = {
         "cast": book.cast_text,

@@ -104,7 +104,7 @@ def messages_of(template: str, slots: Mapping[str, str], name: str) -> tuple[dic
     return {"role": "system", "content": texts[0]}, {"role": "user", "content": texts[1]}
 
 
-def array_of(name: str, **properties: Mapping[str, Any]) -> dict[str, Any]:
+def array_of(name: str, /, **properties: Mapping[str, Any]) -> dict[str, Any]:
     """The JSON schema of ``{name: [{...}, ...]}`` with all ``properties`` required, as strict mode wants it."""
     item = {
         "type": "object",

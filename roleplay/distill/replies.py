@@ -96,8 +96,8 @@ def _value(text: str) -> Any:
 
 def _label(item: Mapping[str, Any]) -> Label | None:
     """The label of one object; None if its number or its kind is missing or no such thing."""
-    number, kind = item.get("n"), item.get("kind")
-    if isinstance(number, bool) or not re.fullmatch(r"\d{1,6}", str(number)) or kind not in get_args(LabelKind):
+    number, kind = item.get("n"), next((known for known in get_args(LabelKind) if known == item.get("kind")), None)
+    if isinstance(number, bool) or not re.fullmatch(r"\d{1,6}", str(number)) or kind is None:
         return None
     speaker, expression = item.get("speaker"), item.get("expression")
     if not isinstance(speaker, str | None):

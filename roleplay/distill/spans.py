@@ -16,6 +16,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from roleplay.novel.paragraphs import paragraph_spans
@@ -57,7 +58,13 @@ def number_spans(text: str, chunks: Sequence[Chunk], rules: Sequence[Line] | Non
     quotes = [quote for quote in find_quotes(text) if quote.kind != "term"]
     breaks = [end for _, end in paragraph_spans(text)]
     cores = None if rules is None else sorted(line.span for line in rules if line.kind == "info" and line.span)
-    return [_pieces(text, chunk.span, quotes, breaks, cores) for chunk in chunks]
+    ends = [quote.outer[1] for quote in quotes]
+    starts = [quote.outer[0] for quote in quotes]
+    return [
+        _pieces(text, chunk.span, quotes[bisect_right(ends, a) : bisect_left(starts, b)], breaks, cores)
+        for chunk in chunks
+        for a, b in [chunk.span]
+    ]
 
 
 def lines_of(text: str, chunk: Chunk, pieces: Sequence[Piece], labels: Mapping[int, Label]) -> list[Line]:
@@ -96,7 +103,7 @@ def _kind(piece: Piece, label: Label | None) -> Kind:
 def _pieces(
     text: str, span: Span, quotes: Sequence[Quote], breaks: Sequence[int], cores: Sequence[Span] | None
 ) -> list[Piece]:
-    found = []
+    found: list[Piece] = []
     for quote, start, end in _cut(span, quotes, breaks):
         core = _narration(text, (start, end), cores) if quote is None else _spoken(text, quote, start)
         found.append(Piece(len(found) + 1, quote is not None, (start, end), core))
@@ -106,10 +113,7 @@ def _pieces(
 def _cut(span: Span, quotes: Sequence[Quote], breaks: Sequence[int]) -> Iterator[tuple[Quote | None, int, int]]:
     """(quote or None, start, end): quotes clipped to ``span``, and the paragraphs' pieces between them."""
     at, stop = span
-    first = bisect_right([quote.outer[1] for quote in quotes], at)
-    for quote in quotes[first:]:
-        if quote.outer[0] >= stop:
-            break
+    for quote in quotes:
         yield from _gaps(at, max(at, quote.outer[0]), breaks)
         end = min(quote.outer[1], stop)
         yield quote, max(at, quote.outer[0]), end
@@ -120,7 +124,7 @@ def _cut(span: Span, quotes: Sequence[Quote], breaks: Sequence[int]) -> Iterator
 def _gaps(start: int, stop: int, breaks: Sequence[int]) -> Iterator[tuple[None, int, int]]:
     inner = breaks[bisect_right(breaks, start) : bisect_left(breaks, stop)]
     edges = [start, *inner, stop]
-    yield from ((None, a, b) for a, b in zip(edges, edges[1:], strict=False) if a < b)
+    yield from ((None, a, b) for a, b in pairwise(edges) if a < b)
 
 
 def _spoken(text: str, quote: Quote, start: int) -> Span | None:

@@ -68,9 +68,9 @@ def test_retry_after_is_obeyed() -> None:
 
 
 def test_it_gives_up_with_one_clear_line() -> None:
-    with in_turn(Reply(status=500, body=error_body("boom"))) as server:
-        with pytest.raises(EndpointError, match=r"failed 3 times, at last with InternalServerError 500"):
-            ask(server.url, attempts=3)
+    told = r"failed 3 times, at last with InternalServerError 500"
+    with in_turn(Reply(status=500, body=error_body("boom"))) as server, pytest.raises(EndpointError, match=told):
+        ask(server.url, attempts=3)
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,10 @@ def test_the_output_folder_leaves_the_world_alone(world: Path, tmp_path: Path) -
 
 def test_an_unknown_backend_lists_the_known(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--world", str(world), "--backend", "gpt"]) == 2
-    assert capsys.readouterr().err == "error: unknown backend 'gpt': known are rules\n"
+    assert (
+        capsys.readouterr().err
+        == "error: unknown backend 'gpt': known are rules, openai, or an address like http://host/v1\n"
+    )
 
 
 def test_an_unreadable_novel_makes_no_world(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,9 +67,7 @@ def test_the_example_novel_is_tiled_and_loses_no_quote() -> None:
 def test_a_quote_over_two_chunks_is_one_line() -> None:
     text = "他说：“一二三四五六七八九十。”"
     chunks = chunks_of(text, 9)
-    lines = [
-        line for c, p in zip(chunks, number_spans(text, chunks), strict=True) for line in lines_of(text, c, p, {})
-    ]
+    lines = [line for c, p in zip(chunks, number_spans(text, chunks), strict=True) for line in lines_of(text, c, p, {})]
     assert [line.text for line in lines] == ["他说：", "一二三四五六七八九十。"]
 
 

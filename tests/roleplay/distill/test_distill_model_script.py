@@ -1,0 +1,211 @@
+"""scripts/distill_dialogues.py with a model, run as a user does, against a real server on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from roleplay.distill.batches import URL
+from roleplay.files import read_jsonl, write_jsonl
+from roleplay.world import World
+from scripts import review_speakers
+from scripts.distill_dialogues import main
+from tests.roleplay.distill.loopback import Reply, Server, completion, error_body, serve
+from tests.roleplay.distill.test_distill_labelling import asked, small_book
+
+NOVEL = "第一章 雨\n闻筝说：“漏了。”\n铜婆说：“哟。”\n" * 5
+SLOW = 0.02
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
+    novel = tmp_path / "雨.txt"
+    novel.write_text(NOVEL, encoding="utf-8")
+    assert main(["--world", str(tmp_path / "mine"), "--novel", str(novel)]) == 0
+    return tmp_path / "mine"
+
+
+def labels(body: dict[str, object]) -> Reply:
+    """Every quote is said by 铜婆, happily."""
+    rows = [
+        {"n": n, "kind": "say", "speaker": "铜婆", "expression": "微笑", "confidence": 0.9}
+        for n, kind, _ in asked(body)
+        if kind == "Q"
+    ]
+    return Reply(json.dumps({"labels": rows}, ensure_ascii=False))
+
+
+def distil(world: Path, server: Server, *more: str) -> int:
+    return main(["--world", str(world), "--backend", server.url, "--model", "gpt-4o-mini", *more])
+
+
+def test_a_script_is_made_and_then_skipped(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serve(labels) as server:
+        assert distil(world, server) == 0
+        told = capsys.readouterr().out
+        assert "5 calls, about" in told and "about $0.00; 0 of 5 are answered already" in told
+        assert "paid     6 calls" in told
+        assert distil(world, server) == 0
+    assert "nothing changed" in capsys.readouterr().out and len(server.requests) == 6
+    lines = World.load(world).read_script()
+    assert [line.char for line in lines if line.kind == "say"] == ["铜婆"] * 10
+    assert {line.source for line in lines} == {"llm", "vote"}
+    assert all("sk-secret" not in path.read_text(encoding="utf-8") for path in world.iterdir() if path.is_file())
+
+
+def test_a_dry_run_asks_nothing(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serve(labels) as server:
+        assert distil(world, server, "--dry-run") == 0
+    assert "asks     5 calls" in capsys.readouterr().out
+    assert server.requests == [] and not (world / "ledger.jsonl").exists()
+
+
+def test_a_limit_goes_on_next_time(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serve(labels) as server:
+        assert distil(world, server, "--limit", "3") == 0
+        assert len(server.requests) == 3 and "questions were not asked: run again" in capsys.readouterr().out
+        assert distil(world, server) == 0
+    assert len(server.requests) == 6
+
+
+def test_the_cost_limit_keeps_what_was_paid_for(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serve(labels) as server:
+        assert distil(world, server, "--max-cost", "0.0004", "--concurrency", "1") == 2
+        assert "stopped before passing --max-cost 0.0004" in capsys.readouterr().err
+        before = len(server.requests)
+        assert distil(world, server) == 0
+    assert 1 <= before < 6 and len(server.requests) == 6
+
+
+def test_a_batch_goes_out_and_comes_back_partly_failed(world: Path, tmp_path: Path) -> None:
+    out, back = tmp_path / "requests.jsonl", tmp_path / "results.jsonl"
+    before = (world / "script.jsonl").read_bytes()
+    with serve(labels) as server:
+        assert distil(world, server, "--batch-out", str(out)) == 0
+        assert server.requests == [] and (world / "script.jsonl").read_bytes() == before
+        rows = list(read_jsonl(out))
+        assert [row["url"] for row in rows] == [URL] * 5
+        answers = [
+            {
+                "custom_id": row["custom_id"],
+                "response": {"status_code": 200, "body": json.loads(completion(labels(row["body"]).text or ""))},
+            }
+            for row in reversed(rows)
+        ]
+        answers[2]["response"] = {"status_code": 500, "body": {"error": "boom"}}
+        write_jsonl(back, answers)
+        assert distil(world, server, "--batch-in", str(back)) == 0
+    assert len(server.requests) == 1 + 1
+    assert [line.char for line in World.load(world).read_script() if line.kind == "say"] == ["铜婆"] * 10
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (Reply(status=401, body=error_body("bad")), "refused the key (401): check OPENAI_API_KEY"),
+        (Reply(status=404, body="<html>no</html>"), "(404): check the address (it often ends in /v1) and --model"),
+    ],
+)
+def test_one_clear_line(world: Path, reply: Reply, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with serve(lambda body: reply) as server:
+        assert distil(world, server) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: http://127.0.0.1:") and error.endswith(told)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--backend", "openai"], "needs --model"),
+        (["--tasks", "summaries"], "the rules cannot make summaries: name an endpoint"),
+        (["--backend", "http://x", "--model", "x", "--max-cost", "1"], "'x' has none: add it to"),
+        (["--backend", "http://127.0.0.1:9/v1", "--model", "x"], "cannot be reached: check OPENAI_BASE_URL"),
+    ],
+)
+def test_bad_options(world: Path, options: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--world", str(world), *options]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_no_key(world: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+    assert main(["--world", str(world), "--backend", "openai", "--model", "gpt-4o-mini"]) == 2
+    assert "no API key for https://api.openai.com/v1: set OPENAI_API_KEY" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("data", "told"), [(b"", "has no text (0 bytes)"), (b"%PDF-1.7 x", "is a PDF")])
+def test_a_file_that_is_no_novel(tmp_path: Path, data: bytes, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.txt").write_bytes(data)
+    command = [
+        "--world",
+        str(tmp_path / "w"),
+        "--novel",
+        str(tmp_path / "x.txt"),
+        "--backend",
+        "openai",
+        "--model",
+        "m",
+    ]
+    assert main(command) == 2
+    assert told in capsys.readouterr().err and not (tmp_path / "w").exists()
+
+
+def test_a_persons_answer_survives_every_run(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = world / "script.jsonl"
+    number = next(i for i, line in enumerate(World.load(world).read_script(), 1) if line.text == "漏了。")
+    assert review_speakers.main(["--world", str(world), "--answer", str(number), "咕噜"]) == 0
+    for _ in range(2):
+        with serve(labels) as server:
+            assert distil(world, server, "--force") == 0
+        first = World.load(world).read_script()[number - 1]
+        assert (first.char, first.source, first.confidence) == ("咕噜", "person", 1.0)
+        script.unlink()
+    assert main(["--world", str(world)]) == 0
+    assert World.load(world).read_script()[number - 1].char == "咕噜"
+
+
+def command(world: Path, url: str) -> list[str]:
+    script = ["scripts/distill_dialogues.py", "--world", str(world), "--backend", url, "--model", "m"]
+    return [sys.executable, *script, "--max-chars", "16", "--concurrency", "4"]
+
+
+def make(path: Path, text: str) -> Path:
+    path.mkdir()
+    (path / "novel.txt").write_text(text, encoding="utf-8")
+    (path / "world.json").write_text(
+        json.dumps({"format": 1, "title": "x", "characters": [{"name": f"人物{c}"} for c in "甲乙丙丁"]}),
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_killed_at_any_moment_it_makes_the_same_script(tmp_path: Path) -> None:
+    book, gold = small_book(60)
+    whole, killed = make(tmp_path / "whole", book.text), make(tmp_path / "killed", book.text)
+    with serve(lambda body: Reply(gold(body).text, delay=SLOW)) as server:
+        assert main(command(whole, server.url)[2:]) == 0
+        answered = len(server.requests)
+        process = subprocess.Popen(command(killed, server.url), stdout=subprocess.DEVNULL, env=os.environ)
+        stop = answered + random.Random().randint(1, answered - 4)
+        while len(server.requests) < stop and process.poll() is None:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not (killed / "script.jsonl").exists()
+        assert main(command(killed, server.url)[2:]) == 0
+        assert len(server.requests) <= 2 * answered + 4
+    assert (killed / "script.jsonl").read_bytes() == (whole / "script.jsonl").read_bytes()
