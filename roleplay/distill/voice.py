@@ -12,11 +12,11 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-_FEWEST = 8
+_FEWEST = 5
 _SMOOTH = 2.0
 _STRONGEST = 4
-_TRUST = 0.7
-_CAP = 5.0
+_TRUST = 0.5
+_CAP = 4.5
 
 
 class Voices:
