@@ -31,6 +31,8 @@ _W = {
     "second_actor": -2.0,
     "lead": 1.2,
     "follow": 0.5,
+    "cut_lead": 2.2,
+    "cut_follow": 1.5,
     "object": -1.0,
     "named": -2.0,
     "called": -3.5,
@@ -60,6 +62,8 @@ class Around:
     called_before: frozenset[str] = frozenset()
     called_after: frozenset[str] = frozenset()
     voices: Mapping[str, float] = field(default_factory=dict)
+    cut: bool = False
+    """The narration beside the paragraph may belong to it."""
 
 
 def weigh(turn: Turn, around: Around, people: People, candidates: Sequence[str]) -> dict[str, float]:
@@ -71,7 +75,8 @@ def weigh(turn: Turn, around: Around, people: People, candidates: Sequence[str])
     for name in candidates:
         score = _W["other"] if name == OTHER else _W["recent"] * min(around.seen.get(name, 12), 12)
         score += _by_cue(turn, name) + _by_acts(turn, name) + around.voices.get(name, 0.0)
-        score += _W["lead"] * (name == around.lead) + _W["follow"] * (name == around.follow)
+        score += _W["cut_lead" if around.cut else "lead"] * (name == around.lead)
+        score += _W["cut_follow" if around.cut else "follow"] * (name == around.follow)
         score += _W["object"] * (name in turn.objects)
         score += _W["self"] if name in selves else _W["called"] * (name in called) + _W["named"] * (name in named)
         score += _W["answers"] * (name in around.called_before) + _W["called_next"] * (name in around.called_after)

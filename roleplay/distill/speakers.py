@@ -42,12 +42,15 @@ class Verdict:
         return max(self.chances, key=lambda name: self.chances[name])
 
 
-def tell_speakers(text: str, blocks: Sequence[Block], people: People, *, book: bool) -> list[Verdict]:
-    """A verdict for each turn; ``book``: learn voices, and allow for persons outside the cast."""
+def tell_speakers(text: str, blocks: Sequence[Block], people: People, *, book: bool, cut: bool = False) -> list[Verdict]:
+    """A verdict for each turn; ``book``: learn voices, and allow for persons outside the cast.
+
+    ``cut``: the paragraphs are cut into sentences, so that the narration beside a quote may belong to it.
+    """
     turns = read_turns(text, blocks, people.names)
     if not turns:
         return []
-    reader = _Surroundings(blocks, turns, people, _voices(turns) if book else None)
+    reader = _Surroundings(blocks, turns, people, _voices(turns) if book else None, cut=cut)
     scores = [_scores(turn, reader.around(i), people, book=book) for i, turn in enumerate(turns)]
     found = chances(scores, [_link(turns, i) for i in range(len(turns))])
     best = [max(chance, key=lambda name: chance[name]) for chance in found]
@@ -113,7 +116,8 @@ def _rule(turn: Turn, best: Sequence[str], i: int, voices: dict[str, float]) -> 
 class _Surroundings:
     """Reads the narration around the turns, forwards, once."""
 
-    def __init__(self, blocks: Sequence[Block], turns: Sequence[Turn], people: People, voices: Voices | None) -> None:
+    def __init__(self, blocks: Sequence[Block], turns: Sequence[Turn], people: People, voices: Voices | None, *, cut: bool) -> None:
+        self._cut = cut
         self._turns = turns
         self._people = people
         self._seen: dict[int, list[tuple[str, bool]]] = {}
@@ -154,6 +158,7 @@ class _Surroundings:
             called_before=self._called[i - 1] if i and turn.block - self._turns[i - 1].block <= 2 else frozenset(),
             called_after=self._next_called(i),
             voices=self._voices[i],
+            cut=self._cut,
         )
 
     def _next_called(self, i: int) -> frozenset[str]:

@@ -13,15 +13,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from roleplay.distill.cues import Cast, is_pure_cue
+from roleplay.distill.cues import Cast
 from roleplay.distill.people import People
 from roleplay.distill.speakers import Verdict, tell_speakers
-from roleplay.distill.turns import read_blocks
+from roleplay.distill.turns import cue_after, read_blocks
 from roleplay.records import Span
 
 _OPENERS, _CLOSERS = "“「『", "”」』"
 _TRIM = " \t\r\n　"
 _SHORTEST = 3
+_LONGEST_CUE = 30
+_ENOUGH = 4
+_SENTENCE_END = re.compile(r"[。！？](?![”」』])")
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def tell_window(window: Window) -> dict[str, float]:
 def judge(window: Window) -> Verdict | None:
     """The verdict on the target; ``None`` if no spoken words can be found in it."""
     text, paragraphs, target = join(window.sentences, window.target, window.people)
-    verdicts = tell_speakers(text, read_blocks(text, paragraphs), window.people, book=False)
+    verdicts = tell_speakers(text, read_blocks(text, paragraphs), window.people, book=False, cut=is_cut(window.sentences))
     shared = [(_overlap(quote.outer, target), verdict) for verdict in verdicts for quote in verdict.turn.quotes]
     best = max(shared, key=lambda pair: pair[0], default=None)
     return best[1] if best and best[0] else None
@@ -90,10 +93,21 @@ def _joined(text: str, start: int, piece: str, people: People) -> bool:
         return True
     if piece[0] in "，。、！？" + _CLOSERS:
         return True
-    if paragraph[-1] not in _CLOSERS:
-        return False
-    head = re.split(r"[，。！？：“]", piece, maxsplit=1)[0]
-    return not piece.rstrip("“").endswith(("：", ":")) and "：“" not in piece and is_pure_cue(head, people.names)
+    return paragraph[-1] in _CLOSERS and _follows_quote(piece, people)
+
+
+def _follows_quote(piece: str, people: People) -> bool:
+    """Whether ``piece`` is about the quote before it: a cue, or a clause between two parts of it (…，“…”)."""
+    told, opener, _ = piece.partition("“")
+    if opener:
+        return bool(told) and told[-1] in "，,"
+    return len(told) <= _LONGEST_CUE and cue_after(told, people.names) is not None
+
+
+def is_cut(sentences: Sequence[str]) -> bool:
+    """Whether the window is cut into sentences: no piece of narration has two of them."""
+    told = [sentence for sentence in sentences if sentence.strip() and "“" not in sentence]
+    return len(told) > _ENOUGH and not any(_SENTENCE_END.search(sentence.strip()[:-1]) for sentence in told)
 
 
 def _overlap(one: Span, two: Span) -> int:
