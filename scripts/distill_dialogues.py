@@ -37,7 +37,7 @@ from scripts import _common
 
 BACKENDS = ("rules",)
 STAGE = "distill"
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Raised when the rules change, so that old scripts are written anew."""
 
 _OUTPUTS = ("chunks.jsonl", "script.jsonl")

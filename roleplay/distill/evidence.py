@@ -22,24 +22,23 @@ OTHER = ""
 _W = {
     "cue": 9.0,
     "stranger": 5.0,
-    "fits": 1.5,
+    "fits": 1.2,
     "misfit": -5.0,
-    "antecedent": 2.5,
+    "antecedent": 1.5,
     "act_before": 4.5,
     "act_inside": 5.0,
     "act_after": 4.0,
-    "second_actor": -2.0,
-    "lead": 1.2,
-    "follow": 0.5,
+    "lead": 2.2,
+    "follow": 0.3,
     "cut_lead": 2.2,
-    "cut_follow": 1.5,
+    "cut_follow": 1.0,
     "object": -1.0,
-    "named": -2.0,
-    "called": -3.5,
+    "named": -1.5,
+    "called": -2.5,
     "self": 5.0,
-    "answers": 1.5,
+    "answers": 2.0,
     "called_next": 1.5,
-    "recent": -0.25,
+    "recent": -0.15,
     "other": -1.5,
 }
 _SELF = re.compile(r"(?:我[是叫]|我的名字[是叫]|在下|本官|小的|老夫|贫僧|俺|鄙人|姓[一-鿿]名)[，“‘]?$")
@@ -96,7 +95,7 @@ def _by_cue(turn: Turn, name: str) -> float:
 
 def _by_acts(turn: Turn, name: str) -> float:
     """Who acts in the paragraph: next to the quote counts most."""
-    if turn.cue and turn.cue.who not in PRONOUNS and turn.cue.who is not None:
+    if turn.cue and turn.cue.who not in PRONOUNS:
         return 0.0
     before, after = turn.before[-1:], turn.after[:1]
     score = _W["act_inside"] * (name in turn.inside[:1])

@@ -22,8 +22,8 @@ from roleplay.distill.voice import Voices
 _REACH = 15
 _AHEAD = 3
 _MOST = 7
-_SAME = (-2.2, -0.7, -0.3)
-_BACK = (1.3, 0.8, 0.4)
+_SAME = (-3.0, -1.3, -0.3)
+_BACK = (1.8, 0.6, 0.2)
 _CONTINUED = 6.0
 _CLEAR_VOICE = 1.5
 
@@ -42,7 +42,9 @@ class Verdict:
         return max(self.chances, key=lambda name: self.chances[name])
 
 
-def tell_speakers(text: str, blocks: Sequence[Block], people: People, *, book: bool, cut: bool = False) -> list[Verdict]:
+def tell_speakers(
+    text: str, blocks: Sequence[Block], people: People, *, book: bool, cut: bool = False
+) -> list[Verdict]:
     """A verdict for each turn; ``book``: learn voices, and allow for persons outside the cast.
 
     ``cut``: the paragraphs are cut into sentences, so that the narration beside a quote may belong to it.
@@ -100,7 +102,7 @@ def _link(turns: Sequence[Turn], i: int) -> Link:
 def _rule(turn: Turn, best: Sequence[str], i: int, voices: dict[str, float]) -> str:
     """By which rule the best candidate of turn ``i`` leads."""
     name, cue = best[i], turn.cue
-    if cue and cue.who not in PRONOUNS:
+    if cue and cue.who == (name or None):
         return cue.rule
     if turn.continues and i and best[i - 1] == name:
         return "continued"
@@ -116,7 +118,9 @@ def _rule(turn: Turn, best: Sequence[str], i: int, voices: dict[str, float]) -> 
 class _Surroundings:
     """Reads the narration around the turns, forwards, once."""
 
-    def __init__(self, blocks: Sequence[Block], turns: Sequence[Turn], people: People, voices: Voices | None, *, cut: bool) -> None:
+    def __init__(
+        self, blocks: Sequence[Block], turns: Sequence[Turn], people: People, voices: Voices | None, *, cut: bool
+    ) -> None:
         self._cut = cut
         self._turns = turns
         self._people = people

@@ -23,6 +23,7 @@ _WRAP = re.compile(r"(?<![ \t　])[ \t　]*\n[ \t　]*")
 _NEXT_SPEAKER = re.compile(r"[”」』][^“”「」『』]{1,25}[曰道说云问][：:]")
 _OPENING = re.compile(r"[“「『]")
 _SHARED_SHARE = 0.15
+_ENOUGH = 30
 _SILENT = re.compile(
     r"没(?:有)?(?:再|来得及)?(?:说|吭声|回答|答|接话|作声|开口|理)|不(?:说|答|吭声|接话|语|作声)|听[了着到见]?[^，。]{0,6}说"
 )
@@ -90,7 +91,8 @@ def plain(text: str, span: Span) -> str:
 
 def is_shared(text: str) -> bool:
     """Whether several persons speak in one paragraph, as in the classics."""
-    return len(_NEXT_SPEAKER.findall(text)) > _SHARED_SHARE * max(len(_OPENING.findall(text)), 1)
+    openings = len(_OPENING.findall(text))
+    return openings >= _ENOUGH and len(_NEXT_SPEAKER.findall(text)) > _SHARED_SHARE * openings
 
 
 def read_turns(text: str, blocks: Sequence[Block], names: Names) -> list[Turn]:

@@ -56,7 +56,9 @@ def tell_window(window: Window) -> dict[str, float]:
 def judge(window: Window) -> Verdict | None:
     """The verdict on the target; ``None`` if no spoken words can be found in it."""
     text, paragraphs, target = join(window.sentences, window.target, window.people)
-    verdicts = tell_speakers(text, read_blocks(text, paragraphs), window.people, book=False, cut=is_cut(window.sentences))
+    verdicts = tell_speakers(
+        text, read_blocks(text, paragraphs), window.people, book=False, cut=is_cut(window.sentences)
+    )
     shared = [(_overlap(quote.outer, target), verdict) for verdict in verdicts for quote in verdict.turn.quotes]
     best = max(shared, key=lambda pair: pair[0], default=None)
     return best[1] if best and best[0] else None
