@@ -61,7 +61,7 @@ def distil_rules(
     return [
         line.model_copy(update={"src_id": _id_at(starts, chunks, line.span or (0, 0))})
         for line in _lines(text, blocks, by_quote, people.names, at_least)
-        if line.kind != "info" or line.span not in headings
+        if line.kind != "info" or line.span is None or line.span not in headings
     ]
 
 
