@@ -30,6 +30,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from roleplay import files
+from roleplay.distill.aliases import merge_aliases
 from roleplay.distill.answers import FILE, apply_answers, read_answers
 from roleplay.distill.cast import discover_cast
 from roleplay.distill.checks import verify_verbatim
@@ -141,8 +142,10 @@ def _job(world: World, args: argparse.Namespace) -> _Job:
 
 def _with_cast(world: World, text: str) -> World:
     """The world with the names that the novel's cues give away, written to world.json."""
-    found = [Character(name=name) for name, _ in discover_cast(text).most_common()]
+    people = merge_aliases(text, dict(discover_cast(text).most_common()))
+    found = [Character(name=person.name, aliases=person.aliases, gender=person.gender) for person in people]
     if found:
+        files.write_json(world.path / "aliases.json", [person.to_json() for person in people])
         info = WorldInfo(title=world.info.title, language=world.info.language, characters=tuple(found))
         files.write_json(world.path / "world.json", info.model_dump())
         print(f"cast     {len(found)} names found by their cues -> {world.path}/world.json: merge them there")

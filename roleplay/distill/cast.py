@@ -4,7 +4,7 @@
 
 A name is what stands again and again at the head of a sentence that a speech verb leads to a quote
 (行者道：“…”, 闻筝没好气地说：“…”) or away from one (“…”铜婆慢悠悠地说。). Aliases stay apart (孙行者,
-行者): merging them is not done here.
+行者): merging them is done in :mod:`aliases`.
 """
 
 from __future__ import annotations

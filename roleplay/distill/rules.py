@@ -17,6 +17,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 
+from roleplay.distill.aliases import merge_aliases
 from roleplay.distill.cast import discover_cast
 from roleplay.distill.cues import Cast, Names, is_pure_cue
 from roleplay.distill.people import People
@@ -51,7 +52,7 @@ def distil_rules(
 
     ``genders`` ("f", "m" by name) are learned from the text where they are not given.
     """
-    people = People(cast or dict.fromkeys(discover_cast(text), ()), genders)
+    people = People(cast or _discovered(text), genders)
     people.learn_pronouns(text)
     blocks = read_blocks(text, paragraph_spans(text))
     verdicts = tell_speakers(text, blocks, people, book=True)
@@ -61,8 +62,13 @@ def distil_rules(
     return [
         line.model_copy(update={"src_id": _id_at(starts, chunks, line.span or (0, 0))})
         for line in _lines(text, blocks, by_quote, people.names, at_least)
-        if line.kind != "info" or line.span not in headings
+        if line.kind != "info" or line.span is None or line.span not in headings
     ]
+
+
+def _discovered(text: str) -> dict[str, tuple[str, ...]]:
+    """The cast that the cues of the text give away, sure aliases merged."""
+    return {person.name: person.aliases for person in merge_aliases(text, discover_cast(text))}
 
 
 def _id_at(starts: Sequence[int], chunks: Sequence[Chunk], span: Span) -> int | None:

@@ -1,7 +1,7 @@
 """The turns of a conversation: what one person says in a paragraph, with the narration around it.
 
     “那、那个……”陆迟缩了缩脖子，“这封信……可以吗？”
-    # Turn(quotes=[..., ...], cue=None, inside=("陆迟",), objects=set())
+    # Turn(quotes=[..., ...], cue=None, inside=["陆迟"], objects=set())
 
 In most novels a paragraph is one turn, and its narration is about who speaks. In the classics (``shared``)
 each quote is a turn of its own, and only the clause before it tells who speaks.
@@ -25,7 +25,7 @@ _OPENING = re.compile(r"[“「『]")
 _SHARED_SHARE = 0.15
 _ENOUGH = 30
 _SILENT = re.compile(
-    r"没(?:有)?(?:再|来得及)?(?:说|吭声|回答|答|接话|作声|开口|理)|不(?:说|答|吭声|接话|语|作声)|听[了着到见]?[^，。]{0,6}说"
+    r"没(?:有)?(?:再|来得及)?(?:言语|说|吭声|回答|答|接话|作声|开口|理)|不(?:言|说|答|吭声|接话|语|作声)|听[了着到见]?[^，。]{0,6}说"
 )
 _STRANGER = re.compile(r"[一-鿿]{1,4}")
 _NO_NAME = re.compile(
@@ -66,6 +66,8 @@ class Turn:
     objects: set[str]
     continues: bool = False
     thought: bool = False
+    shared: bool = False
+    """Others speak in the same paragraph: nearly every quote has its cue, and one without is a stranger's."""
 
 
 def read_blocks(text: str, paragraphs: Sequence[Span]) -> list[Block]:
@@ -153,6 +155,7 @@ def _turn(
         objects={name for _, _, name in names.find(told)} - actors,
         continues=quotes[first].continues,
         thought=any(cue.thought for cue in cues[first:last] if cue),
+        shared=shared,
     )
 
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from roleplay.distill.cues import Cast
+from roleplay.distill.cues import Cast, ends_saying
 from roleplay.distill.people import People
 from roleplay.distill.speakers import Verdict, tell_speakers
 from roleplay.distill.turns import cue_after, read_blocks
@@ -69,9 +69,9 @@ def join(sentences: Sequence[str], target: int, people: People) -> tuple[str, li
     pieces = [sentence.strip(_TRIM) for sentence in sentences]
     if not any(mark in pieces[target] for mark in _OPENERS + _CLOSERS + '"‘') and not _is_open(pieces[:target]):
         pieces[target] = f"“{pieces[target]}”"
-    text, starts, place = "", [0], (0, 0)
+    text, starts, place, cut = "", [0], (0, 0), is_cut(sentences)
     for i, piece in enumerate(pieces):
-        if i and piece and not _joined(text, starts[-1], piece, people):
+        if i and piece and not _joined(text, starts[-1], piece, people, cut=cut):
             text += "\n"
             starts.append(len(text))
         if i == target:
@@ -86,7 +86,7 @@ def _is_open(pieces: Sequence[str]) -> bool:
     return bool(marks) and marks[-1] in _OPENERS
 
 
-def _joined(text: str, start: int, piece: str, people: People) -> bool:
+def _joined(text: str, start: int, piece: str, people: People, *, cut: bool) -> bool:
     """Whether ``piece`` goes on with the paragraph that begins at ``start``."""
     paragraph = text[start:]
     if not paragraph:
@@ -95,15 +95,15 @@ def _joined(text: str, start: int, piece: str, people: People) -> bool:
         return True
     if piece[0] in "，。、！？" + _CLOSERS:
         return True
-    return paragraph[-1] in _CLOSERS and _follows_quote(piece, people)
+    return paragraph[-1] in _CLOSERS and _follows_quote(piece, people, cut=cut)
 
 
-def _follows_quote(piece: str, people: People) -> bool:
+def _follows_quote(piece: str, people: People, *, cut: bool) -> bool:
     """Whether ``piece`` is about the quote before it: a cue, or a clause between two parts of it (…，“…”)."""
     told, opener, _ = piece.partition("“")
     if opener:
         return bool(told) and told[-1] in "，,"
-    return len(told) <= _LONGEST_CUE and cue_after(told, people.names) is not None
+    return len(told) <= _LONGEST_CUE and (cut or ends_saying(told)) and cue_after(told, people.names) is not None
 
 
 def is_cut(sentences: Sequence[str]) -> bool:

@@ -114,7 +114,7 @@ class MLP(nn.Module):
         """[b, q, h] -> [b, q, h]; without gradients some tokens at a time, since inner is four times as wide."""
         if torch.is_grad_enabled() or states.shape[1] <= MLP_TOKENS:
             return self._whole(states)
-        return torch.cat([self._whole(part) for part in states.split(MLP_TOKENS, dim=1)], dim=1)
+        return torch.cat([self._whole(part) for part in torch.split(states, MLP_TOKENS, dim=1)], dim=1)
 
     def _whole(self, states: torch.Tensor) -> torch.Tensor:
         inner = functional.gelu(self.dense_h_to_4h(states), approximate="tanh")
