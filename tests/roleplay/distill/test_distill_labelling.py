@@ -113,6 +113,7 @@ def test_agreement_is_kept_and_a_third_voice_decides(tmp_path: Path) -> None:
         lines = [line for line in label(book, server, tmp_path) if line.kind == "say"]
     assert [(line.char, line.source) for line in lines] == [("闻筝", "llm"), ("铜婆", "rules"), ("闻筝", "vote")]
     assert len(server.requests) == 2
+    assert [line.cue for line in lines] == ["before", "before", None]
 
 
 @pytest.mark.parametrize("task", ["label", "focus"])

@@ -209,3 +209,11 @@ def test_killed_at_any_moment_it_makes_the_same_script(tmp_path: Path) -> None:
         assert main(command(killed, server.url)[2:]) == 0
         assert len(server.requests) <= 2 * answered + 4
     assert (killed / "script.jsonl").read_bytes() == (whole / "script.jsonl").read_bytes()
+
+
+@pytest.mark.heavy
+def test_fifty_megabytes_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world = make(tmp_path / "big", "人物甲说：“这是一句话。”他走了，雨还在下。" * 850_000)
+    command = ["--world", str(world), "--backend", "http://127.0.0.1:9/v1", "--model", "m", "--dry-run"]
+    assert (world / "novel.txt").stat().st_size > 50_000_000 and main(command) == 0
+    assert "calls, about" in capsys.readouterr().out
