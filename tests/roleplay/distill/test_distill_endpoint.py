@@ -115,6 +115,20 @@ def test_a_refused_form_is_not_tried_again() -> None:
     assert formats == ["json_schema", "json_object", None, None]
 
 
+def test_a_refused_parameter_is_left_out() -> None:
+    def answer(body: dict[str, object]) -> Reply:
+        for name in ("max_tokens", "temperature"):
+            if name in body:
+                return Reply(status=400, body=error_body(f"Unsupported parameter: '{name}'"))
+        return GOOD
+
+    with serve(answer) as server:
+        ask(server.url)
+    last = server.requests[-1]
+    assert len(server.requests) == 3 and last["max_completion_tokens"] == QUESTION.max_tokens
+    assert last["response_format"]["type"] == "json_schema"
+
+
 def test_the_key_is_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     assert "sk-secret" not in repr(settings_from("m"))
