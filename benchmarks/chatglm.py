@@ -44,7 +44,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--chatglm-cpp", nargs=2, metavar=("PYTHON", "MODEL"), help="its interpreter and model file")
     parser.add_argument("--cache", type=Path, help="folder for the repacked weights (default: a temporary one)")
     parser.add_argument("--steps", type=int, default=32, help="decoded tokens a figure")
-    parser.add_argument("--child", choices=PARTS, help=argparse.SUPPRESS)
+    parser.add_argument("--child", choices=CHILDREN, help=argparse.SUPPRESS)
+    parser.add_argument("--context", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.child:
         print(json.dumps(CHILDREN[args.child](args)))
@@ -61,10 +62,10 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _run(part: str, args: argparse.Namespace) -> dict[str, Any]:
+def _run(part: str, args: argparse.Namespace, *more: str) -> dict[str, Any]:
     """The figures of one part, from a process of its own."""
     command = [sys.executable, str(HERE), str(args.folder), "--child", part, "--steps", str(args.steps)]
-    command += ["--cache", str(args.cache)]
+    command += ["--cache", str(args.cache), *more]
     print(f"... {part}", file=sys.stderr, flush=True)
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
@@ -144,44 +145,36 @@ def _product_seconds(kernel: Any, o: int, i: int, *, copies: int) -> dict[int, f
 
 
 def model(args: argparse.Namespace) -> dict[str, Any]:
-    """The whole model with the best kernel: first load, later load, prefill, decoding, memory."""
+    """The whole model with the best kernel: its first load, and in a process of its own for each context, the rest."""
+    begun = time.perf_counter()
+    kernel = _load(args).kernel
+    found: dict[str, Any] = {"kernel": kernel, "first_load_s": time.perf_counter() - begun, "first_load": _memory()}
+    return found | {f"context_{context}": _run("context", args, "--context", str(context)) for context in (SHORT, LONG)}
+
+
+def context(args: argparse.Namespace) -> dict[str, Any]:
+    """A later load, and prefill, decoding and memory for one length of prompt."""
+    before = _memory()
+    begun = time.perf_counter()
+    loaded = _load(args)
+    spent = time.perf_counter() - begun
+    return {"load_s": spent, "before": before, **_chat_figures(loaded, args.context, args.steps)}
+
+
+def _load(args: argparse.Namespace, **settings: Any) -> Any:
+    """The model, its repacked weights from the benchmark's cache."""
     from roleplay.models.chatglm import ChatGLMForConditionalGeneration
 
-    base = _memory()
-    begun = time.perf_counter()
-    loaded = ChatGLMForConditionalGeneration.from_pretrained(args.folder, kernel_cache=args.cache)
-    first = time.perf_counter() - begun
-    repacked = _memory()
-    del loaded
-    again = _spent(args, "load")
-    loaded = ChatGLMForConditionalGeneration.from_pretrained(args.folder, kernel_cache=args.cache)
-    found: dict[str, Any] = {"kernel": loaded.kernel, "first_load_s": first, "load_s": again["load_s"], "base": base}
-    found["first_load"] = repacked
-    for context in (SHORT, LONG):
-        found[f"context_{context}"] = _chat_figures(loaded, context, args.steps)
-    return found
+    return ChatGLMForConditionalGeneration.from_pretrained(args.folder, kernel_cache=args.cache, **settings)
 
 
-def _spent(args: argparse.Namespace, what: str) -> dict[str, float]:
-    """Seconds of a load in a fresh process, imports not counted."""
-    code = (
-        "import sys, time, json; from pathlib import Path; "
-        "from roleplay.models.chatglm import ChatGLMForConditionalGeneration as M; t = time.perf_counter(); "
-        "M.from_pretrained(sys.argv[1], kernel_cache=Path(sys.argv[2])); "
-        "print(json.dumps({'load_s': time.perf_counter() - t}))"
-    )
-    command = [sys.executable, "-c", code, str(args.folder), str(args.cache)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=HERE.parents[1])
-    return dict(json.loads(done.stdout.splitlines()[-1]))
-
-
-def _chat_figures(loaded: Any, context: int, steps: int) -> dict[str, Any]:
-    """Prefill of ``context`` tokens, then milliseconds a step for one and for five candidates; forced random tokens."""
+def _chat_figures(loaded: Any, context: int, steps: int, candidates: tuple[int, ...] = (1, 5)) -> dict[str, Any]:
+    """Prefill of ``context`` tokens, then milliseconds a step for one and for more candidates; forced random tokens."""
     from roleplay.models import causal
 
     found: dict[str, Any] = {}
     with torch.inference_mode():
-        for rows in (1, 5):
+        for rows in candidates:
             cache, prompt = causal.new_cache(loaded), _ids(loaded, 1, context)
             prompt[0, -2:] = torch.tensor([loaded.config.gmask_token_id, loaded.config.bos_token_id])
             begun = time.perf_counter()
@@ -211,24 +204,20 @@ def _logits(loaded: Any, ids: torch.Tensor, cache: Any) -> torch.Tensor:
 def _memory() -> dict[str, float]:
     """Gigabytes resident now and at the peak of this process."""
     lines = Path("/proc/self/status").read_text().splitlines() if Path("/proc/self/status").exists() else []
-    peak = next((int(line.split()[1]) / 1e6 for line in lines if line.startswith("VmHWM")), 0.0)
+    peak = next((int(line.split()[1]) * 1024 / 1e9 for line in lines if line.startswith("VmHWM")), 0.0)
     return {"resident_GB": psutil.Process().memory_info().rss / 1e9, "peak_GB": peak}
 
 
 def plain(args: argparse.Namespace) -> dict[str, Any]:
     """Decoding with every matrix expanded to float32 in every call; a few steps only, they take seconds."""
-    from roleplay.models.chatglm import ChatGLMForConditionalGeneration
-
-    loaded = ChatGLMForConditionalGeneration.from_pretrained(args.folder, kernel="plain")
-    figures = _chat_figures(loaded, SHORT, 5)
+    loaded = _load(args, kernel="plain")
+    figures = _chat_figures(loaded, SHORT, 5, candidates=(1,))
     return {name: figures[name] for name in ("prefill_s", "rows_1_ms", "rows_1")}
 
 
 def train(args: argparse.Namespace) -> dict[str, Any]:
     """One step of P-Tuning: prefix of 128, 384 + 96 tokens as the seed trained, blocks computed again on the way back."""
-    from roleplay.models.chatglm import ChatGLMForConditionalGeneration
-
-    loaded = ChatGLMForConditionalGeneration.from_pretrained(args.folder, kernel_cache=args.cache, pre_seq_len=128)
+    loaded = _load(args, pre_seq_len=128)
     loaded.train().activation_checkpointing_enable()
     before = _memory()
     ids = _ids(loaded, 1, 480)
@@ -239,7 +228,14 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
     return {"step_s": time.perf_counter() - begun, "tokens": 480, "before": before, "after": _memory()}
 
 
-CHILDREN = {"limits": limits, "products": products, "model": model, "plain": plain, "train": train}
+CHILDREN = {
+    "limits": limits,
+    "products": products,
+    "model": model,
+    "context": context,
+    "plain": plain,
+    "train": train,
+}
 
 
 def table(found: dict[str, Any]) -> list[str]:
@@ -275,7 +271,7 @@ def table(found: dict[str, Any]) -> list[str]:
     rows.append([f"resident at {LONG} tokens, GB", *line, cell(get(f"model/{long}/rows_1/resident_GB"), "{:.2f}")])
     line = ["-", "-", cell(get(f"peer/{long}/peak_GB"), "{:.2f}"), cell(get("plain/rows_1/peak_GB"), "{:.2f}")]
     rows.append(["peak, GB", *line, cell(get(f"model/{long}/rows_1/peak_GB"), "{:.2f}")])
-    line = ["-", "-", cell(get("peer/load_s"), "{:.1f}"), "-", cell(get("model/load_s"), "{:.2f}")]
+    line = ["-", "-", cell(get("peer/load_s"), "{:.1f}"), "-", cell(get(f"model/{short}/load_s"), "{:.2f}")]
     rows.append(["load (repacked weights mapped), s", *line])
     rows.append(["first load, repacking, s", "-", "-", "-", "-", cell(get("model/first_load_s"), "{:.1f}")])
     rows.append(["training step, 384 + 96 tokens, s", "-", "-", "-", "-", cell(get("train/step_s"))])

@@ -42,7 +42,9 @@ def figures(model, context, steps):
         model.generate_next_token(ids, None, settings, past, context)
         spent.append(time.perf_counter() - begun)
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    memory = {name: int(status[key].split()[0]) / 1e6 for name, key in (("resident_GB", "VmRSS"), ("peak_GB", "VmHWM"))}
+    memory = {
+        name: int(status[key].split()[0]) * 1024 / 1e9 for name, key in (("resident_GB", "VmRSS"), ("peak_GB", "VmHWM"))
+    }
     return {"prefill_s": prefill, "rows_1_ms": statistics.median(spent[2:]) * 1e3, **memory}
 
 

@@ -44,7 +44,7 @@ from roleplay.world import Character, World, WorldInfo
 from scripts import _background, _common, _distilling
 
 STAGE = "distill"
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Raised when the rules change, so that old scripts are written anew."""
 
 _OUTPUTS = ("chunks.jsonl", "script.jsonl")

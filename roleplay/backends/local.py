@@ -69,6 +69,8 @@ class LocalBackend:
         tokenizer = causal.load_tokenizer(path)
         on_progress("loading the weights")
         model = causal.load_causal(path, quantization_bit=quantization_bit)
+        if getattr(model, "kernel", "none") != "none":
+            on_progress(f"packed weights are multiplied by the kernel {model.kernel}")
         adapter = None
         if checkpoint is not None:
             on_progress("loading the adapter")

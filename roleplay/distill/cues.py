@@ -5,7 +5,7 @@
     subject("老人对闻筝说：", names)                   # None: 闻筝 is spoken to
     is_pure_cue("闻筝没好气地说：", names)             # True: it tells who speaks and nothing else
 
-Rules of form only; it knows no pronouns and no turns of a conversation.
+Rules of form only: whom a pronoun means and who answers whom is told elsewhere.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ _NEAR = 40
 """A cue stands at most so many characters from its quote."""
 
 SHE = "她"
-"""Stands for a pronoun where a name would: 他, 她 or 它."""
+PRONOUNS = ("他", "她", "它")
+"""Stand where a name would, until somebody finds out whom they mean."""
 
 _TALKED_ABOUT = re.compile(r"道[理路士观德具]|[知难味过通街轨铁]道|听说|据说|小说|传说|学问")
 
@@ -62,8 +63,15 @@ _TO_WHOM = r"(?:[对向与冲朝跟][一-鿿]{1,6}?)"
 _PURE = re.compile(
     rf"(?:{_WHO})?{_MANNER}*{_TO_WHOM}?{_MANNER}*(?:{_SAY_ANY.pattern}|{_THINK_ANY.pattern}){_ENDING}|嘴上却?说"
 )
+_NOT_ALONE = re.compile(r"[军兵](?!师)|等(?!了|着|待|到|不)|们|众将")
+"""After a name: others, not the person (绍军, 行者等)."""
+_OTHERS = re.compile(
+    r"们|二人|俩|[老小大二三]?(?:爸|妈|娘|爹|爷|奶|姑|姨|舅|叔|婶|哥|弟|姐|妹|嫂|儿子|女儿|丈夫|妻子|媳妇|师父|师兄)|"
+    r"的(?![一-鿿]{0,3}(?:声|嗓|手|指|脸|眼|目光|眉|嘴|头|肩|心|身|背|腿|膝|脚|耳|喉|话|语气|笑))"
+)
+"""What follows a pronoun that does not speak itself: 他们, 他爸, 她的同学."""
 _SOMEBODY = re.compile(
-    r"[他她它]|[那这][一-鿿]{0,3}(?:人|个|位|怪|妖|猴|汉|僧|官|兵|伙)|众|后人|二人|三人|两人|一人|有人|左右|"
+    r"[他她它]|[那这][一-鿿]{0,3}(?:人|个|位|怪|妖|猴|汉|僧|官|兵|伙)|众|诸[将官臣侯]|[二两三四五六七八九十][臣将僧妖官怪王仙]|后人|二人|三人|两人|一人|有人|左右|"
     r"[一-鿿]{0,3}(?:老者|老头|老太太|女人|男人|少年|少女|姑娘|孩子|小妖|和尚|巡检)"
 )
 
@@ -83,7 +91,7 @@ class Names:
 
 
 def subject(sentence: str, names: Names) -> str | None:
-    """Who does what the sentence tells: its last subject: a name, ``SHE`` for a pronoun, or ``None``."""
+    """Who does what the sentence tells: its last subject: a name, a pronoun, or ``None``."""
     found = subjects(sentence, names)
     return found[-1] if found else None
 
@@ -96,14 +104,16 @@ def first_subject(sentence: str, names: Names) -> str | None:
 
 
 def subjects(sentence: str, names: Names) -> list[str | None]:
-    """The subject of each clause that has one: a name, ``SHE`` for a pronoun, ``None`` for another person."""
+    """The subject of each clause that has one: a name, a pronoun, ``None`` for another person."""
     found: list[str | None] = []
     for clause in _CLAUSE.findall(sentence):
-        name = _clause_subject(clause, mentions) if (mentions := names.find(clause)) else None
-        if name:
+        mentions = names.find(clause)
+        name = _clause_subject(clause, mentions) if mentions else None
+        if name or (mentions and _LEAD.fullmatch(clause[: mentions[0][0]])):
             found.append(name)
         elif somebody := _SOMEBODY.match(clause.strip()) or _SOMEBODY.match(_LEAD.sub("", clause, count=1)):
-            found.append(SHE if somebody[0] in "他她它" else None)
+            alone = somebody[0] in PRONOUNS and not _OTHERS.match(clause, clause.index(somebody[0]) + 1)
+            found.append(somebody[0] if alone else None)
     return found
 
 
@@ -137,4 +147,5 @@ def _clause_subject(clause: str, mentions: list[tuple[int, int, str]]) -> str | 
     start, end, name = mentions[0]
     if _LEAD.fullmatch(clause[:start]) is None and _ATTRIBUTE.fullmatch(clause[:start]) is None:
         return None
-    return None if clause[end:].startswith(("的", "之")) and not _OWN.match(clause[end:]) else name
+    rest = clause[end:]
+    return None if _NOT_ALONE.match(rest) or (rest[:1] in ("的", "之") and not _OWN.match(rest)) else name

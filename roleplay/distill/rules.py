@@ -1,89 +1,67 @@
 """The rules-only distiller: free, offline, less complete than a model, and honest about it.
 
     lines = distil_rules(text, chapters, chunks, {"闻筝": ("小筝",), "铜婆": ()})
-    lines[3]    # Line(kind="say", char="闻筝", text="修不好不收钱。", src_id=0, span=(52, 59), cue="before")
+    lines[3]
+    # Line(kind="say", char="闻筝", text="修不好不收钱。", src_id=0, span=(52, 59), cue="before",
+    #      source="rules", confidence=1.0)
 
-Every line is a slice of the novel: ``text[span[0]:span[1]] == line.text``. A speaker is named only where a
-cue names one; ``cue`` says which: before, after, inside (they stand beside the quote), action (the
-paragraph's only named person acts), continued. Everybody else is ``unknown``. Pronouns and turns of a
-conversation are not followed here.
+Every line is a slice of the novel: ``text[span[0]:span[1]] == line.text``. ``cue`` is the rule that names the
+speaker: before, after, inside (a cue beside the quote), pronoun, action (who acts in the paragraph),
+continued, alternation, voice (words that the book's cued lines give to one person), nearest. Where
+``confidence`` is under the threshold the speaker is ``unknown`` and ``reason`` tells why.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
 
 from roleplay.distill.cast import discover_cast
-from roleplay.distill.cues import (
-    SHE,
-    Cast,
-    Names,
-    ends_saying,
-    first_subject,
-    is_pure_cue,
-    says,
-    subject,
-    subjects,
-    thinks,
-)
+from roleplay.distill.cues import Cast, Names, is_pure_cue
+from roleplay.distill.people import People
+from roleplay.distill.speakers import Verdict, tell_speakers
+from roleplay.distill.turns import Block, plain, read_blocks
 from roleplay.novel.paragraphs import paragraph_spans
-from roleplay.novel.quotes import Quote, find_quotes
+from roleplay.novel.quotes import Quote
 from roleplay.records import UNKNOWN, Chapter, Chunk, Kind, Line, Span
 
-__all__ = ["discover_cast", "distil_rules"]
+__all__ = ["AT_LEAST", "discover_cast", "distil_rules"]
 
-_SENTENCE = re.compile(r"[^。！？!?…]*[。！？!?…]+[”’」』]*|[^。！？!?…]+$")
+AT_LEAST = 0.5
+"""The confidence under which a speaker is ``unknown``."""
+
 _HEAD_CLAUSE = re.compile(r"\s*[^，。！？!?：:；…]+[，。！？!?：:；…]*")
 _TAIL_CLAUSE = re.compile(r"[^，。！？!?；…”’」』]+[，：:\s]*$")
 _WRAP = re.compile(r"(?<![ \t　])[ \t　]*\n[ \t　]*")
-_NEXT_SPEAKER = re.compile(r"[”」』][^“”「」『』]{1,25}[曰道说云问][：:]")
-_OPENING = re.compile(r"[“「『]")
 _NEAR = 60
-_SHARED_SHARE = 0.15
 _EDGES = " \t\n　，,：:；;"
 
 
-@dataclass
-class _Block:
-    """A paragraph: its quotes and the narration around them, one gap more than quotes."""
+def distil_rules(
+    text: str,
+    chapters: Sequence[Chapter],
+    chunks: Sequence[Chunk],
+    cast: Cast,
+    *,
+    genders: Mapping[str, str | None] | None = None,
+    at_least: float = AT_LEAST,
+) -> list[Line]:
+    """The script of the novel by rules; without a cast its names are discovered first.
 
-    quotes: list[Quote]
-    gaps: list[Span]
-    cues: list[_Cue | None] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Cue:
-    """What a cue tells: who speaks (``None``: somebody without a known name), by which rule, aloud or not."""
-
-    name: str | None
-    rule: str
-    thought: bool = False
-
-
-def distil_rules(text: str, chapters: Sequence[Chapter], chunks: Sequence[Chunk], cast: Cast) -> list[Line]:
-    """The script of the novel by rules; without a cast its names are discovered first."""
-    names = Names(cast or dict.fromkeys(discover_cast(text), ()))
-    reader = _Reader(text, names)
-    blocks = _blocks(text)
-    reader.attribute(blocks)
+    ``genders`` ("f", "m" by name) are learned from the text where they are not given.
+    """
+    people = People(cast or dict.fromkeys(discover_cast(text), ()), genders)
+    people.learn_pronouns(text)
+    blocks = read_blocks(text, paragraph_spans(text))
+    verdicts = tell_speakers(text, blocks, people, book=True)
+    by_quote = {quote.span: verdict for verdict in verdicts for quote in verdict.turn.quotes}
     headings = _Headings(text, chapters)
     starts = [chunk.span[0] for chunk in chunks]
     return [
-        Line(
-            kind=kind,
-            text=text[slice(*span)],
-            char=char,
-            span=span,
-            cue=cue,
-            src_id=_id_at(starts, chunks, span),
-        )
-        for kind, span, char, cue in _items(reader, blocks)
-        if kind != "info" or span not in headings
+        line.model_copy(update={"src_id": _id_at(starts, chunks, line.span or (0, 0))})
+        for line in _lines(text, blocks, by_quote, people.names, at_least)
+        if line.kind != "info" or line.span not in headings
     ]
 
 
@@ -92,133 +70,67 @@ def _id_at(starts: Sequence[int], chunks: Sequence[Chunk], span: Span) -> int | 
     return chunks[at].id if at >= 0 else None
 
 
-def _blocks(text: str) -> list[_Block]:
-    """The paragraphs of the text with their quotes; a quote over several paragraphs belongs to the first."""
-    paragraphs = paragraph_spans(text)
-    quotes = [quote for quote in find_quotes(text, paragraphs) if quote.kind != "term"]
-    blocks, at, done = [], 0, 0
-    for start, end in paragraphs:
-        first = at
-        while at < len(quotes) and quotes[at].outer[0] < end:
-            at += 1
-        edges = [max(start, done), *(edge for quote in quotes[first:at] for edge in quote.outer)]
-        done = max(end, edges[-1])
-        edges.append(done)
-        blocks.append(_Block(quotes[first:at], list(zip(edges[::2], edges[1::2], strict=True))))
-    return blocks
-
-
-class _Reader:
-    """Finds the cues of one novel; ``shared``: several persons speak in a paragraph, as in the classics."""
-
-    def __init__(self, text: str, names: Names) -> None:
-        self.text = text
-        self.names = names
-        openings = len(_OPENING.findall(text))
-        self.shared = len(_NEXT_SPEAKER.findall(text)) > _SHARED_SHARE * max(openings, 1)
-
-    def plain(self, span: Span) -> str:
-        """The narration of a gap as one line."""
-        return _WRAP.sub("", self.text[slice(*span)]).strip()
-
-    def attribute(self, blocks: Sequence[_Block]) -> None:
-        """Set the cues of every block."""
-        lead, last = "", None
-        for block in blocks:
-            gaps = [self.plain(span) for span in block.gaps]
-            opening = gaps[0] or (lead if lead.endswith(("：", ":")) else "")
-            block.cues = self._explicit([opening, *gaps[1:]])
-            if not self.shared:
-                _spread(block.cues, gaps)
-                self._act(block, gaps)
-            for i, quote in enumerate(block.quotes):
-                if quote.continues and block.cues[i] is None and last:
-                    block.cues[i] = _Cue(last.name, "continued", last.thought)
-                last = block.cues[i]
-            lead = gaps[-1] or lead
-
-    def _explicit(self, gaps: Sequence[str]) -> list[_Cue | None]:
-        """The cue right before or right after each quote."""
-        pairs = pairwise(gaps)
-        return [self._before(before) or self._after(after) for before, after in pairs]
-
-    def _before(self, gap: str) -> _Cue | None:
-        sentences = _SENTENCE.findall(gap)
-        if not sentences or not (gap.endswith(("：", ":")) or ends_saying(gap)) or gap[-1] in "。！？":
-            return None
-        name = subject(sentences[-1], self.names)
-        return _Cue(name, "before" if name != SHE else "pronoun", thinks(sentences[-1]))
-
-    def _after(self, gap: str) -> _Cue | None:
-        first = next(iter(_SENTENCE.findall(gap)), "")
-        if self.shared or not first or first.endswith(("：", ":")):
-            return None
-        aloud, thought = says(first), thinks(first)
-        if not (aloud or thought):
-            return None
-        name = first_subject(first, self.names)
-        return _Cue(name, "after" if name != SHE else "pronoun", thought)
-
-    def _act(self, block: _Block, gaps: Sequence[str]) -> None:
-        """Give quotes without a name to the only person who acts in the paragraph (she: that person)."""
-        if not block.quotes or any(cue and cue.name is None for cue in block.cues):
-            return
-        actors = [name for gap in gaps for s in _SENTENCE.findall(gap) for name in subjects(s, self.names)]
-        if not actors or actors[0] == SHE or len({*actors} - {SHE}) != 1:
-            return
-        for i, cue in enumerate(block.cues):
-            if cue is None or cue.name == SHE:
-                block.cues[i] = _Cue(actors[0], cue.rule if cue else "action", cue.thought if cue else False)
-
-
-def _spread(cues: list[_Cue | None], gaps: Sequence[str]) -> None:
-    """One utterance in two parts (“…”闻筝说，“…”) has one speaker: the gap between them ends no sentence."""
-    for i in range(1, len(cues)):
-        if gaps[i] and gaps[i][-1] in "。！？：:":
-            continue
-        one, two = cues[i - 1], cues[i]
-        if one and (two is None or two.name in (None, one.name)):
-            cues[i - 1], cues[i] = (_inside(one), _inside(one))
-        elif two and one is None:
-            cues[i - 1], cues[i] = _inside(two), _inside(two)
-
-
-def _inside(cue: _Cue) -> _Cue:
-    return _Cue(cue.name, "inside", cue.thought)
-
-
-def _items(reader: _Reader, blocks: Sequence[_Block]) -> Iterator[tuple[Kind, Span, str | None, str | None]]:
-    """(kind, span, speaker, rule) of each line, in the order of the novel."""
+def _lines(
+    text: str, blocks: Sequence[Block], verdicts: Mapping[Span, Verdict], names: Names, at_least: float
+) -> Iterator[Line]:
+    """The lines in the order of the novel."""
     for block in blocks:
         for i, gap in enumerate(block.gaps):
-            if span := _narration(reader, gap, after=i > 0, before=i < len(block.quotes)):
-                yield "info", span, None, None
+            if span := _narration(text, names, gap, after=i > 0, before=i < len(block.quotes)):
+                yield Line(kind="info", text=text[slice(*span)], span=span)
             if i < len(block.quotes):
-                cue = block.cues[i]
-                span = _strip(reader.text, block.quotes[i].span, " \t\n　")
-                name, rule = (cue.name, cue.rule) if cue and cue.name not in (None, SHE) else (UNKNOWN, None)
-                yield _kind(block.quotes[i], cue), span, name, rule
+                yield _spoken(text, block.quotes[i], verdicts[block.quotes[i].span], at_least)
 
 
-def _kind(quote: Quote, cue: _Cue | None) -> Kind:
+def _spoken(text: str, quote: Quote, verdict: Verdict, at_least: float) -> Line:
+    """The line of a quote: its speaker, or ``unknown`` with the reason."""
+    span = _strip(text, quote.span, " \t\n　")
+    name, chance = verdict.best, verdict.chances[verdict.best]
+    reason = _doubt(verdict, at_least)
+    return Line(
+        kind=_kind(quote, verdict),
+        char=UNKNOWN if reason else name,
+        text=text[slice(*span)],
+        span=span,
+        cue=None if reason else verdict.rule,
+        source="rules",
+        confidence=round(chance, 3),
+        reason=reason,
+    )
+
+
+def _doubt(verdict: Verdict, at_least: float) -> str | None:
+    """Why nobody is named, if nobody is."""
+    name, chance = verdict.best, verdict.chances[verdict.best]
+    if not name:
+        cue = verdict.turn.cue
+        return "the cue names nobody of the cast" if cue and cue.who is None else "nobody of the cast fits"
+    if chance < at_least:
+        ranked = sorted(verdict.chances.items(), key=lambda item: -item[1])[:2]
+        return "unsure: " + ", ".join(f"{who or 'somebody else'} {chance:.2f}" for who, chance in ranked)
+    return None
+
+
+def _kind(quote: Quote, verdict: Verdict) -> Kind:
     """Thoughts have a verb of thought, or ‘…’ without a cue that leads to speech (闻筝说：‘…’)."""
-    if cue is not None and cue.thought:
+    cue = verdict.turn.cue
+    if verdict.turn.thought:
         return "think"
     return "think" if quote.kind == "thought" and (cue is None or cue.rule != "before") else "say"
 
 
-def _narration(reader: _Reader, gap: Span, *, after: bool, before: bool) -> Span | None:
+def _narration(text: str, names: Names, gap: Span, *, after: bool, before: bool) -> Span | None:
     """The gap without the pure cues that stand next to its quotes; ``None`` if nothing is left."""
     start, end = gap
-    head = _HEAD_CLAUSE.match(reader.text, start, min(end, start + _NEAR))
-    if after and head and is_pure_cue(reader.plain(head.span()), reader.names):
+    head = _HEAD_CLAUSE.match(text, start, min(end, start + _NEAR))
+    if after and head and is_pure_cue(plain(text, head.span()), names):
         start = head.end()
     near = max(start, end - _NEAR)
-    tail = _TAIL_CLAUSE.search(reader.text[near:end])
-    if before and tail and is_pure_cue(_WRAP.sub("", tail[0]), reader.names):
+    tail = _TAIL_CLAUSE.search(text[near:end])
+    if before and tail and is_pure_cue(_WRAP.sub("", tail[0]), names):
         end = near + tail.start()
-    span = _strip(reader.text, (start, end), _EDGES)
-    return span if re.search(r"\w", reader.text[slice(*span)]) else None
+    span = _strip(text, (start, end), _EDGES)
+    return span if re.search(r"\w", text[slice(*span)]) else None
 
 
 def _strip(text: str, span: Span, edges: str) -> Span:

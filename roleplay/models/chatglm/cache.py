@@ -22,7 +22,7 @@ from transformers.cache_utils import Cache, CacheLayerMixin
 
 from roleplay.models.chatglm.positions import next_positions
 
-ROOM = 64
+ROOM = 16
 """Tokens that a layer makes room for at once."""
 
 KeyValue = tuple[torch.Tensor, torch.Tensor]

@@ -103,6 +103,8 @@ class ChatGLMForConditionalGeneration(ChatGLMPreTrainedModel, GenerationMixin): 
             logger.info("%s: products of %d bits by %s", name, config.quantization_bit, chosen.name)
         model._read_generation_config(name, hub)
         placed: ChatGLMForConditionalGeneration = model.to(place).eval()
+        for layer in packed_layers(placed):
+            layer.use(chosen)  # moved to another device, a layer took what is best there
         return placed
 
     @property

@@ -34,6 +34,9 @@ ALPHA = math.sqrt(2 * 28)
 BLOCKED = -10000.0
 """Score of a blocked key; finite, so that a padding row that sees nothing gives numbers."""
 
+MLP_TOKENS = 128
+"""Tokens that the MLP takes at once without gradients: 8 MB of inner states a row in float32 at 6B."""
+
 Rotary = tuple[torch.Tensor, torch.Tensor]
 KeyValue = tuple[torch.Tensor, torch.Tensor]
 
@@ -108,7 +111,12 @@ class MLP(nn.Module):
         self.dense_4h_to_h = make_linear(inner, size, bits=bits)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
-        """[b, q, h] -> [b, q, h]."""
+        """[b, q, h] -> [b, q, h]; without gradients some tokens at a time, since inner is four times as wide."""
+        if torch.is_grad_enabled() or states.shape[1] <= MLP_TOKENS:
+            return self._whole(states)
+        return torch.cat([self._whole(part) for part in states.split(MLP_TOKENS, dim=1)], dim=1)
+
+    def _whole(self, states: torch.Tensor) -> torch.Tensor:
         inner = functional.gelu(self.dense_h_to_4h(states), approximate="tanh")
         output: torch.Tensor = self.dense_4h_to_h(inner)
         return output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,9 @@ from roleplay.records import UNKNOWN, Line
 from tests.roleplay.novel.books import book
 
 CAST = {"闻筝": ("小筝",), "陆迟": (), "铜婆": (), "咕噜九号": ("咕噜",), "行者": (), "八戒": ()}
+
+
+SURE: dict[str, Any] = {"source": "rules", "confidence": 1.0}
 
 
 def distil(text: str, cast: dict[str, tuple[str, ...]] = CAST) -> list[Line]:
@@ -37,7 +41,7 @@ def speakers(text: str) -> list[tuple[str | None, str | None]]:
 def test_a_line_has_its_place_in_the_novel() -> None:
     assert distil("雨下了。\n闻筝说：“漏了。”\n") == [
         Line(kind="info", text="雨下了。", src_id=0, span=(0, 4)),
-        Line(kind="say", char="闻筝", text="漏了。", src_id=0, span=(10, 13), cue="before"),
+        Line(kind="say", char="闻筝", text="漏了。", src_id=0, span=(10, 13), cue="before", **SURE),
     ]
 
 
@@ -56,12 +60,17 @@ def test_a_line_has_its_place_in_the_novel() -> None:
         ("“漏了。”", (UNKNOWN, None)),
         ("她说：“漏了。”", (UNKNOWN, None)),
         ("老者对闻筝说：“漏了。”", (UNKNOWN, None)),
-        ("闻筝看了看陆迟。铜婆笑了。“漏了。”", (UNKNOWN, None)),
+        ("闻筝看了看陆迟。铜婆笑了。“漏了。”", ("铜婆", "action")),
         ("闻筝的师父说：“漏了。”", (UNKNOWN, None)),
     ],
 )
 def test_speaker(text: str, found: tuple[str, str | None]) -> None:
     assert speakers(text) == [found]
+
+
+def test_nobody_is_named_without_a_reason() -> None:
+    (line,) = distil("那老者说：“漏了。”")
+    assert (line.char, line.cue, line.reason) == (UNKNOWN, None, "the cue names nobody of the cast")
 
 
 def test_two_parts_of_one_utterance() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from roleplay.models.chatglm.kernels.base import EXPANDED_ROWS, PLAIN, Kernel, l
 from roleplay.models.chatglm.packing import dequantize, quantize
 from roleplay.models.chatglm.quantization import PackedHead, PackedLinear, packed_linear
 
+ROOT = Path(__file__).resolve().parents[3]
 CPU = torch.device("cpu")
 SIZES = [(64, 32), (7, 64), (100, 96), (130, 256), (48, 4096)]
 
@@ -183,6 +186,40 @@ def test_eight_bits_stay_plain() -> None:
 def test_the_best_comes_first_and_any_can_be_asked_for() -> None:
     assert kernels.choose(CPU, bits=4).name == KERNELS[1].name
     assert kernels.choose(CPU, bits=4, wanted="plain") is PLAIN[4]
+
+
+def test_on_a_gpu_the_fused_kernel_comes_first() -> None:
+    assert kernels.known(torch.device("cuda")) == ["triton-int4", "cpm-kernels", "plain"]
+    assert kernels.known(torch.device("meta")) == ["plain"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_without_a_gpu_its_kernels_are_passed_over_with_a_reason(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    assert kernels.choose(torch.device("cuda"), bits=4) is PLAIN[4]
+    assert all(f"int4 kernel {name} passed over: " in caplog.text for name in ("triton-int4", "cpm-kernels"))
+    with pytest.raises(ModelError, match="the int4 kernel cpm-kernels does not work here: .+; let it be chosen"):
+        kernels.choose(torch.device("cuda"), bits=4, wanted="cpm-kernels")
+
+
+def test_importing_the_model_imports_neither_triton_nor_cpm_kernels() -> None:
+    code = (
+        "import sys, roleplay.models.chatglm.kernels as k, torch; k.choose(torch.device('cpu'), bits=4);"
+        "print([name for name in sys.modules if name.startswith('cpm_kernels') or name.endswith('triton_int4')])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert run.stdout.strip() == "[]", run.stderr
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.parametrize("name", ["triton-int4", "cpm-kernels"])
+def test_on_a_gpu(name: str) -> None:
+    cuda = torch.device("cuda")
+    kernel, reason = kernels._checked(name, cuda)
+    if kernel is None:
+        pytest.skip(reason)
+    for rows in (1, 2, 5, 8, 16, 17, 200):
+        assert largest_error(kernel, device=cuda, rows=rows) < 2e-3
 
 
 def test_an_unknown_kernel_names_the_known() -> None:

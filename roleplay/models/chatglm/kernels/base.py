@@ -74,6 +74,17 @@ class Kernel:
         """
         return functional.linear(x, self.expand(form, scale, x.dtype), bias)
 
+    def in_parts(
+        self, x: torch.Tensor, form: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor | None
+    ) -> torch.Tensor:
+        """The same for x [m, i], with ``EXPANDED_ROWS`` rows of W expanded at a time."""
+        y = x.new_empty(len(x), len(scale))
+        for start in range(0, len(scale), EXPANDED_ROWS):
+            rows = slice(start, min(start + EXPANDED_ROWS, len(scale)))
+            weight = self.expand(self.part(form, rows), scale[rows], x.dtype)
+            y[:, rows] = functional.linear(x, weight, None if bias is None else bias[rows])
+        return y
+
     def expand(self, form: torch.Tensor, scale: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         """W itself, ``dtype`` [o, i]."""
         return dequantize(form, scale, bits=self.bits, dtype=dtype)

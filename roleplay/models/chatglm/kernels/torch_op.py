@@ -12,7 +12,7 @@ from functools import lru_cache
 import torch
 from torch.nn import functional
 
-from roleplay.models.chatglm.kernels.base import EXPANDED_ROWS, Kernel
+from roleplay.models.chatglm.kernels.base import Kernel
 from roleplay.models.chatglm.packing import dequantize, unpack
 
 FEW = 16
@@ -65,20 +65,9 @@ class TorchInt4(Kernel):
             y = whole[:, : len(scale)].to(x.dtype) * scale.to(x.dtype)
             y = y if bias is None else y + bias
         else:
-            y = self._expanded(flat, form, scale, bias)
+            y = self.in_parts(flat, form, scale, bias)
         product: torch.Tensor = y.view(*x.shape[:-1], -1)
         return product
-
-    def _expanded(
-        self, x: torch.Tensor, form: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor | None
-    ) -> torch.Tensor:
-        """x [m, i] times W, a few thousand rows of W at a time."""
-        y = x.new_empty(len(x), len(scale))
-        for start in range(0, len(scale), EXPANDED_ROWS):
-            rows = slice(start, min(start + EXPANDED_ROWS, len(scale)))
-            weight = self.expand(self.part(form, rows), scale[rows], x.dtype)
-            y[:, rows] = functional.linear(x, weight, None if bias is None else bias[rows])
-        return y
 
     def expand(self, form: torch.Tensor, scale: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         return dequantize(self.restore(form, len(scale)), scale, bits=4, dtype=dtype)
