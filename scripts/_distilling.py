@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--backend", default="rules", help="rules, openai, or the address of an endpoint (default: %(default)s)")
     add("--model", help="the endpoint's model, for example gpt-4o-mini")
     add("--tasks", nargs="+", choices=TASKS, default=["script"], help="what to make (default: script)")
+    add("--with-summaries", action="store_true", help="tell the model summaries.jsonl; other questions, paid anew")
     add("--max-cost", type=float, help="USD for this world, all runs together: stop before passing it")
     add("--prices", type=Path, default=PRICES, help="prices to count with (default: %(default)s)")
     add("--dry-run", action="store_true", help="tell what it would cost and stop")
@@ -74,6 +76,8 @@ def ask_model(
     book: Book, chapters: Sequence[Chapter], folder: Path, args: argparse.Namespace
 ) -> tuple[list[Line] | None, bool]:
     """The script's lines (None where none is wanted) and whether every question has its answer."""
+    if args.with_summaries:
+        book = replace(book, summaries=tasks.summaries_before(folder / "summaries.jsonl", book.chunks))
     ledger = Ledger(folder / LEDGER)
     if args.batch_in:
         _take_batch(args, ledger)

@@ -134,7 +134,15 @@ def _job(world: World, args: argparse.Namespace) -> _Job:
     world = world if world.info.characters else _with_cast(world, novel.text)
     cast = {character.name: character.aliases for character in world.info.characters}
     settings = {"backend": args.backend, "version": RULES_VERSION, "max_chars": args.max_chars}
-    settings |= {} if args.backend == "rules" else {"model": args.model, "complete": True}
+    settings |= (
+        {}
+        if args.backend == "rules"
+        else {
+            "model": args.model,
+            "with_summaries": args.with_summaries,
+            "complete": True,
+        }
+    )
     output = args.output_dir or world.path
     merged = cast if args.backend == "rules" else _distilling.with_aliases(cast, output)
     return _Job(output, novel, merged, cast, read_answers(world.path / FILE), settings)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,7 @@ from roleplay.errors import ModelError
 DEFAULT_URL = "https://api.openai.com/v1"
 _LONGEST_PAUSE = 120.0
 _FORM_REFUSED = (400, 415, 422, 501)
+_OPTIONAL = ("max_tokens", "temperature")
 _RETRIED = (408, 409, 425, 429)
 
 
@@ -71,6 +73,8 @@ class Endpoint:
         self.settings = settings
         self.modes: list[Mode] = list(MODES)
         """The ways to ask for JSON that were not refused, the strictest first."""
+        self.refused: set[str] = set()
+        """Parameters that the model does not take (max_tokens, temperature), as reasoning models do."""
         self.closing = False
         """Set when the run ends: what was sent is still awaited, nothing is sent again."""
         self._reached = False
@@ -92,11 +96,11 @@ class Endpoint:
         """
         attempt = 0
         while True:
-            mode = self.modes[0]
+            mode, left_out = self.modes[0], frozenset(self.refused)
             try:
                 return await self._once(question, mode)
             except (openai.APIError, TimeoutError) as error:
-                if self._other_form(error, mode):
+                if self._other_form(error, mode, left_out):
                     continue
                 attempt += 1
                 self._refuse_hopeless(error)
@@ -106,7 +110,7 @@ class Endpoint:
 
     async def _once(self, question: Question, mode: Mode) -> Entry:
         async with asyncio.timeout(self.settings.timeout):
-            reply = await self._client.chat.completions.create(**question.body(mode))
+            reply = await self._client.chat.completions.create(**self._body(question, mode))
         choice = reply.choices[0] if isinstance(reply, ChatCompletion) and reply.choices else None
         if choice is None:
             raise self._told("answered with something that is no chat completion: its address often ends in /v1")
@@ -122,9 +126,19 @@ class Endpoint:
             completion_tokens=usage.completion_tokens if usage else 0,
         )
 
-    def _other_form(self, error: Exception, mode: Mode) -> bool:
+    def _body(self, question: Question, mode: Mode) -> dict[str, Any]:
+        body = {name: value for name, value in question.body(mode).items() if name not in self.refused}
+        return body | ({"max_completion_tokens": question.max_tokens} if "max_tokens" in self.refused else {})
+
+    def _other_form(self, error: Exception, mode: Mode, left_out: frozenset[str]) -> bool:
         """Whether to ask again in another form because the endpoint refused this one."""
-        if not isinstance(error, openai.APIStatusError) or error.status_code not in _FORM_REFUSED or mode == "text":
+        if not isinstance(error, openai.APIStatusError) or error.status_code not in _FORM_REFUSED:
+            return False
+        named = {name for name in _OPTIONAL if re.search(rf"\b{name}\b", error.message)} - left_out
+        if named:
+            self.refused |= named
+            return True
+        if mode == "text":
             return False
         if mode in self.modes:
             self.modes.remove(mode)

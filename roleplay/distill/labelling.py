@@ -25,7 +25,7 @@ from roleplay.distill.replies import read_labels
 from roleplay.distill.spans import NO_LABEL, Label, LabelKind, Piece, lines_of, number_spans
 from roleplay.distill.votes import Ruling, ruling, settled, voted
 from roleplay.prompts import Lookup
-from roleplay.records import EXPRESSIONS, Chunk, Line, Span
+from roleplay.records import EXPRESSIONS, UNKNOWN, Chunk, Line, Span
 
 LABELS = array_of(
     "labels",
@@ -125,7 +125,14 @@ async def _label_chunk(book: Book, i: int, asker: Asker, model: str) -> list[Lin
         labels = await _checked(book, i, asker, model)
     except PendingError:
         labels = {piece.number: _by_rules(book, piece) for piece in pieces if piece.quote}
-    return lines_of(book.text, chunk, pieces, labels)
+    return [_with_cue(book, line) for line in lines_of(book.text, chunk, pieces, labels)]
+
+
+def _with_cue(book: Book, line: Line) -> Line:
+    """The line with the rules' cue where it names the same speaker."""
+    ruled = book.ruled.get(line.span) if line.span else None
+    same = ruled is not None and ruled.cue and line.char not in (None, UNKNOWN) and ruled.char == line.char
+    return line.model_copy(update={"cue": ruled.cue}) if ruled and same else line
 
 
 def _by_rules(book: Book, piece: Piece) -> Label:
@@ -202,9 +209,10 @@ def spans_text(book: Book, i: int) -> str:
 
 
 def _before(book: Book, i: int) -> str:
-    """A summary of what came before, else its last sentences."""
+    """A summary of what came before, where there is one, and its last sentences."""
     start = book.chunks[i].span[0]
-    return book.summaries.get(book.chunks[i].id) or book.text[max(0, start - _BEFORE) : start].strip() or _NOTHING
+    summary = book.summaries.get(book.chunks[i].id, "")
+    return f"{summary}\n{book.text[max(0, start - _BEFORE) : start].strip()}".strip() or _NOTHING
 
 
 def _background(book: Book, i: int) -> str:

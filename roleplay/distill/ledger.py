@@ -84,11 +84,12 @@ class Ledger:
         self._entries[entry.key] = entry
 
     def _append(self, line: str) -> None:
-        with self.path.open("ab") as stream:
-            end = stream.tell()
+        data = line.encode("utf-8")
+        with self.path.open("ab", buffering=0) as stream:
+            end = stream.seek(0, os.SEEK_END)
             try:
-                stream.write(line.encode("utf-8"))
-                stream.flush()
+                while data:
+                    data = data[stream.write(data) :]
                 os.fsync(stream.fileno())
             except OSError:
                 stream.truncate(end)

@@ -24,7 +24,7 @@ from roleplay.distill.labelling import Book, gather, spans_text
 from roleplay.distill.questions import Question, array_of, ask_for
 from roleplay.distill.replies import read_objects
 from roleplay.errors import WorldError
-from roleplay.records import EXPRESSIONS, FORMAT_VERSION, Chapter, Interview, Summary
+from roleplay.records import EXPRESSIONS, FORMAT_VERSION, Chapter, Chunk, Interview, Summary
 
 TASKS = ("interviews", "summaries", "expressions", "aliases")
 ALIASES = "aliases.json"
@@ -98,6 +98,16 @@ def read_aliases(path: Path) -> list[tuple[str, str]]:
         return [(row["name"], row["alias"]) for row in files.read_json(path)["aliases"]]
     except (KeyError, TypeError) as error:
         raise WorldError(f'{path}: rows look like {{"name": "悟空", "alias": "行者"}}: mend it') from error
+
+
+def summaries_before(path: Path, chunks: Sequence[Chunk]) -> dict[int, str]:
+    """Chunk id -> the summary of the chapter before its own, from ``summaries.jsonl``."""
+    rows = [Summary.model_validate(row) for row in files.read_jsonl(path)] if path.exists() else []
+    chapters: dict[int, str] = {}
+    for row in rows:
+        if row.character is None:
+            chapters[row.chapter] = chapters.get(row.chapter, "") + row.summary
+    return {chunk.id: chapters[chunk.chapter - 1] for chunk in chunks if chunk.chapter - 1 in chapters}
 
 
 async def _rows(item: _Item, asker: Asker) -> list[Row]:

@@ -19,7 +19,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Reply:
-    """What the server does with one request; ``text`` None sends ``body``, ``drop`` cuts the connection."""
+    """What the server does with one request; ``text`` None sends ``body``, ``drop`` cuts the connection.
+
+    ``delay`` (seconds) comes before the answer, ``drip`` after each of its bytes.
+    """
 
     text: str | None = None
     status: int = 200
@@ -28,6 +31,7 @@ class Reply:
     body: str = ""
     drop: bool = False
     delay: float = 0.0
+    drip: float = 0.0
     good: bool = True
 
 
@@ -83,7 +87,10 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Type": kind, "Content-Length": str(len(data)), **reply.headers}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(data)
+        for byte in data if reply.drip else ():
+            self.wfile.write(bytes([byte]))
+            time.sleep(reply.drip)
+        self.wfile.write(b"" if reply.drip else data)
 
     def log_message(self, *_: object) -> None:
         """Tests print nothing."""

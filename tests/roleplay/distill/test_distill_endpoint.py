@@ -55,8 +55,9 @@ def test_what_passes_is_tried_again(fault: Reply) -> None:
     assert len(server.requests) == 3 and sum(server.paid.values()) == 1
 
 
-def test_a_slow_answer_is_asked_again() -> None:
-    with in_turn(Reply("[]", delay=1.0), GOOD) as server:
+@pytest.mark.parametrize("slow", [Reply("[]", delay=1.0, good=False), Reply("[]", drip=0.05, good=False)])
+def test_a_slow_answer_is_asked_again(slow: Reply) -> None:
+    with in_turn(slow, GOOD) as server:
         assert ask(server.url, timeout=0.3).text == "[]"
 
 
@@ -112,6 +113,20 @@ def test_a_refused_form_is_not_tried_again() -> None:
         asyncio.run(twice())
     formats = [body.get("response_format", {}).get("type") for body in server.requests]
     assert formats == ["json_schema", "json_object", None, None]
+
+
+def test_a_refused_parameter_is_left_out() -> None:
+    def answer(body: dict[str, object]) -> Reply:
+        for name in ("max_tokens", "temperature"):
+            if name in body:
+                return Reply(status=400, body=error_body(f"Unsupported parameter: '{name}'"))
+        return GOOD
+
+    with serve(answer) as server:
+        ask(server.url)
+    last = server.requests[-1]
+    assert len(server.requests) == 3 and last["max_completion_tokens"] == QUESTION.max_tokens
+    assert last["response_format"]["type"] == "json_schema"
 
 
 def test_the_key_is_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,3 +204,30 @@ def test_all_missing_slots_are_told_at_once() -> None:
 def test_slots_are_filled_once() -> None:
     system, user = messages_of("问{{a}}\n---\n{{b}}", {"a": "{{b}}", "b": "雨"}, "x")
     assert (system["content"], user["content"]) == ("问{{b}}", "雨")
+
+
+def test_what_was_sent_before_a_stop_is_kept(tmp_path: Path) -> None:
+    """The second question would pass the limit; the first is on its way then, and its answer is not lost."""
+    other = Question("label", "m", ({"role": "user", "content": "又是谁？"},), {"type": "object"}, 50)
+
+    async def both(one: Asker) -> None:
+        async with one:
+            results = [asyncio.ensure_future(one.ask(question)) for question in (QUESTION, other)]
+            await asyncio.sleep(0.05)
+            await results[1]
+
+    with in_turn(Reply("[]", delay=0.3)) as server:
+        one = asker(tmp_path, server.url, max_cost=0.004)
+        with pytest.raises(CostLimitError):
+            asyncio.run(both(one))
+    assert len(server.requests) == 1 and Ledger(tmp_path / "ledger.jsonl").get(QUESTION.key) is not None
+
+
+def test_the_same_question_is_never_in_flight_twice(tmp_path: Path) -> None:
+    async def twice(one: Asker) -> list[Entry]:
+        async with one:
+            return await asyncio.gather(one.ask(QUESTION), one.ask(QUESTION))
+
+    with in_turn(Reply("[]", delay=0.05)) as server:
+        first, second = asyncio.run(twice(asker(tmp_path, server.url)))
+    assert first == second and len(server.requests) == 1

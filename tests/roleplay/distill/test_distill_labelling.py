@@ -101,7 +101,7 @@ def test_agreement_is_kept_and_a_third_voice_decides(tmp_path: Path) -> None:
 
     def answer(body: dict[str, Any]) -> Reply:
         focus = "核对员" in body["messages"][0]["content"]
-        first = {"漏了": ("闻筝", 0.9), "哟": ("闻筝", 0.3), "真的": ("闻筝", 0.9)}
+        first = {"漏了": ("闻筝", 0.9), "哟": ("闻筝", 0.3), "真的": ("铜婆", 0.9)}
         rows = []
         for n, kind, text in asked(body):
             if kind == "Q":
@@ -113,6 +113,7 @@ def test_agreement_is_kept_and_a_third_voice_decides(tmp_path: Path) -> None:
         lines = [line for line in label(book, server, tmp_path) if line.kind == "say"]
     assert [(line.char, line.source) for line in lines] == [("闻筝", "llm"), ("铜婆", "rules"), ("闻筝", "vote")]
     assert len(server.requests) == 2
+    assert [line.cue for line in lines] == ["before", "before", "alternation"]
 
 
 @pytest.mark.parametrize("task", ["label", "focus"])

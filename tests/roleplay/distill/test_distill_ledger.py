@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -50,21 +51,24 @@ def test_a_broken_line_in_the_middle_is_passed_over(path: Path) -> None:
     assert (len(Ledger(path)), Ledger(path).broken) == (2, 1)
 
 
-@pytest.fixture
-def full_disk(path: Path) -> Iterator[None]:
-    """The kernel lets no file grow past the ledger's size and 20 bytes, as a full disk would."""
+@contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """The kernel lets no file of this process grow past ``size`` bytes, as a full disk would."""
     before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-@pytest.mark.usefixtures("full_disk")
 def test_a_full_disk_keeps_what_was_paid_for(path: Path) -> None:
     ledger = Ledger(path)
-    with pytest.raises(ModelError, match=r"cannot write .*: 2 paid answers in it are kept; make room"):
+    told = r"cannot write .*: 2 paid answers in it are kept; make room"
+    with pytest.raises(ModelError, match=told), full_disk(path.stat().st_size + 20):
         ledger.put(entry("c", "长" * 100))
+    assert path.read_bytes().endswith(b"}\n")
     assert [item.key for item in Ledger(path)] == ["a", "b"]
 
 

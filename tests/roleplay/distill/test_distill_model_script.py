@@ -209,3 +209,27 @@ def test_killed_at_any_moment_it_makes_the_same_script(tmp_path: Path) -> None:
         assert main(command(killed, server.url)[2:]) == 0
         assert len(server.requests) <= 2 * answered + 4
     assert (killed / "script.jsonl").read_bytes() == (whole / "script.jsonl").read_bytes()
+
+
+def test_a_full_disk_keeps_what_was_paid_for(world: Path) -> None:
+    """The kernel lets no file of the run grow past 900 bytes, as a full disk would."""
+    script = [str(Path(__file__).parents[3] / "scripts" / "distill_dialogues.py"), "--world", str(world)]
+    with serve(labels) as server:
+        options = ["--backend", server.url, "--model", "m", "--concurrency", "1"]
+        limited = "import resource as r, signal as s, sys, runpy; s.signal(s.SIGXFSZ, s.SIG_IGN); "
+        limited += "r.setrlimit(r.RLIMIT_FSIZE, (900, r.RLIM_INFINITY)); sys.argv = sys.argv[1:]; "
+        limited += "runpy.run_path(sys.argv[0], run_name='__main__')"
+        ended = subprocess.run([sys.executable, "-c", limited, *script, *options], capture_output=True, text=True)
+        assert ended.returncode == 2 and "paid answers in it are kept; make room" in ended.stderr.splitlines()[-1]
+        kept = len((world / "ledger.jsonl").read_bytes().splitlines())
+        asked_before = len(server.requests)
+        assert main([*script[1:], *options]) == 0
+    assert kept >= 1 and len(server.requests) == 6 + asked_before - kept
+
+
+@pytest.mark.heavy
+def test_fifty_megabytes_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world = make(tmp_path / "big", "人物甲说：“这是一句话。”他走了，雨还在下。" * 850_000)
+    command = ["--world", str(world), "--backend", "http://127.0.0.1:9/v1", "--model", "m", "--dry-run"]
+    assert (world / "novel.txt").stat().st_size > 50_000_000 and main(command) == 0
+    assert "calls, about" in capsys.readouterr().out

@@ -126,3 +126,11 @@ def test_all_tasks_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureF
     assert read_json(tmp_path / "expressions.json")["expressions"][0]["label"] == "微怒"
     assert tasks.read_aliases(tmp_path / "aliases.json") == [("闻筝", "小筝")]
     assert "interviews 1 generated" in capsys.readouterr().out
+
+
+def test_summaries_tell_a_chunk_what_came_before(tmp_path: Path) -> None:
+    rows = [{"chapter": 1, "summary": "下雨。"}, {"chapter": 1, "character": "闻筝", "summary": "她修雨。"}]
+    tasks.write("summaries", rows, tmp_path)
+    book = book_of("第一章 雨\n雨。\n第二章 晴\n晴。\n", CAST)
+    assert tasks.summaries_before(tmp_path / "summaries.jsonl", book.chunks) == {1: "下雨。"}
+    assert tasks.summaries_before(tmp_path / "nothing.jsonl", book.chunks) == {}
