@@ -95,6 +95,18 @@ def ask_model(
     return asyncio.run(_ask(book, chapters, folder, args, ledger, meter))
 
 
+def paid(folder: Path, args: argparse.Namespace) -> dict[str, object]:
+    """What all runs of this folder have paid, for the report."""
+    entries, meter = list(Ledger(folder / LEDGER)), Meter(args.model, load_prices(args.prices))
+    meter.remember(entries)
+    return {
+        "calls": len(entries),
+        "tokens read": sum(entry.prompt_tokens for entry in entries),
+        "tokens written": sum(entry.completion_tokens for entry in entries),
+        "USD": round(meter.spent, 4),
+    }
+
+
 def _questions(book: Book, chapters: Sequence[Chapter], args: argparse.Namespace) -> list[Question]:
     found = first_questions(book, args.model) if "script" in args.tasks else []
     return found + [

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,12 +34,13 @@ from roleplay.distill.answers import FILE, apply_answers, read_answers
 from roleplay.distill.cast import discover_cast
 from roleplay.distill.checks import verify_verbatim
 from roleplay.distill.labelling import Book
+from roleplay.distill.report import summarize, write_report
 from roleplay.distill.rules import distil_rules
 from roleplay.errors import ScriptError, WorldError
 from roleplay.novel.chapters import find_chapters
 from roleplay.novel.chunking import chunk_chapters
 from roleplay.novel.reading import Novel, read_novel
-from roleplay.records import UNKNOWN, Chunk, Line
+from roleplay.records import Chunk, Line
 from roleplay.world import Character, World, WorldInfo
 from scripts import _background, _common, _distilling
 
@@ -133,7 +133,8 @@ def _job(world: World, args: argparse.Namespace) -> _Job:
     novel = read_novel(world.novel())
     world = world if world.info.characters else _with_cast(world, novel.text)
     cast = {character.name: character.aliases for character in world.info.characters}
-    settings = {"backend": args.backend, "version": RULES_VERSION, "max_chars": args.max_chars}
+    genders = {character.name: character.gender for character in world.info.characters if character.gender}
+    settings = {"backend": args.backend, "version": RULES_VERSION, "max_chars": args.max_chars, "genders": genders}
     settings |= (
         {}
         if args.backend == "rules"
@@ -153,7 +154,7 @@ def _with_cast(world: World, text: str) -> World:
     people = merge_aliases(text, dict(discover_cast(text).most_common()))
     found = [Character(name=person.name, aliases=person.aliases, gender=person.gender) for person in people]
     if found:
-        files.write_json(world.path / "aliases.json", [person.to_json() for person in people])
+        files.write_json(world.path / "report" / "aliases.json", [person.to_json() for person in people])
         info = WorldInfo(title=world.info.title, language=world.info.language, characters=tuple(found))
         files.write_json(world.path / "world.json", info.model_dump())
         print(f"cast     {len(found)} names found by their cues -> {world.path}/world.json: merge them there")
@@ -177,7 +178,7 @@ def _run(world: World, job: _Job, args: argparse.Namespace) -> None:
     chunks = chunk_chapters(text, chapters, max_chars=job.settings["max_chars"])
     size = f"{len(text)} characters, {len(chapters)} chapters -> {len(chunks)} chunks"
     print(f"read     {job.novel.encoding}, {size}")
-    lines: list[Line] | None = distil_rules(text, chapters, chunks, job.cast)
+    lines: list[Line] | None = distil_rules(text, chapters, chunks, job.cast, genders=job.settings["genders"])
     if args.backend != "rules":
         book = Book(text, chunks, lines or [], job.cast, _background.world_lookup(world.path), shown=job.shown)
         lines, complete = _distilling.ask_model(book, chapters, job.output, args)
@@ -186,44 +187,34 @@ def _run(world: World, job: _Job, args: argparse.Namespace) -> None:
         return
     lines = apply_answers(lines, job.answers)
     verify_verbatim(text, lines)
-    _write(job, chunks, lines)
+    _write(job, chunks, lines, args)
 
 
-def _write(job: _Job, chunks: Sequence[Chunk], lines: Sequence[Line]) -> None:
+def _write(job: _Job, chunks: Sequence[Chunk], lines: Sequence[Line], args: argparse.Namespace) -> None:
     rows = ([chunk.model_dump() for chunk in chunks], [line.to_json() for line in lines])
     for name, values in zip(_OUTPUTS, rows, strict=True):
         files.write_jsonl(job.output / name, values)
         files.write_meta(job.output / name, stage=STAGE, settings=job.settings, inputs=job.inputs)
-    report = _report(job, chunks, lines)
-    files.write_json(job.output / "report" / "distill.json", report)
+    settled = [
+        f"{line.span} {line.char}: {line.reason or 'two of three agree'}" for line in lines if line.source == "vote"
+    ]
+    cost = _distilling.paid(job.output, args) if args.backend != "rules" else None
+    report = summarize(job.novel.text, chunks, lines, cost=cost, disagreements=settled)
+    write_report(job.output / "report", report, extra={**job.settings, "encoding": job.novel.encoding})
     _print(report, job.output / "script.jsonl")
 
 
-def _report(job: _Job, chunks: Sequence[Chunk], lines: Sequence[Line]) -> dict[str, Any]:
-    spoken = [line for line in lines if line.kind in ("say", "think")]
-    speakers = Counter(line.char for line in spoken if line.char != UNKNOWN)
-    return {
-        **job.settings,
-        "encoding": job.novel.encoding,
-        "characters": len(job.novel.text),
-        "chapters": len({chunk.chapter for chunk in chunks}),
-        "chunks": len(chunks),
-        "lines": len(lines),
-        "spoken": len(spoken),
-        "unknown": len(spoken) - sum(speakers.values()),
-        "with_speaker": round(sum(speakers.values()) / max(len(spoken), 1), 4),
-        "cues": dict(Counter(line.cue for line in spoken if line.cue).most_common()),
-        "speakers": dict(speakers.most_common(_TOP)),
-    }
-
-
 def _print(report: dict[str, Any], script: Path) -> None:
+    speakers = list(report["speakers"].items())[:_TOP]
     share = f"{report['with_speaker']:.0%} with a speaker, {report['unknown']} unknown"
     print(f"script   {report['lines']} lines: {report['spoken']} spoken, {share} -> {script}")
     if not report["spoken"]:
         print('no quoted speech found: put it into “”, ‘’, 「」, 『』 or "", or there is nothing to train on')
         return
-    print("speakers " + "  ".join(f"{name} {count}" for name, count in report["speakers"].items()))
+    print("speakers " + "  ".join(f"{name} {count}" for name, count in speakers))
+    print(
+        f"report   {script.parent / 'report' / 'distill.md'}: {report['quoted']['coverage']:.1%} of quoted speech is in the script"
+    )
 
 
 if __name__ == "__main__":
