@@ -2,6 +2,7 @@
 
     python scripts/evaluate_attribution.py tests/data/attribution_own.jsonl --baseline nearest
     python scripts/evaluate_attribution.py DATA.jsonl --abstain
+    python scripts/evaluate_attribution.py DATA.jsonl --backend openai --model gpt-4o-mini [--batch-out F | --batch-in F]
     python scripts/evaluate_attribution.py --make-from worlds/chuiyan OUT.jsonl [--split]
 
     nearest  {"n": 66, "accuracy": 0.6364, "by_category": {...}}
@@ -39,9 +40,8 @@ from roleplay.novel.paragraphs import paragraph_spans
 from roleplay.novel.reading import read_novel
 from roleplay.records import Line
 from roleplay.world import World
-from scripts import _common
+from scripts import _attribution_model, _common
 
-BACKENDS = ("rules",)
 SURE = 0.93
 """With --abstain, a row is answered when the first candidate's chance is at least so high."""
 
@@ -101,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("data", type=Path, help="JSON Lines of labelled windows (to be written with --make-from)")
-    parser.add_argument("--backend", default="rules", help=f"{', '.join(BACKENDS)} (default: %(default)s)")
+    _attribution_model.add_arguments(parser)
     parser.add_argument("--abstain", action="store_true", help="let doubtful rows go unanswered")
     parser.add_argument("--sure", type=float, default=SURE, help="chance from which to answer (default: %(default)s)")
     parser.add_argument("--baseline", choices=["nearest"], help="score this baseline as well")
@@ -113,14 +113,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    if args.backend not in BACKENDS:
-        raise ScriptError(f"unknown backend {args.backend!r}: known are {' '.join(BACKENDS)}")
+    _attribution_model.check(args)
     rows = read_rows(args.data)
     if args.baseline:
         print(f"{args.baseline}  {json.dumps(score(rows, nearest))}")
+    judge: Judge | None = tell_window
+    if args.backend != "rules":
+        judge = _attribution_model.model_judge([row.window() for row in rows], args)
+    if judge is None:
+        return
     if args.wrong:
-        _show_wrong(rows)
-    print(json.dumps(score(rows, tell_window, sure=args.sure if args.abstain else None)))
+        _show_wrong(rows, judge)
+    print(json.dumps(score(rows, judge, sure=args.sure if args.abstain else None)))
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -182,9 +186,9 @@ def nearest(window: Window) -> dict[str, float]:
     return {name: 1 / (1 + found[name]) if name in found else 0.0 for name in window.people.all}
 
 
-def _show_wrong(rows: Sequence[Row]) -> None:
+def _show_wrong(rows: Sequence[Row], judge: Judge) -> None:
     for number, row in enumerate(rows, 1):
-        chances = tell_window(row.window())
+        chances = judge(row.window())
         best = max(chances, key=lambda name: chances[name])
         if best != row.speaker:
             shown = f"{best} {chances[best]:.2f}, not {row.speaker} {chances[row.speaker]:.2f}"
