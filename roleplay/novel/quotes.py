@@ -4,7 +4,8 @@
     # [Quote(span=(5, 15), outer=(4, 16), mark="“", kind="speech", continues=False)]
 
 Only the outermost quote counts. An unclosed one ends with its paragraph, unless the very next mark of the
-text closes it (a poem inside a speech). ``kind`` is a first judgement by form: ``thought`` for ‘…’,
+text closes it (a poem inside a speech). In a book that marks its speech with dashes at the head of a paragraph
+(——漏了，快来！——他喊道。) those are its quotes, with the mark "—". ``kind`` is a first judgement by form: ``thought`` for ‘…’,
 ``term`` for a short quote built into a sentence (人们管它叫“雨舌”。), else ``speech``. Who speaks is told
 elsewhere.
 """
@@ -24,6 +25,9 @@ QuoteKind = Literal["speech", "thought", "term"]
 _PAIRS = {"“": "”", "‘": "’", "「": "」", "『": "』", '"': '"'}
 _MARK = re.compile(r"[“”‘’「」『』\"]")
 _ANY_CLOSER = '”’」』"'
+_DASHED = re.compile(r"[ \t　]*(——?)(?!—)[ \t　]*([^—\n]*[^—\s])")
+_ENOUGH_DASHED = 5
+_TITLE = re.compile(r"《[^》]*》")
 _LONGEST_GAP = 3000
 _LONGEST_TERM = 16
 _SAID = re.compile(r"[。！？!?…～~]")
@@ -47,14 +51,25 @@ class Quote:
 def find_quotes(text: str, paragraphs: Sequence[Span] | None = None) -> list[Quote]:
     """The quotes of ``text`` in order; ``paragraphs`` as :func:`paragraph_spans` gives them."""
     quotes: list[Quote] = []
-    for start, end in paragraphs if paragraphs is not None else paragraph_spans(text):
+    paragraphs = paragraph_spans(text) if paragraphs is None else paragraphs
+    for start, end in paragraphs:
         if quotes and quotes[-1].outer[1] > start:
             start = min(quotes[-1].outer[1], end)
         found = list(_paragraph_quotes(text, start, end))
         if quotes and found and _goes_on(text, quotes[-1], found[0], start):
             found[0] = replace(found[0], continues=True)
         quotes += found
-    return quotes
+    dashed = _dashed(text, paragraphs)
+    if len(dashed) < _ENOUGH_DASHED or len(dashed) <= len(quotes):
+        return quotes
+    inside = [quote for quote in dashed if not any(mark in text[slice(*quote.outer)] for mark in _PAIRS)]
+    return sorted([*quotes, *inside], key=lambda quote: quote.outer)
+
+
+def _dashed(text: str, paragraphs: Sequence[Span]) -> list[Quote]:
+    """What stands behind a dash at the head of a paragraph, up to the next dash."""
+    found = (_DASHED.match(text, *span) for span in paragraphs)
+    return [Quote(match.span(2), (match.start(1), match.end(2)), "—", "speech") for match in found if match]
 
 
 def _goes_on(text: str, last: Quote, first: Quote, start: int) -> bool:
@@ -174,6 +189,8 @@ def _kind(text: str, inner: Span, outer: Span, mark: str, start: int) -> QuoteKi
 
 def _is_term(text: str, inner: Span, outer: Span, start: int) -> bool:
     """Whether the quote is a title, a word or a sign built into a sentence."""
+    if _TITLE.fullmatch(text, *inner):
+        return True
     if inner[1] - inner[0] > _LONGEST_TERM or _SAID.search(text, *inner):
         return False
     before, after = text[max(start, outer[0] - 30) : outer[0]].strip(), text[outer[1] : outer[1] + 8]

@@ -103,3 +103,23 @@ def test_quotes_of_any_text_are_in_order_and_apart(text: str) -> None:
     edges = [edge for quote in find_quotes(text) for edge in (quote.outer[0], *quote.span, quote.outer[1])]
     assert edges == sorted(edges)
     assert all(0 <= edge <= len(text) for edge in edges)
+
+
+DASHED = "".join(f"——漏了第{n}处，快来！——闻筝喊道。\n　　—来了。\n雨还在下——一直下。\n" for n in range(4))
+
+
+def test_a_book_that_marks_speech_with_dashes() -> None:
+    quotes = find_quotes(DASHED)
+    assert [DASHED[slice(*quote.span)] for quote in quotes[:2]] == ["漏了第0处，快来！", "来了。"]
+    assert len(quotes) == 8 and {quote.kind for quote in quotes} == {"speech"}
+
+
+def test_a_dash_is_no_speech_in_a_book_with_quotes() -> None:
+    text = DASHED + "“漏了。”闻筝说。\n" * 20
+    assert {quote.mark for quote in find_quotes(text)} == {"“"}
+    assert find_quotes("——这就是结局。\n") == []
+
+
+def test_a_title_alone_is_no_speech() -> None:
+    assert [quote.kind for quote in find_quotes("“《雨钟》”")] == ["term"]
+    assert [quote.kind for quote in find_quotes("“《雨钟》好看吗？”")] == ["speech"]
