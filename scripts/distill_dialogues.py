@@ -37,6 +37,7 @@ from roleplay.distill.labelling import Book
 from roleplay.distill.report import summarize, write_report
 from roleplay.distill.rules import distil_rules
 from roleplay.errors import ScriptError, WorldError
+from roleplay.novel.banners import is_banner
 from roleplay.novel.chapters import find_chapters
 from roleplay.novel.chunking import chunk_chapters
 from roleplay.novel.reading import Novel, read_novel
@@ -45,7 +46,7 @@ from roleplay.world import Character, World, WorldInfo
 from scripts import _background, _common, _distilling
 
 STAGE = "distill"
-RULES_VERSION = 2
+RULES_VERSION = 3
 """Raised when the rules change, so that old scripts are written anew."""
 
 _OUTPUTS = ("chunks.jsonl", "script.jsonl")
@@ -185,7 +186,7 @@ def _run(world: World, job: _Job, args: argparse.Namespace) -> None:
         job.settings["complete"] = complete
     if lines is None:
         return
-    lines = apply_answers(lines, job.answers)
+    lines = apply_answers([line for line in lines if line.kind != "info" or not is_banner(line.text)], job.answers)
     verify_verbatim(text, lines)
     _write(job, chunks, lines, args)
 
