@@ -21,7 +21,7 @@ from roleplay import files
 from roleplay.distill.asking import Asker, PendingError
 from roleplay.distill.cues import Names
 from roleplay.distill.labelling import Book, gather, spans_text
-from roleplay.distill.questions import Question, array_of, ask_for
+from roleplay.distill.questions import Question, array_of, ask_for, read_prompt
 from roleplay.distill.replies import read_objects
 from roleplay.errors import WorldError
 from roleplay.records import EXPRESSIONS, FORMAT_VERSION, Chapter, Chunk, Interview, Summary
@@ -166,7 +166,8 @@ def _summary(book: Book, chapter: int, text: str, model: str) -> _Item:
         rows = []
         for row in objects:
             name = _person(book, row.get("character"))
-            if _texts(row, "summary") and (name or row.get("character") is None):
+            told = _texts(row, "summary") and row["summary"].strip() not in read_prompt("summary")
+            if told and (name or row.get("character") is None):
                 plans = {key: row[key] for key in _PLANS if _texts(row, key)}
                 made = Summary(chapter=chapter, character=name, summary=row["summary"], **plans)
                 rows.append(made.model_dump(exclude_none=True))

@@ -84,7 +84,7 @@ def test_an_alias_must_stand_in_its_evidence(tmp_path: Path) -> None:
 def test_a_parrot_adds_nothing(tmp_path: Path, task: str) -> None:
     example = read_prompt(PROMPTS.get(task, task)).partition("\n---\n")[0]
     rows = made(task, lambda body: Reply(example), tmp_path)
-    assert [row for row in rows if row.get("character") or "word" in row or "alias" in row] == []
+    assert rows == []
 
 
 def test_a_cut_answer_is_asked_for_once_more(tmp_path: Path) -> None:
