@@ -1,4 +1,9 @@
-"""The rules on the example world's gold script, slightly below what was measured (0.87 and 0.98)."""
+"""The rules on the example world's gold script, slightly below what was measured.
+
+With the cast of world.json, as a user's run has it, 0.859 of all lines and 0.930 of the cued ones; 43 lines have speakers
+that world.json lacks. With those added, which only the gold script can tell, 0.869 and 0.976: what the cues alone allow.
+The weights of the rules were tuned on this world.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +19,18 @@ from roleplay.world import World
 EXPLICIT = ("before", "after", "inside")
 
 
-@pytest.fixture(scope="module")
-def pairs() -> list[tuple[Line, str | None]]:
-    """Each spoken gold line, and who speaks it by the rules."""
+Pairs = list[tuple[Line, str | None]]
+
+
+def judged(*, strangers: bool) -> Pairs:
+    """Each spoken gold line, and who speaks it by the rules; ``strangers``: also with speakers that world.json lacks."""
     world = World.load(Path(__file__).resolve().parents[3] / "worlds" / "chuiyan")
     characters = world.info.characters
     canonical = {alias: character.name for character in characters for alias in character.aliases}
     gold = [line for line in world.read_script() if line.kind in ("say", "think")]
     speakers = [canonical.get(line.char or "", line.char or "") for line in gold]
-    cast = {character.name: character.aliases for character in characters} | {
-        name: () for name in speakers if name not in {character.name for character in characters}
-    }
+    cast = {character.name: character.aliases for character in characters}
+    cast |= {name: () for name in speakers if strangers and name not in cast}
     genders = {character.name: character.gender for character in characters}
     lines = distil_rules(read_novel(world.novel()).text, (), world.read_chunks(), cast, genders=genders)
     told = {line.span: line.char for line in lines}
@@ -33,17 +39,33 @@ def pairs() -> list[tuple[Line, str | None]]:
     ]
 
 
-def share(pairs: list[tuple[Line, str | None]]) -> float:
+@pytest.fixture(scope="module")
+def pairs() -> Pairs:
+    """With the cast of world.json alone."""
+    return judged(strangers=False)
+
+
+@pytest.fixture(scope="module")
+def with_strangers() -> Pairs:
+    """With every speaker of the gold script in the cast."""
+    return judged(strangers=True)
+
+
+def share(pairs: Pairs) -> float:
     return sum(line.char == found for line, found in pairs) / len(pairs)
 
 
-def test_most_lines_have_their_speaker(pairs: list[tuple[Line, str | None]]) -> None:
-    assert share(pairs) >= 0.86
+def cued(pairs: Pairs) -> Pairs:
+    return [pair for pair in pairs if pair[0].cue in EXPLICIT]
 
 
-def test_explicitly_cued_lines_have_their_speaker(pairs: list[tuple[Line, str | None]]) -> None:
-    assert share([pair for pair in pairs if pair[0].cue in EXPLICIT]) >= 0.97
+def test_with_the_worlds_own_cast(pairs: Pairs) -> None:
+    assert share(pairs) >= 0.85 and share(cued(pairs)) >= 0.92
 
 
-def test_few_of_the_named_are_wrong(pairs: list[tuple[Line, str | None]]) -> None:
-    assert share([pair for pair in pairs if pair[1] not in (None, "unknown")]) >= 0.92
+def test_with_every_speaker_in_the_cast(with_strangers: Pairs) -> None:
+    assert share(with_strangers) >= 0.86 and share(cued(with_strangers)) >= 0.97
+
+
+def test_few_of_the_named_are_wrong(pairs: Pairs) -> None:
+    assert share([pair for pair in pairs if pair[1] not in (None, "unknown")]) >= 0.9
