@@ -29,7 +29,7 @@ from roleplay.models.chatglm.loss import label_loss
 from roleplay.models.chatglm.modeling import ChatGLMModel, ChatGLMPreTrainedModel
 from roleplay.models.chatglm.positions import blocked_mask, next_positions, token_positions
 from roleplay.models.chatglm.prefix import check_prefix, prefix_sizes, read_prefix
-from roleplay.models.chatglm.quantization import PackedLinear, make_head, packed_layers
+from roleplay.models.chatglm.quantization import PackedEmbedding, make_head, packed_layers
 from roleplay.models.chatglm.shards import find_shards
 
 logger = logging.getLogger(__name__)
@@ -105,6 +105,7 @@ class ChatGLMForConditionalGeneration(ChatGLMPreTrainedModel, GenerationMixin): 
         placed: ChatGLMForConditionalGeneration = model.to(place).eval()
         for layer in packed_layers(placed):
             layer.use(chosen)  # moved to another device, a layer took what is best there
+        placed.tie_weights()
         return placed
 
     @property
@@ -113,8 +114,9 @@ class ChatGLMForConditionalGeneration(ChatGLMPreTrainedModel, GenerationMixin): 
         return next((layer.kernel.name for layer in packed_layers(self)), "none")
 
     def tie_weights(self, *args: Any, **kwargs: Any) -> None:
-        """Let the head share the embedding's weights, unless a kernel has put them into another form for it."""
-        if not (isinstance(self.lm_head, PackedLinear) and self.lm_head.kernel.layout):
+        """Let head and embedding share their weights; in a kernel's form they are the head's."""
+        embedding = self.transformer.word_embeddings
+        if not (isinstance(embedding, PackedEmbedding) and embedding.share(self.lm_head)):
             super().tie_weights(*args, **kwargs)
 
     def _read_generation_config(self, name: str, hub: Mapping[str, Any]) -> None:

@@ -5,8 +5,8 @@
     load_weights(model, find_shards("THUDM/chatglm-6b-int4-qe"), dtype=torch.float32)
 
 A kernel that works on another form than the checkpoint's gets it: of a small model in memory, of a large one through a
-cache file that is memory-mapped (``repacked.py``). A layer that the model wants packed and the file holds in full is quantized on the way, one at a time. The head takes the
-embedding's weights. ``rotary_emb.inv_freq`` is ignored. A prefix that the file lacks stays random: it is to be trained.
+cache file that is memory-mapped (``repacked.py``). A layer that the model wants packed and the file holds in full is quantized on the way, one at a time. Head and embedding share their
+weights, in the kernel's form too. ``rotary_emb.inv_freq`` is ignored. A prefix that the file lacks stays random: it is to be trained.
 """
 
 from __future__ import annotations
@@ -79,6 +79,7 @@ def load_weights(
     if kernel is not None:
         for layer in packed_layers(model):
             layer.use(kernel)
+        model.tie_weights()
 
 
 def _read(paths: Iterable[Path]) -> State:
@@ -101,10 +102,11 @@ def _load_repacked(model: Any, paths: Sequence[Path], path: Path, dtype: torch.d
             for layer_name, layer in model.named_modules()
             if isinstance(layer, PackedLinear) and kernel.fits(layer.out_features, layer.in_features)
         }
+    shared = _EMBEDDING if _HEAD in forms else _HEAD
     wanted = {
         name: forms.get(name, part if _is_packed(part) else part.to(dtype))
         for name, part in model.state_dict().items()
-        if not name.startswith(PREFIX_NAME) and (name in forms or name not in model.all_tied_weights_keys)
+        if not name.startswith(PREFIX_NAME) and name != shared
     }
     if not repacked.is_whole(path, wanted):
         stored = _read(paths)
@@ -115,8 +117,10 @@ def _load_repacked(model: Any, paths: Sequence[Path], path: Path, dtype: torch.d
     for layer_name, layer in model.named_modules():
         if f"{layer_name}.weight" in forms:
             layer.use(kernel, state[f"{layer_name}.weight"])
-    _tie(model, state)
+    model.tie_weights()
+    state[shared] = state[_HEAD if shared == _EMBEDDING else _EMBEDDING]
     model.load_state_dict(state, assign=True)
+    model.tie_weights()
 
 
 def check_keys(model: Any, stored: State) -> None:
@@ -200,11 +204,11 @@ def _assembled(model: Any, stored: State, dtype: torch.dtype) -> Iterator[tuple[
 def _formed(
     tensors: Iterable[tuple[str, torch.Tensor]], forms: State, kernel: Kernel
 ) -> Iterator[tuple[str, torch.Tensor]]:
-    """The same tensors with packed weights in the kernel's form; the head gets its own, of the embedding's weights."""
+    """The same tensors with packed weights in the kernel's form; the embedding's become the head's."""
     for name, tensor in tensors:
         if name == _EMBEDDING and _HEAD in forms:
             yield _HEAD, kernel.form(tensor)
-        if not name.startswith(PREFIX_NAME):
+        elif not name.startswith(PREFIX_NAME):
             yield name, kernel.form(tensor) if name in forms else tensor
 
 

@@ -75,28 +75,61 @@ def packed_linear(
     return product
 
 
-class PackedLinear(nn.Linear):
-    """A linear layer of 4 or 8 bits; empty until weights are loaded."""
+class _Packed(nn.Module):
+    """What packed layers have in common: weights in the form of a kernel, a scale a row, the checkpoint's state dict."""
 
-    def __init__(self, in_features: int, out_features: int, *, bias: bool = True, bits: int) -> None:
-        """Make room for packed weights."""
-        super().__init__(in_features, out_features, bias=False, device="meta")
+    bits: int
+    kernel: Kernel
+    weight: torch.Tensor
+    weight_scale: torch.Tensor
+
+    def _make_room(self, rows: int, columns: int, bits: int) -> None:
         self.bits, self.kernel = bits, PLAIN[bits]
-        self.weight, self.weight_scale = _empty(out_features, in_features, bits)
-        if bias:
-            self.bias = nn.Parameter(torch.zeros(out_features))
+        self.weight, self.weight_scale = _empty(rows, columns, bits)
 
     def use(self, kernel: Kernel, form: torch.Tensor | None = None) -> None:
-        """Multiply with ``kernel`` from now on, where it fits.
+        """Work with ``kernel`` from now on.
 
         Args:
             form: the weights in the kernel's form; None makes it of what the layer has.
         """
-        if kernel is self.kernel or not kernel.fits(self.out_features, self.in_features):
+        if kernel is self.kernel:
             return
         if form is None:
-            form = kernel.form(self.kernel.restore(self.weight.detach(), self.out_features))
+            form = kernel.form(self.kernel.restore(self.weight.detach(), len(self.weight_scale)))
         self.kernel, self.weight = kernel, nn.Parameter(form, requires_grad=False)
+
+    def picked(self, ids: torch.Tensor) -> torch.Tensor:
+        """The expanded rows float [n, i] of ``ids``, int64 [n], in the dtype of the scales."""
+        scale = self.weight_scale[ids]
+        return dequantize(self.kernel.picked(self.weight, ids), scale, bits=self.bits, dtype=scale.dtype)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        """Move or convert the layer; what a kernel of another device cannot read is restored before."""
+        if self.kernel.layout and fn(self.weight_scale.detach()).device != self.weight.device:
+            self.use(PLAIN[self.bits])
+        return super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self.kernel is not PLAIN[self.bits]:
+            destination[f"{prefix}weight"] = self.kernel.restore(self.weight.detach(), len(self.weight_scale))
+
+
+class PackedLinear(_Packed, nn.Linear):
+    """A linear layer of 4 or 8 bits; empty until weights are loaded."""
+
+    def __init__(self, in_features: int, out_features: int, *, bias: bool = True, bits: int) -> None:
+        """Make room for packed weights."""
+        nn.Linear.__init__(self, in_features, out_features, bias=False, device="meta")
+        self._make_room(out_features, in_features, bits)
+        if bias:
+            self.bias = nn.Parameter(torch.zeros(out_features))
+
+    def use(self, kernel: Kernel, form: torch.Tensor | None = None) -> None:
+        """Multiply with ``kernel`` from now on, where it fits."""
+        if kernel.fits(self.out_features, self.in_features):
+            super().use(kernel, form)
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """float [..., i] -> [..., o]."""
@@ -106,25 +139,13 @@ class PackedLinear(nn.Linear):
         """The product with some rows only, without the bias; ``rows.start`` is a multiple of 64."""
         return packed_linear(input, self.kernel.part(self.weight, rows), self.weight_scale[rows], kernel=self.kernel)
 
-    def picked(self, ids: torch.Tensor) -> torch.Tensor:
-        """The expanded rows float [n, i] of ``ids``, int64 [n], in the dtype of the scales."""
-        scale = self.weight_scale[ids]
-        return dequantize(self.kernel.picked(self.weight, ids), scale, bits=self.bits, dtype=scale.dtype)
-
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
         """Move or convert the layer; on another device the kernel of that device takes over."""
         before = self.weight.device
-        if self.kernel.layout and fn(self.weight_scale.detach()).device != before:
-            self.use(PLAIN[self.bits])
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        super()._apply(fn, recurse)
         if self.weight.device != before and self.weight.device.type != "meta":
             self.use(choose(self.weight.device, bits=self.bits))
         return self
-
-    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
-        super()._save_to_state_dict(destination, prefix, keep_vars)
-        if self.kernel is not PLAIN[self.bits]:
-            destination[f"{prefix}weight"] = self.kernel.restore(self.weight.detach(), self.out_features)
 
     def extra_repr(self) -> str:
         """The sizes, the bits and the kernel."""
@@ -141,19 +162,24 @@ class PackedHead(PackedLinear):
         return torch.cat([self.rows(input, part) for part in chunks(self.out_features)], dim=-1)
 
 
-class PackedEmbedding(nn.Embedding):
+class PackedEmbedding(_Packed, nn.Embedding):
     """An embedding of 4 or 8 bits; only the looked-up rows are expanded, in the dtype of the scales."""
 
     def __init__(self, num_embeddings: int, embedding_dim: int, *, bits: int) -> None:
         """Make room for packed weights."""
-        super().__init__(num_embeddings, embedding_dim, device="meta")
-        self.bits = bits
-        self.weight, self.weight_scale = _empty(num_embeddings, embedding_dim, bits)
+        nn.Embedding.__init__(self, num_embeddings, embedding_dim, device="meta")
+        self._make_room(num_embeddings, embedding_dim, bits)
+
+    def share(self, head: nn.Module) -> bool:
+        """Look rows up in the head's weights if one of the two is in a kernel's form; whether it is so."""
+        if not isinstance(head, PackedLinear) or not (head.kernel.layout or self.kernel.layout):
+            return False
+        self.kernel, self.weight = head.kernel, head.weight
+        return True
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """int64 [...] -> float [..., h]."""
-        scale = self.weight_scale[input]
-        return dequantize(self.weight[input], scale, bits=self.bits, dtype=scale.dtype)
+        return self.picked(input.flatten()).view(*input.shape, -1)
 
 
 PACKED = (PackedLinear, PackedEmbedding)

@@ -40,7 +40,7 @@ _DTYPES = {
     torch.bfloat16: "BF16",
     torch.float32: "F32",
 }
-_VERSION = 1
+_VERSION = 2
 
 Shapes = Mapping[str, torch.Tensor]
 """Name -> a tensor of the wanted dtype and shape, on the meta device."""

@@ -19,6 +19,7 @@ from roleplay.models.chatglm.kernels import torch_op, x86
 from roleplay.models.chatglm.kernels.base import EXPANDED_ROWS, PLAIN, Kernel, largest_error
 from roleplay.models.chatglm.packing import dequantize, quantize
 from roleplay.models.chatglm.quantization import PackedHead, PackedLinear, packed_linear
+from roleplay.models.chatglm.shards import read_shard
 
 ROOT = Path(__file__).resolve().parents[3]
 CPU = torch.device("cpu")
@@ -301,6 +302,19 @@ def test_the_cache_gives_the_same_model(
         assert torch.equal(logits(model), logits(wanted))
         stored = wanted.state_dict()
         assert all(torch.equal(part, stored[name]) for name, part in model.state_dict().items())
+
+
+@every
+def test_head_and_embedding_are_stored_once(kernel: Kernel, glm_folder: Path, tmp_path: Path) -> None:
+    model = load(glm_folder, **FORM, kernel=kernel.name, kernel_cache=tmp_path)
+    embedding, head = model.transformer.word_embeddings, model.lm_head
+    assert embedding.weight.data_ptr() == head.weight.data_ptr() and embedding.kernel is head.kernel
+    ids = torch.tensor([[3, 5], [3, 0]])
+    assert torch.equal(embedding(ids), head.picked(ids.flatten()).view(2, 2, -1))
+    for path in tmp_path.glob("*.safetensors"):
+        assert (
+            sum("lm_head.weight" in name or "word_embeddings.weight" in name for name in read_shard(path)) == 3
+        )  # one form, two scales
 
 
 @with_layout
