@@ -1,19 +1,19 @@
-"""Entries to snippets: pieces of 60-150 characters that can stand alone as background, and their file.
+"""Entries and plot notes to snippets: pieces of 60-150 characters that can stand alone as background, and their file.
 
     >>> snippets = entries_to_snippets(read_wiki("worlds/chuiyan/wiki"))
-    >>> snippets[0].title, snippets[0].heading, snippets[0].source
-    ('井底街', '', '井底街.wiki')
-    >>> snippets[0].display
-    '井底街：名称: 井底街；所在: 第一层台地；户数: 三百零六'
+    >>> snippets[1].title, snippets[1].heading, snippets[1].source
+    ('井底街', '概况', '井底街.wiki')
+    >>> note = PlotNote("她想在天黑前修好漏雨。", "闻筝", chapter=1, people=("闻筝",))
+    >>> entries_to_snippets([], [note])[0].display
+    '闻筝：她想在天黑前修好漏雨。'
 
 snippets.jsonl opens with a line that names its format; every other line is one snippet:
 
-    {"format": "kb-snippets", "version": 1}
-    {"id": "f754f6a627b8aec1", "title": "井底街", "heading": "",
-     "text": "名称: 井底街；所在: 第一层台地；户数: 三百零六",
-     "source": "井底街.wiki", "aliases": []}
+    {"format": "kb-snippets", "version": 2}
+    {"id": "f754f6a627b8aec1", "title": "井底街", "heading": "", "text": "名称: 井底街；所在: 第一层台地；户数: 三百零六",
+     "source": "井底街.wiki", "aliases": [], "chapter": null, "people": []}
 
-Texts are cut at sentence ends and otherwise copied; nothing is summarised or reworded.
+Texts are cut at sentence ends and otherwise copied; only one that opens with a pronoun gets its title in front.
 """
 
 import hashlib
@@ -26,22 +26,30 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from kb.duplicates import numbers_in, similar_pairs
 from kb.errors import SnippetFileError
+from kb.plot import PlotNote
 from kb.wiki import Entry
 
 FORMAT = "kb-snippets"
-VERSION = 1
+VERSION = 2
 
 _SHORTEST, _LONGEST, _LONGEST_SENTENCE = 60, 150, 300
 # A snippet still too short to stand alone may take a sentence that makes it somewhat too long.
 _STRETCHED = 200
 _SENTENCE = re.compile(r".*?(?:[。！？!?…]+[」』”’）)】》]*|\.(?=\s)|$)", re.DOTALL)
 _CLAUSE = re.compile(r".*?(?:[，,；;、：:]|$)", re.DOTALL)
+_PRONOUN = re.compile(
+    r"(?:他们|她们|它们|他(?![人乡日山国])|[她它]|其(?![他它实中余次后间]|一|二|三)|此人|此女|本人|该(?![死不怎是来去说有当如]))"
+)
 _CLOSED = ("。", "！", "？", "!", "?", "…", "：", ":", "；", "」", "』", "”", ".", "，", "、")
 
 
 class Snippet(BaseModel):
-    """One piece of background; `id` is the hash of what is embedded (title, heading and text)."""
+    """One piece of background; `id` is the hash of what is embedded (title, heading and text).
+
+    `chapter` is when it comes to be known (None: it holds at any time), `people` who knows it (empty: everybody).
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,6 +59,8 @@ class Snippet(BaseModel):
     text: str
     source: str = ""
     aliases: tuple[str, ...] = ()
+    chapter: int | None = None
+    people: tuple[str, ...] = ()
 
     @property
     def display(self) -> str:
@@ -60,7 +70,8 @@ class Snippet(BaseModel):
     @property
     def embedded(self) -> str:
         """What an embedder reads: title, heading, text."""
-        return "：".join(filter(None, (self.title, self.heading, self.text)))
+        text = self.text.removeprefix(f"{self.title}：")
+        return "：".join(filter(None, (self.title, self.heading, text)))
 
     @property
     def searched(self) -> str:
@@ -68,16 +79,52 @@ class Snippet(BaseModel):
         return " ".join((self.title, *self.aliases, self.heading, self.text))
 
 
-def make_snippet(title: str, text: str, *, heading: str = "", source: str = "", aliases: Sequence[str] = ()) -> Snippet:
+def make_snippet(
+    title: str,
+    text: str,
+    *,
+    heading: str = "",
+    source: str = "",
+    aliases: Sequence[str] = (),
+    chapter: int | None = None,
+    people: Sequence[str] = (),
+) -> Snippet:
     """A snippet with its id; the same title, heading and text always give the same id."""
     digest = hashlib.sha256("\0".join((title, heading, text)).encode()).hexdigest()[:16]
-    return Snippet(id=digest, title=title, heading=heading, text=text, source=source, aliases=tuple(aliases))
+    return Snippet(
+        id=digest,
+        title=title,
+        heading=heading,
+        text=text,
+        source=source,
+        aliases=tuple(aliases),
+        chapter=chapter,
+        people=tuple(people),
+    )
 
 
-def entries_to_snippets(entries: Iterable[Entry]) -> list[Snippet]:
-    """Snippets of all entries in reading order, exact duplicates left out."""
-    snippets = (snippet for entry in entries for snippet in _entry_snippets(entry))
-    return list({snippet.id: snippet for snippet in snippets}.values())
+def entries_to_snippets(entries: Iterable[Entry], notes: Iterable[PlotNote] = ()) -> list[Snippet]:
+    """Snippets of all entries and then of plot notes, in reading order; those that say the same again are left out."""
+    pages = (snippet for entry in entries for snippet in _entry_snippets(entry))
+    plot = (snippet for note in notes for snippet in _note_snippets(note))
+    return without_duplicates([*pages, *plot])
+
+
+def without_duplicates(snippets: Sequence[Snippet]) -> list[Snippet]:
+    """Snippets without those that an earlier one says nine tenths alike, to the same people and no later.
+
+    Texts of different titles, or with different numbers in them, are never alike: they tell of different things. Of
+    snippets with one id, the first stays and is known to the people of all, from the earliest chapter.
+    """
+    merged: dict[str, Snippet] = {}
+    for snippet in snippets:
+        merged[snippet.id] = _merged(merged[snippet.id], snippet) if snippet.id in merged else snippet
+    kept = list(merged.values())
+    gone: set[int] = set()
+    for number, earlier in similar_pairs([snippet.text for snippet in kept]):
+        if earlier not in gone and number not in gone and _says_all_of(kept[earlier], kept[number]):
+            gone.add(number)
+    return [snippet for number, snippet in enumerate(kept) if number not in gone]
 
 
 def cut_text(text: str) -> list[str]:
@@ -145,9 +192,56 @@ def _parse_line(path: Path, number: int, line: str) -> Snippet:
 
 
 def _entry_snippets(entry: Entry) -> Iterator[Snippet]:
-    for path, text in entry.sections:
-        for piece in cut_text(text):
-            yield make_snippet(entry.title, piece, heading=" / ".join(path), source=entry.source, aliases=entry.aliases)
+    for path, text in _gathered((path, piece) for path, section in entry.sections for piece in cut_text(section)):
+        text = _readable_alone(entry.title, text)
+        yield make_snippet(entry.title, text, heading=" / ".join(path), source=entry.source, aliases=entry.aliases)
+
+
+def _note_snippets(note: PlotNote) -> Iterator[Snippet]:
+    for piece in cut_text(note.text):
+        yield make_snippet(
+            note.title,
+            _readable_alone(note.title, piece),
+            heading=note.heading,
+            source=note.source,
+            chapter=note.chapter,
+            people=note.people,
+        )
+
+
+def _gathered(pieces: Iterable[tuple[tuple[str, ...], str]]) -> list[tuple[tuple[str, ...], str]]:
+    """Neighbours under one heading joined while one of them is too short to stand alone."""
+    gathered: list[tuple[tuple[str, ...], str]] = []
+    for path, piece in pieces:
+        if gathered and gathered[-1][0] == path and min(len(gathered[-1][1]), len(piece)) < _SHORTEST:
+            joined = _join(gathered[-1][1], piece)
+            if len(joined) <= _LONGEST:
+                gathered[-1] = (path, joined)
+                continue
+        gathered.append((path, piece))
+    return gathered
+
+
+def _readable_alone(title: str, text: str) -> str:
+    """The title before a text that opens with a pronoun."""
+    return f"{title}：{text}" if _PRONOUN.match(text) else text
+
+
+def _merged(first: Snippet, second: Snippet) -> Snippet:
+    """One text told twice: known from the earlier of both chapters, to the people of both."""
+    chapters = [first.chapter, second.chapter]
+    everybody = not first.people or not second.people
+    people = () if everybody else tuple(dict.fromkeys((*first.people, *second.people)))
+    chapter = None if None in chapters else min(chapter for chapter in chapters if chapter is not None)
+    return first.model_copy(update={"chapter": chapter, "people": people})
+
+
+def _says_all_of(kept: Snippet, other: Snippet) -> bool:
+    """True when whoever may see `other` may see `kept`, and both tell of one thing with the same numbers."""
+    in_time = kept.chapter is None or (other.chapter is not None and kept.chapter <= other.chapter)
+    to_all = not kept.people or (bool(other.people) and set(other.people) <= set(kept.people))
+    one_thing = kept.title == other.title or (kept.title in kept.text and kept.title in other.text)
+    return in_time and to_all and one_thing and numbers_in(kept.text) == numbers_in(other.text)
 
 
 def _units(text: str) -> Iterator[str]:

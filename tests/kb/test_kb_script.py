@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kb.errors import WikiError
+from kb.snippets import read_snippets
 from scripts import build_knowledge_base
 
 SCRIPT = Path(build_knowledge_base.__file__)
@@ -48,3 +49,39 @@ def test_runs_as_a_file_from_any_folder(tmp_path: Path) -> None:
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith("error: no embedder is called 'nope'")
+
+
+def test_summaries_are_read_where_they_are(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    row = '{"chapter": 2, "character": "沈灯", "summary": "沈灯要去修漏雨。"}\n'
+    (world / "summaries.jsonl").write_text(row, encoding="utf-8")
+    assert build_knowledge_base.main(["--world", str(world)]) == 0
+    assert "1 pages, 1 notes of the plot -> 3 snippets" in capsys.readouterr().out
+    last = read_snippets(world / "kb" / "snippets.jsonl")[-1]
+    assert (last.text, last.chapter, last.people) == ("沈灯要去修漏雨。", 2, ("沈灯",))
+
+
+def test_sources_can_be_chosen(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (world / "summaries.jsonl").write_text('{"chapter": 2, "summary": "雨停了。"}\n', encoding="utf-8")
+    assert build_knowledge_base.main(["--world", str(world), "--sources", "wiki"]) == 0
+    assert "1 pages -> 2 snippets" in capsys.readouterr().out
+
+
+def test_a_source_asked_for_must_be_there(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build_knowledge_base.main(["--world", str(world), "--sources", "wiki", "lines"]) == 2
+    assert "script.jsonl is missing" in capsys.readouterr().err
+    assert not (world / "kb").exists()
+
+
+def test_pages_without_any_text_are_an_error(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (world / "wiki" / "沈灯.wiki").write_text("{{stub}}", encoding="utf-8")
+    assert build_knowledge_base.main(["--world", str(world)]) == 2
+    assert "there is no text in wiki of" in capsys.readouterr().err
+    assert not (world / "kb").exists()
+
+
+def test_adding_a_page_embeds_that_page_only(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build_knowledge_base.main(["--world", str(world)])
+    (world / "wiki" / "一灯.wiki").write_text("一灯是沈灯的师父。", encoding="utf-8")
+    (world / "wiki" / "小灯.wiki").write_text("#REDIRECT [[沈灯]]", encoding="utf-8")
+    assert build_knowledge_base.main(["--world", str(world)]) == 0
+    assert "2 pages -> 3 snippets: 1 embedded with 'bundled', 2 as before" in capsys.readouterr().out

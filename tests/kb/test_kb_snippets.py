@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.errors import SnippetFileError
+from kb.plot import PlotNote
 from kb.snippets import cut_text, entries_to_snippets, make_snippet, read_snippets, write_snippets
 from kb.wiki import Entry
 
@@ -72,6 +73,78 @@ def test_exact_duplicates_are_removed_and_order_is_kept() -> None:
     assert [snippet.display for snippet in snippets] == ["沈灯：甲。", "沈灯：乙。", "杜若：甲。"]
 
 
+def test_short_sections_under_one_heading_are_joined() -> None:
+    page = Entry(title="沈灯", sections=(((), "生日: 三月初三"), ((), "沈灯是灯匠。"), (("喜好",), "糕。")), source="x")
+    assert [snippet.text for snippet in entries_to_snippets([page])] == ["生日: 三月初三；沈灯是灯匠。", "糕。"]
+
+
+@pytest.mark.parametrize("opening", ["她", "他们", "它", "其父", "此人", "该镇"])
+def test_a_pronoun_at_the_start_gets_the_title_in_front(opening: str) -> None:
+    [snippet] = entries_to_snippets([entry(f"{opening}住在河边。")])
+    assert snippet.text == snippet.display == f"沈灯：{opening}住在河边。"
+    assert snippet.embedded == f"沈灯：{opening}住在河边。"
+
+
+@pytest.mark.parametrize("text", ["他人住在河边。", "其实住在河边。", "该死的雨。", "沈灯住在河边。"])
+def test_other_openings_stay(text: str) -> None:
+    assert entries_to_snippets([entry(text)])[0].text == text
+
+
+LONG = "沈灯在吹烟镇的河边点了一盏灯，看它随水慢慢漂远，直到雨把最后一点光也浇灭，才撑着伞走回铺子里去。"
+
+
+def note(text: str, chapter: int, *people: str) -> PlotNote:
+    return PlotNote(text, "沈灯", chapter, people=people, source="summaries.jsonl")
+
+
+def test_near_duplicates_of_one_title_are_left_out() -> None:
+    again = LONG.replace("铺子里去", "铺子里")
+    assert [snippet.text for snippet in entries_to_snippets([entry(LONG), entry(again)])] == [LONG]
+
+
+@pytest.mark.parametrize(
+    "other", [entry(LONG.replace("一盏", "三盏")), entry(LONG.replace("沈灯", "她"), title="杜若")]
+)
+def test_other_numbers_and_other_titles_are_no_duplicates(other: Entry) -> None:
+    assert len(entries_to_snippets([entry(LONG), other])) == 2
+
+
+def test_a_copy_on_another_page_that_names_its_subject_is_left_out() -> None:
+    assert len(entries_to_snippets([entry(LONG), entry(LONG, title="人物表")])) == 1
+
+
+def test_a_note_knows_its_chapter_and_people() -> None:
+    [snippet] = entries_to_snippets([], [note("沈灯想修好漏雨。", 3, "沈灯", "杜若")])
+    assert (snippet.chapter, snippet.people, snippet.source) == (3, ("沈灯", "杜若"), "summaries.jsonl")
+    assert entries_to_snippets([entry("甲。")])[0].chapter is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        (note(LONG, 2, "沈灯", "杜若"), note(LONG + "了", 3, "沈灯"), 1),
+        (note(LONG, 3, "沈灯"), note(LONG + "了", 2, "沈灯"), 2),
+        (note(LONG, 2, "沈灯"), note(LONG + "了", 3, "杜若"), 2),
+        (note(LONG, 2, "沈灯"), note(LONG + "了", 3), 2),
+        (note(LONG, 2), note(LONG + "了", 2, "沈灯"), 1),
+    ],
+)
+def test_a_repetition_goes_only_where_all_who_know_it_see_the_first(
+    first: PlotNote, second: PlotNote, kept: int
+) -> None:
+    assert len(entries_to_snippets([], [first, second])) == kept
+
+
+def test_the_plot_never_hides_what_the_wiki_says_at_any_time() -> None:
+    [snippet] = entries_to_snippets([entry(LONG)], [note(LONG, 4, "沈灯")])
+    assert (snippet.chapter, snippet.people) == (None, ())
+
+
+def test_one_text_told_twice_is_known_from_the_first_chapter_to_the_people_of_both() -> None:
+    [snippet] = entries_to_snippets([], [note("嗯。", 5, "沈灯"), note("嗯。", 0, "杜若")])
+    assert (snippet.chapter, snippet.people) == (0, ("沈灯", "杜若"))
+
+
 def test_id_follows_the_content_and_not_the_source() -> None:
     first = make_snippet("沈灯", "甲。", source="a.wiki")
     assert first.id == make_snippet("沈灯", "甲。", source="b.wiki").id
@@ -93,7 +166,7 @@ def test_writing_leaves_no_temporary_file(tmp_path: Path) -> None:
 def test_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "snippets.jsonl"
     path.write_text('{"format": "kb-snippets", "version": 0}\n', encoding="utf-8")
-    with pytest.raises(SnippetFileError, match="not with kb-snippets version 1: build the knowledge base again"):
+    with pytest.raises(SnippetFileError, match="not with kb-snippets version 2: build the knowledge base again"):
         read_snippets(path)
 
 
