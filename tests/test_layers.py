@@ -32,7 +32,7 @@ LAYERS = {
         ("kb.embedding", "kb.snippets"),
         ("kb.duplicates", "kb.plot"),
         ("kb.wiki",),
-        ("kb.wikitext", "kb.webpage", "kb.export", "kb.names"),
+        ("kb.wikitext", "kb.webpage", "kb.export", "kb.aliases"),
         ("kb.markup", "kb.sections", "kb.tables"),
         ("kb.errors",),
     ),

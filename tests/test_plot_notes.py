@@ -18,7 +18,7 @@ SCRIPT = [
     {"char": "沈灯", "say": "走吧。", "src_id": 0},
     {"char": "unknown", "say": "谁？", "src_id": 0},
     {"char": "杜若", "act": "点头", "src_id": 0},
-    {"char": "沈灯", "say": "我修好它了。" * 30, "src_id": 1},
+    {"char": "沈灯", "say": "我修好它了，又漏了。" * 30, "src_id": 1},
     {"char": "沈灯", "say": "没有章节的话。"},
 ]
 SUMMARIES = [
