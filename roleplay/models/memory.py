@@ -93,7 +93,7 @@ def needed_bytes(paths: Iterable[Path], config: Any, *, dtype: torch.dtype, bits
     """
     stored = [part for path in paths for part in stored_tensors(path)]
     if getattr(config, "tie_word_embeddings", False):
-        stored = [part for part in stored if part.name != _HEAD or not part.floating]  # the embedding once more
+        stored = [part for part in stored if part.name != _HEAD]  # the embedding once more
     weights = sum(_held(part, dtype, bits) for part in stored)
     return weights + cache_bytes(config, dtype) + OVERHEAD
 
