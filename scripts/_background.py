@@ -34,7 +34,7 @@ def world_lookup(world: Path) -> Lookup | None:
         return None
     knowledge = KnowledgeBase.load(folder)
 
-    def lookup(query: str, k: int) -> Sequence[Background]:
+    def lookup(query: str, k: int, *, character: str | None = None, chapter: int | None = None) -> Sequence[Background]:
         hits = knowledge.search(query, k)
         return [Background(hit.snippet.display, hit.score, hit.snippet.title) for hit in hits]
 
