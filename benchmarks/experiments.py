@@ -1,7 +1,7 @@
 """The three open questions of the seed, answered by training: docs/experiments.md is this program's table.
 
-    python benchmarks/experiments.py /tmp/experiments                  # all twelve, an hour and a half on two cores
-    python benchmarks/experiments.py /tmp/experiments --only many profile --steps 48 --seed 8
+    python benchmarks/experiments.py /tmp/experiments                  # all twelve, more than an hour on two cores
+    python benchmarks/experiments.py /tmp/experiments --only many profile --steps 48 --amount="--roles 20"
     python benchmarks/experiments.py /tmp/experiments --table          # the table of what is there
 
 {one, many, profile} x {with, without interviews} x {with, without background in training}, equal compute: the same
@@ -14,9 +14,11 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +59,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=32)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--model", default="gemma3-270m")
-    parser.add_argument("--amount", nargs="*", default=[], help="flags for scripts/evaluate.py")
+    parser.add_argument("--amount", default="", help="flags for scripts/evaluate.py, as one text")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at once, each with its share of the cores")
     parser.add_argument("--table", action="store_true", help="only print what is there")
     args = parser.parse_args(argv)
     args.character = (
@@ -66,9 +69,13 @@ def main(argv: list[str] | None = None) -> int:
     runs = [Run(*row, args.seed) for row in itertools.product(args.only, (True, False), (True, False))]
     if not args.table:
         print(describe(), flush=True)
-        _evaluate_bare(args)
-        for run in runs:
-            do(run, args)
+        os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // args.jobs))
+        _prepare_bare(args)
+        with ThreadPoolExecutor(args.jobs) as pool:
+            waiting = [pool.submit(_evaluate, args.folder / "bare-many", args, "many", ["--checkpoint", "none"])]
+            waiting += [pool.submit(do, run, args) for run in runs]
+            for each in waiting:
+                each.result()
     print("\n".join(report(args.folder, args.character)))
     return 0
 
@@ -89,12 +96,12 @@ def do(run: Run, args: argparse.Namespace) -> None:
     _evaluate(folder, args, run.mode, ["--checkpoint", adapter])
 
 
-def _evaluate_bare(args: argparse.Namespace) -> None:
+def _prepare_bare(args: argparse.Namespace) -> None:
+    """The held-out scenes of both forms, for all runs."""
     for mode in ("many", "profile"):
         data = args.folder / f"bare-{mode}" / "data"
         more = ["--world", args.world, "--data_dir", data, "--mode", mode, "--model", args.model]
         _script("prepare_seq2seq_training", data / "train.passages.jsonl", more)
-    _evaluate(args.folder / "bare-many", args, "many", ["--checkpoint", "none"])
 
 
 def _evaluate(folder: Path, args: argparse.Namespace, mode: str, more: list[Any]) -> None:
@@ -102,8 +109,8 @@ def _evaluate(folder: Path, args: argparse.Namespace, mode: str, more: list[Any]
     data = args.folder / f"bare-{'profile' if mode == 'profile' else 'many'}" / "data"
     whom = ["--characters", args.character] if mode == "one" else []
     target = folder / "evaluation.json"
-    flags = ["--world", args.world, "--model", args.model, "--data_dir", data, "--output", target]
-    _script("evaluate", target, [*flags, *whom, *more, *args.amount])
+    flags = ["--world", args.world, "--model", args.model, "--data_dir", data, "--output", target, "--no_test_loss"]
+    _script("evaluate", target, [*flags, *whom, *more, *args.amount.split()])
 
 
 def _script(name: str, result: Path, flags: Sequence[Any]) -> None:
@@ -118,6 +125,9 @@ def _script(name: str, result: Path, flags: Sequence[Any]) -> None:
 def report(folder: Path, character: str) -> Iterator[str]:
     """Two Markdown tables: one character in all runs, and all characters where more were trained."""
     found = {path.parent.name: json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*/evaluation.json"))}
+    for name, part in found.items():
+        if (adapter := folder / name / "adapter" / "adapter.json").exists():
+            part["figures"]["all"]["loss"] = json.loads(adapter.read_text("utf-8"))["result"]["test_loss"]
     for title, row in ((character, character), ("all six", "all")):
         shown = {name: part["figures"] for name, part in found.items() if row != "all" or not name.startswith("one")}
         yield f"\n### {title}\n"
@@ -128,7 +138,7 @@ def _rows(shown: dict[str, Any], row: str) -> Iterator[str]:
     yield f"| run | {' | '.join(COLUMNS.values())} |"
     yield "|---" * (len(COLUMNS) + 1) + "|"
     for name, figures in shown.items():
-        losses = {key: figures["all"].get(key) for key in ("loss", "general_loss")} if row == "all" else {}
+        losses = {key: figures["all"].get(key) for key in ("loss", "general_loss")}
         values = figures.get(row, {}) | losses
         yield f"| {name} | {' | '.join(cell(key, values.get(key)) for key in COLUMNS)} |"
 

@@ -13,21 +13,22 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from app import NO_CHECKPOINT, choose_checkpoint
+from app import NO_CHECKPOINT, choose_checkpoint, trained_profiles
 from roleplay import files
-from roleplay.adapters.checkpoint import AdapterInfo, load_adapter, public_name
+from roleplay.adapters.checkpoint import load_adapter, public_name
 from roleplay.backends.local import LocalBackend
 from roleplay.dataset import flavour, protection
 from roleplay.dialogue import Player
 from roleplay.errors import ModelError
 from roleplay.evaluation.measures import Amount, Found, Material, measure, summary
 from roleplay.models import causal
+from roleplay.records import Question
 from roleplay.training.data import encode_passages, read_passages
 from roleplay.training.steps import mean_loss
 from roleplay.world import World
@@ -64,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     _common.add_model(parser)
     parser.add_argument("--checkpoint", help=f"adapter folder, or '{NO_CHECKPOINT}' (default: the world's)")
     parser.add_argument("--data_dir", type=Path, help="folder of test.passages.jsonl (default: the world's)")
-    parser.add_argument("--characters", nargs="+", help="who is measured (default: those with questions)")
+    parser.add_argument("--characters", nargs="+", help="who is measured (default: those with questions, else all)")
+    parser.add_argument("--no_test_loss", action="store_true", help="leave the loss on held-out chapters out")
     parser.add_argument("--output", type=Path, help="write a JSON file with all figures and answers")
     for field in fields(Amount):
         parser.add_argument(f"--{field.name}", type=int, default=field.default)
@@ -84,10 +86,16 @@ def _evaluate(args: argparse.Namespace) -> None:
     model, info = causal.load_causal(args.model), None
     if checkpoint:
         model, info = load_adapter(model, checkpoint, name=public_name(args.model))
-    losses = _losses_of(model, tokenizer, args.data_dir or world.path)
+    passages = (
+        {} if args.no_test_loss else {"loss": read_passages((args.data_dir or world.path) / "test.passages.jsonl")}
+    )
+    passages["general_loss"] = protection.general_test()
+    losses = {
+        name: mean_loss(model, encode_passages(tokenizer, part, max_tokens=1024)) for name, part in passages.items()
+    }
     backend = LocalBackend(model, tokenizer, name=public_name(args.model), adapter=info)
     causal.use_few_rows_linear(backend.model)
-    material = _with_profiles(material, world, info)
+    material = replace(material, profiles=trained_profiles(world, info))
     player = Player(
         backend, characters=world.names, lookup=world_lookup(world.path), profiles=material.profiles or None
     )
@@ -104,7 +112,7 @@ def _evaluate(args: argparse.Namespace) -> None:
 def _asked(material: Material) -> list[str]:
     """The characters that questions are put to, in the order of the cast."""
     asked = {row.character for row in material.questions}
-    return [name for name in material.aliases if name in asked]
+    return [name for name in material.aliases if name in asked] or list(material.aliases)
 
 
 def _material(world: World, data: Path) -> Material:
@@ -116,27 +124,16 @@ def _material(world: World, data: Path) -> Material:
         aliases={person.name: (person.name, *person.aliases) for person in world.info.characters},
         identity=protection.identity_probes(),
         unknown=protection.unknown_probes(),
-        questions=[row for row in world.read_questions() if row.source == "wiki"],
+        questions=_questions(world),
         is_flavoured=learnt.is_flavoured,
     )
 
 
-def _with_profiles(material: Material, world: World, info: AdapterInfo | None) -> Material:
-    if info is None or info.mode != "profile":
-        return material
-    profiles = {person.name: person.profile for person in world.info.characters if person.profile}
-    return Material(
-        **{field.name: getattr(material, field.name) for field in fields(material)} | {"profiles": profiles}
-    )
-
-
-def _losses_of(model: Any, tokenizer: Any, data: Path) -> dict[str, float]:
-    """Nats a token on the held-out chapters and on general text."""
-    parts = {"loss": read_passages(data / "test.passages.jsonl"), "general_loss": protection.general_test()}
-    return {
-        name: mean_loss(model, encode_passages(tokenizer, passages, max_tokens=1024))
-        for name, passages in parts.items()
-    }
+def _questions(world: World) -> list[Question]:
+    """Those that the wiki answers; none where the world has no questions."""
+    if not (world.path / "questions.jsonl").exists():
+        return []
+    return [row for row in world.read_questions() if row.source == "wiki"]
 
 
 def interjection_share(world: World, names: Sequence[str]) -> float:
