@@ -30,8 +30,10 @@ LAYERS = {
         ("kb.retrieval",),
         ("kb.index", "kb.keyword"),
         ("kb.embedding", "kb.snippets"),
+        ("kb.duplicates", "kb.plot"),
         ("kb.wiki",),
-        ("kb.wikitext",),
+        ("kb.wikitext", "kb.webpage", "kb.export", "kb.names"),
+        ("kb.markup", "kb.sections", "kb.tables"),
         ("kb.errors",),
     ),
 }
