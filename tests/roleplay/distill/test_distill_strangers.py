@@ -1,38 +1,86 @@
-"""Speakers that no cast names, found by the form of their names beside quotes."""
+"""Speakers whom no cast names: persons enter by their cue, other words never do."""
 
 from __future__ import annotations
 
 import pytest
 
-from roleplay.distill.cast import find_strangers
 from roleplay.distill.cues import Names
-from roleplay.distill.rules import distil_rules
+from roleplay.distill.rules import OUTSIDE, distil_rules
+from roleplay.distill.strangers import find_strangers
+from roleplay.records import UNKNOWN
 
-NAMES = Names({"阿灯": (), "王掌柜": ("老王",)})
+CAST = Names({"柳青青": ("青青",), "周山": ()})
+
+_OTHERS = (
+    "她 他们 众人 二人 一人 有人 来人 那人 那声音 那少年 那老者 忽然 回头 起身低声 沉吟半晌 心中大怒 后人有诗叹 两个和尚 其妻 "
+    "一个 左右 喇叭里"
+)
 
 
-def text(*paragraphs: str) -> str:
-    return "\n".join(paragraphs) + "\n"
-
-
-@pytest.mark.parametrize("name", ["接线员", "老蒙", "陆父", "钱大夫", "守塔人", "孙掌柜"])
-def test_a_name_that_speaks_twice_is_found(name: str) -> None:
-    told = text(f"{name}问：“找谁？”", f"“占线。”{name}说。", "“哦。”阿灯说。")
-    assert find_strangers(told, NAMES) == [name]
+def found(text: str) -> dict[str, int]:
+    return dict(find_strangers(text, CAST))
 
 
 @pytest.mark.parametrize(
-    "head", ["少年", "老话", "声音", "有人", "老王", "他", "众人", "老李家", "接线员的徒弟", "老人", "慢悠悠地"]
+    ("text", "name"),
+    [
+        ("接线员说：“喂。”", "接线员"),
+        ("“进来吧。”老板娘说。", "老板娘"),
+        ("卖花的女人说：“一块钱。”", "卖花的女人"),
+        ("老和尚合掌道：“施主请。”", "老和尚"),
+        ("那婆子笑道：“好。”", "婆子"),
+        ("“慢走。”老蔡客客气气地说。", "老蔡"),
+        ("“慢走。”周母凑到青青耳边说。", "周母"),
+        ("赵德海低声道：“快走。”", "赵德海"),
+    ],
 )
-def test_what_is_no_name_is_not(head: str) -> None:
-    assert find_strangers(text(*[f"{head}说：“走吧。”", f"“站住。”{head}说。"] * 2), NAMES) == []
+def test_a_person_is_named_by_one_cue(text: str, name: str) -> None:
+    assert found(text) == {name: 1}
 
 
-def test_once_is_not_enough() -> None:
-    assert find_strangers(text("接线员问：“找谁？”", "“占线。”阿灯说。"), NAMES) == []
+@pytest.mark.parametrize(
+    "head",
+    _OTHERS.split(),
+)
+def test_other_words_are_nobody(head: str) -> None:
+    assert not found(f"{head}说：“走吧。”\n{head}道：“走吧。”\n")
 
 
-def test_a_stranger_is_named_with_its_rule() -> None:
-    told = text("接线员问：“找谁？”", "“找王掌柜。”阿灯说。", "“占线。”接线员说。")
-    lines = [line for line in distil_rules(told, (), (), {"阿灯": (), "王掌柜": ()}) if line.kind == "say"]
-    assert [(line.char, line.cue) for line in lines] == [("接线员", "before"), ("阿灯", "after"), ("接线员", "after")]
+def test_a_word_without_the_look_of_a_person_needs_three_cues() -> None:
+    text = "铜铃说：“走。”\n"
+    assert not found(text * 2)
+    assert found(text * 3) == {"铜铃": 3}
+
+
+@pytest.mark.parametrize("head", ["柳青", "小青青", "太中大夫周山"])
+def test_a_word_that_shares_a_form_with_the_cast_is_left_to_the_cast(head: str) -> None:
+    assert not found(f"{head}说：“走吧。”")
+
+
+def test_what_follows_a_name_makes_no_second_one() -> None:
+    assert found("“站住！”老蔡喊道。\n“慢走。”老蔡客客气气地说。\n") == {"老蔡": 2}
+
+
+def test_a_hard_wrapped_line_does_not_begin_a_name() -> None:
+    assert not found("门外来了一个黄\n巾者说：“走吧。”")
+
+
+def test_the_line_names_the_stranger_and_tells_why() -> None:
+    (line,) = distil_rules("接线员说：“喂。”", (), (), {"周山": ()})
+    assert (line.char, line.cue, line.source, line.confidence, line.reason) == (
+        "接线员",
+        "before",
+        "rules",
+        0.9,
+        OUTSIDE,
+    )
+
+
+def test_a_person_of_the_cast_has_no_such_reason() -> None:
+    (line,) = distil_rules("周山说：“喂。”", (), (), {"周山": ()})
+    assert (line.char, line.reason) == ("周山", None)
+
+
+def test_a_group_stays_unknown() -> None:
+    (line,) = distil_rules("众人齐声道：“好！”", (), (), {"周山": ()})
+    assert line.char == UNKNOWN
