@@ -19,7 +19,7 @@ from bisect import bisect_right
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 from roleplay.distill.aliases import merge_aliases
-from roleplay.distill.cast import discover_cast, find_strangers
+from roleplay.distill.cast import discover_cast
 from roleplay.distill.cues import Cast, Names, is_pure_cue
 from roleplay.distill.people import People
 from roleplay.distill.speakers import Verdict, tell_speakers
@@ -56,7 +56,6 @@ def distil_rules(
 ) -> list[Line]:
     """The script of the novel by rules; without a cast its names are discovered first.
 
-    Those who speak and are not in the cast are named as the text names them, where that is a name (陆父, 接线员).
     ``genders`` ("f", "m" by name) are learned from the text where they are not given.
     """
     cast = cast or _discovered(text)
