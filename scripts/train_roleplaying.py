@@ -30,6 +30,7 @@ _HELP = {
     "pre_seq_len": "length of the prefix",
     "prefix_projection": "ChatGLM: compute the prefix through two linear layers",
     "learning_rate": "0 takes the adapter's own: 3e-2 for a prefix (ChatGLM: 2e-2), 1e-3 for LoRA",
+    "lora_dropout": "share of a layer's inputs that a step of LoRA does not see; above 0 costs a twelfth of the speed",
     "max_steps": "above 0: so many steps, whatever the epochs",
     "batch": "rows a step",
     "max_tokens": "the longest passage; older tokens are cut (all but ChatGLM)",

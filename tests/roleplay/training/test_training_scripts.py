@@ -155,7 +155,9 @@ def test_a_killed_run_goes_on_to_the_same_end(
 
 def test_lora_goes_on_to_the_same_end(world: Path, gemma_folder: Path, tmp_path: Path) -> None:
     """Its dropout draws random numbers: they must go on as well."""
-    command = training(world, gemma_folder, tmp_path, "--adapter", "lora", "--learning_rate", "0.01")
+    command = training(
+        world, gemma_folder, tmp_path, "--adapter", "lora", "--learning_rate", "0.01", "--lora_dropout", "0.05"
+    )
     assert train_roleplaying.main(command) == 0
     before = result(tmp_path)
     (tmp_path / "adapter.json").unlink()
