@@ -51,6 +51,8 @@ class Snippet(BaseModel):
     text: str
     source: str = ""
     aliases: tuple[str, ...] = ()
+    chapter: int | None = None
+    people: tuple[str, ...] = ()
 
     @property
     def display(self) -> str:

@@ -1,33 +1,31 @@
-"""Wiki files to entries: MediaWiki pages and exports, Markdown, and plain text with 【词条】 marks.
+"""Wiki files to entries: MediaWiki pages and exports, saved web pages, Markdown, and plain text with 【词条】 marks.
 
     >>> entries = read_wiki("worlds/chuiyan/wiki")
     >>> entries[0].title, entries[0].aliases, entries[0].sections[0]
     ('井底街', (), ((), '名称: 井底街\\n所在: 第一层台地\\n户数: 三百零六'))
 
-`*.wiki` is one page of MediaWiki markup (the file's stem is its title), `*.xml` a MediaWiki export read as a
-stream, `*.md` one entry for every '# ' heading, `*.txt` one entry for every line that starts with 【词条】.
-A page '#REDIRECT [[沈灯]]' makes its title an alias of 沈灯. Other files are left alone.
+`*.wiki` is one page of MediaWiki markup (the file's stem is its title), `*.xml` and `*.xml.bz2` a MediaWiki export
+read as a stream, `*.html` and `*.htm` one saved web page, `*.md` one entry for every '# ' heading, `*.txt` one entry
+for every line that starts with 【词条】. A page '#REDIRECT [[沈灯]]' makes its title an alias of 沈灯. Other files
+are left alone.
 """
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from xml.etree import ElementTree
 
 from pydantic import BaseModel, ConfigDict
 
 from kb.errors import WikiError
-from kb.wikitext import Section, heading_line, markup_to_sections, split_sections, tidy_line
+from kb.export import ExportPage, read_export
+from kb.names import aliases_of, is_name
+from kb.sections import Section, bold, bold_names, heading_line, split_sections, tidy_line, without_marks
+from kb.webpage import render_page
+from kb.wikitext import render_markup
 
 _log = logging.getLogger(__name__)
 
-_ALIAS_LINE = re.compile(
-    r"(?:别名|别号|别称|又名|又称|也叫|昵称|外号|绰号|称号|本名|原名|真名|全名|小名|乳名|化名|英文名|日文名|aliases?)\s*[:：]\s*(.+)",
-    re.IGNORECASE,
-)
-_ALIAS_SEPARATOR = re.compile(r"[、，,;；/／|]|\s{2,}")
-_PARENTHESES = re.compile(r"[（(][^（）()]*[）)]")
 _REDIRECT = re.compile(r"\s*#(?:redirect|重定向)\s*[:：]?\s*\[\[([^\]|#]+)", re.IGNORECASE)
 _TXT_ENTRY = re.compile(r"^\s*【([^】]+)】[:：]?\s*(.*)$")
 _MD_HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*\s*$")
@@ -36,7 +34,12 @@ _MD_LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 _MD_MARKS = re.compile(r"\*\*|__|`|(?<!\*)\*(?!\*)(?=\S)|(?<=\S)\*")
 _MD_PREFIX = re.compile(r"^\s*(?:[-*+]\s+|\d+\.\s+|>\s?)+")
 _MD_RULE = re.compile(r"^\s*(?:[-=_*]\s*){3,}$|^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
-_LONGEST_ALIAS = 20
+_MD_BOLD = re.compile(r"(\*\*|__)(?=\S)([^*_\n]{1,80}?)(?<=\S)\1")
+_CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
+_CONTROL_SHARE = 0.001
+_LARGEST_FILE = 64_000_000
+_SHOWN = 3
 
 
 class Entry(BaseModel):
@@ -55,26 +58,38 @@ def read_wiki(path: str | Path) -> list[Entry]:
 
     Raises WikiError when the path does not exist, holds no readable file, or one cannot be decoded or parsed.
     """
+    return list(iter_wiki(path))
+
+
+def iter_wiki(path: str | Path) -> Iterator[Entry]:
+    """The entries of `read_wiki` one by one: a large export never stands in memory.
+
+    The files are read twice, first for redirects only. Pages without text are left out, with one warning.
+    """
     root = Path(path)
     files = _wiki_files(root)
-    entries: list[Entry] = []
-    redirects: dict[str, str] = {}
+    redirects = {name: target for file in files for name, target in _redirects(file)}
+    aliases = _names_by_target(redirects)
+    titles: set[str] = set()
+    empty: list[str] = []
     for file in files:
         source = file.name if root.is_file() else file.relative_to(root).as_posix()
-        for entry in _READERS[file.suffix.lower()](file, source):
-            target = _redirect_target(entry)
-            if target:
-                redirects[entry.title] = target
-            elif entry.sections:
-                entries.append(entry)
-    return _with_redirects(entries, redirects)
+        for entry in _READERS[_kind(file)](file, source):
+            if entry.sections:
+                titles.add(entry.title)
+                yield _with_aliases(entry, aliases.get(entry.title, []))
+            elif entry.title not in redirects:
+                empty.append(entry.title)
+    _warn("pages have no text and are left out", empty)
+    lost = [name for name in redirects if _follow(name, redirects) not in titles]
+    _warn("redirects lead to what is not among the pages", lost)
 
 
 def page_to_entry(markup: str, *, title: str, source: str) -> Entry:
-    """One MediaWiki page as an entry; a redirect page keeps its markup as its only section."""
+    """One MediaWiki page as an entry; a redirect has no sections."""
     if _REDIRECT.match(markup):
-        return Entry(title=title, sections=(((), markup.strip()),), source=source)
-    return _entry(title, markup_to_sections(markup, title=title), source)
+        return Entry(title=title, sections=(), source=source)
+    return _entry(title, render_markup(markup, title=title), source)
 
 
 def _wiki_files(root: Path) -> list[Path]:
@@ -82,10 +97,27 @@ def _wiki_files(root: Path) -> list[Path]:
     if not root.exists():
         raise WikiError(f"no wiki at {str(root)!r}: make the folder and put {', '.join(_READERS)} files into it")
     candidates = [root] if root.is_file() else sorted(root.rglob("*"))
-    files = [file for file in candidates if file.is_file() and file.suffix.lower() in _READERS]
+    files = [file for file in candidates if file.is_file() and not file.name.startswith(".") and _kind(file)]
     if not files:
         raise WikiError(f"nothing to read in {str(root)!r}: a wiki is made of {', '.join(_READERS)} files")
     return files
+
+
+def _kind(file: Path) -> str:
+    """The ending that names the file's reader, '' when there is none."""
+    return next((ending for ending in _READERS if file.name.lower().endswith(ending)), "")
+
+
+def _redirects(file: Path) -> Iterator[tuple[str, str]]:
+    """(title, target) of the redirect pages of a file."""
+    pages: Iterator[ExportPage] = iter(())
+    if _READERS[_kind(file)] is _read_export:
+        pages = read_export(file, quiet=True)
+    elif _READERS[_kind(file)] is _read_mediawiki:
+        pages = iter([ExportPage(file.stem, _read_text(file))])
+    for page in pages:
+        if match := _REDIRECT.match(page.markup):
+            yield page.title, match[1].strip()
 
 
 def _read_mediawiki(file: Path, source: str) -> Iterator[Entry]:
@@ -94,17 +126,13 @@ def _read_mediawiki(file: Path, source: str) -> Iterator[Entry]:
 
 def _read_export(file: Path, source: str) -> Iterator[Entry]:
     """Pages of the main namespace in a MediaWiki XML export; only one page is in memory at a time."""
-    try:
-        for _, element in ElementTree.iterparse(file):
-            if _local(element.tag) == "page":
-                fields = {_local(child.tag): child.text or "" for child in element.iter()}
-                if fields.get("ns", "0") == "0":
-                    yield page_to_entry(fields.get("text", ""), title=fields["title"], source=source)
-                element.clear()
-    except (ElementTree.ParseError, KeyError) as error:
-        raise WikiError(
-            f"{str(file)!r} is not a complete MediaWiki export ({error}): export the pages again"
-        ) from error
+    for page in read_export(file):
+        yield page_to_entry(page.markup, title=page.title, source=source)
+
+
+def _read_webpage(file: Path, source: str) -> Iterator[Entry]:
+    page = render_page(_read_text(file), fallback=file.stem)
+    yield _entry(page.title, page.text, source)
 
 
 def _read_markdown(file: Path, source: str) -> Iterator[Entry]:
@@ -112,13 +140,13 @@ def _read_markdown(file: Path, source: str) -> Iterator[Entry]:
     for line in _read_text(file).splitlines():
         heading = _MD_HEADING.match(line)
         if heading and len(heading[1]) == 1:
-            yield _entry(title, split_sections(text), source)
-            title, text = _plain_markdown(heading[2]), ""
+            yield _entry(title, text, source)
+            title, text = without_marks(_plain_markdown(heading[2])), ""
         elif heading:
             text += heading_line(len(heading[1]), _plain_markdown(heading[2]))
         elif not _MD_RULE.match(line):
             text += _plain_markdown(line) + "\n"
-    yield _entry(title, split_sections(text), source)
+    yield _entry(title, text, source)
 
 
 def _read_marked_text(file: Path, source: str) -> Iterator[Entry]:
@@ -126,46 +154,44 @@ def _read_marked_text(file: Path, source: str) -> Iterator[Entry]:
     for line in _read_text(file).splitlines():
         mark = _TXT_ENTRY.match(line)
         if mark:
-            yield _entry(title, split_sections(text), source)
-            title, text = tidy_line(mark[1]), mark[2] + "\n"
+            yield _entry(title, text, source)
+            title, text = tidy_line(without_marks(mark[1])), without_marks(mark[2]) + "\n"
         else:
-            text += line + "\n"
-    yield _entry(title, split_sections(text), source)
+            text += without_marks(line) + "\n"
+    yield _entry(title, text, source)
 
 
-_READERS = {".wiki": _read_mediawiki, ".md": _read_markdown, ".txt": _read_marked_text, ".xml": _read_export}
+_READERS: dict[str, Callable[[Path, str], Iterator[Entry]]] = {
+    ".wiki": _read_mediawiki,
+    ".md": _read_markdown,
+    ".txt": _read_marked_text,
+    ".xml": _read_export,
+    ".xml.bz2": _read_export,
+    ".html": _read_webpage,
+    ".htm": _read_webpage,
+}
 
 
-def _entry(title: str, sections: list[Section], source: str) -> Entry:
-    """An entry whose aliases are read from its own lines such as '别名: 小灯、灯儿'."""
-    matches = (_ALIAS_LINE.fullmatch(line) for _, text in sections for line in text.splitlines())
-    names = [name for match in matches if match for name in _names(match[1])]
-    aliases = tuple(dict.fromkeys(name for name in names if name != title))
+def _entry(title: str, text: str, source: str) -> Entry:
+    """An entry of marked text, its aliases read from its own lines and first sentence."""
+    sections = split_sections(text)
+    aliases = aliases_of(title, sections, bold=bold_names(text))
     return Entry(title=title, aliases=aliases, sections=tuple(sections), source=source)
 
 
-def _names(value: str) -> list[str]:
-    """'小灯（镇上人叫的）、灯儿' -> 小灯, 灯儿; what is too long for a name is left out."""
-    parts = (part.strip(" 「」『』“”\"'。") for part in _ALIAS_SEPARATOR.split(_PARENTHESES.sub("", value)))
-    return [part for part in parts if 1 < len(part) <= _LONGEST_ALIAS]
+def _names_by_target(redirects: dict[str, str]) -> dict[str, list[str]]:
+    """Page -> the titles that lead to it, through chains; titles that can be no name are passed over."""
+    names: dict[str, list[str]] = {}
+    for name in filter(is_name, redirects):
+        names.setdefault(_follow(name, redirects), []).append(name)
+    return names
 
 
-def _redirect_target(entry: Entry) -> str | None:
-    match = _REDIRECT.match(entry.sections[0][1]) if entry.sections else None
-    return match[1].strip() if match else None
-
-
-def _with_redirects(entries: list[Entry], redirects: dict[str, str]) -> list[Entry]:
-    """Adds the titles of redirect pages to the aliases of what they lead to, through chains."""
-    titles = {entry.title for entry in entries}
-    extra: dict[str, list[str]] = {}
-    for name in redirects:
-        target = _follow(name, redirects)
-        if target in titles:
-            extra.setdefault(target, []).append(name)
-        else:
-            _log.warning("redirect %r leads to %r, which is not among the pages", name, target)
-    return [_with_aliases(entry, extra.get(entry.title, [])) for entry in entries]
+def _warn(what: str, names: list[str]) -> None:
+    """One line for all of them, with the first few by name."""
+    if names:
+        shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+        _log.warning("%d %s: %s", len(names), what, shown)
 
 
 def _follow(name: str, redirects: dict[str, str]) -> str:
@@ -182,25 +208,37 @@ def _with_aliases(entry: Entry, names: list[str]) -> Entry:
 
 
 def _read_text(file: Path) -> str:
-    """The file's text; UTF-8 (with or without a mark), UTF-16 with a mark, or GB18030."""
+    """The file's text: UTF-16 with a mark, UTF-8, what an HTML page says it is in, or GB18030.
+
+    Raises WikiError when it is none of these, too large for pages, or binary.
+    """
+    if (size := file.stat().st_size) > _LARGEST_FILE:
+        raise WikiError(f"{str(file)!r} has {size:,} bytes, more than {_LARGEST_FILE:,}: split it into pages")
     data = file.read_bytes()
-    encodings = ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "gb18030")
-    for encoding in encodings:
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise WikiError(f"{str(file)!r} is not text in UTF-8 or GB18030: save it as UTF-8")
+    declared = _CHARSET.search(data[:4096]) if _kind(file).startswith(".htm") else None
+    encodings = ["utf-8-sig", *([declared[1].decode()] if declared else []), "gb18030"]
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encodings = ["utf-16"]
+    text = next((text for text in (_decoded(data, encoding) for encoding in encodings) if text is not None), None)
+    if text is None:
+        raise WikiError(f"{str(file)!r} is not text in UTF-8 or GB18030: save it as UTF-8")
+    if len(_CONTROL.findall(text)) > _CONTROL_SHARE * len(text):
+        raise WikiError(
+            f"{str(file)!r} is not text but binary data: take it out of the folder or save it as UTF-8 text"
+        )
+    return text
+
+
+def _decoded(data: bytes, encoding: str) -> str | None:
+    try:
+        return data.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return None
 
 
 def _plain_markdown(line: str) -> str:
     """A Markdown line without its marks; a table row becomes its cells joined with '、'."""
-    line = _MD_PREFIX.sub("", _MD_LINK.sub(r"\1", _MD_IMAGE.sub("", line)))
+    line = _MD_PREFIX.sub("", _MD_LINK.sub(r"\1", _MD_IMAGE.sub("", without_marks(line))))
     if line.strip().startswith("|"):
         line = "、".join(cell.strip() for cell in line.strip().strip("|").split("|") if cell.strip())
-    return _MD_MARKS.sub("", line)
-
-
-def _local(tag: str) -> str:
-    """'{http://www.mediawiki.org/xml/export-0.10/}page' -> 'page'."""
-    return tag.rsplit("}", 1)[-1]
+    return _MD_MARKS.sub("", _MD_BOLD.sub(lambda match: bold(match[2]), line))

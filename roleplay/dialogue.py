@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from roleplay import prompts
@@ -127,14 +127,19 @@ class Player:
         budget: Budget | None = None,
         snippets: int = 2,
         min_score: float = 0.2,
+        profiles: Mapping[str, str] | None = None,
     ) -> None:
-        """``snippets``: the most in a prompt; those under ``min_score`` or over the budget are left out."""
+        """``snippets``: the most in a prompt; those under ``min_score`` or over the budget are left out.
+
+        ``profiles``, by name, are for a model that was trained with them in its prompts.
+        """
         self.backend = backend
         self.characters = tuple(characters)
         self.lookup = lookup
         self.budget = budget or Budget()
         self.snippets = snippets
         self.min_score = min_score
+        self.profiles = dict(profiles or {})
 
     def ask(
         self,
@@ -162,6 +167,7 @@ class Player:
             history=history,
             background=found,
             budget=self.budget,
+            profile=self.profiles.get(character, ""),
         )
         yield from self._stream(prompt, n, params)
 
@@ -172,7 +178,12 @@ class Player:
         self._check(character, n)
         found = self._background(prompts.scene_query(session.lines, character), background)
         prompt = prompts.scene_prompt(
-            character, session.lines, count=self.backend.count, background=found, budget=self.budget
+            character,
+            session.lines,
+            count=self.backend.count,
+            background=found,
+            budget=self.budget,
+            profile=self.profiles.get(character, ""),
         )
         yield from self._stream(prompt, n, params)
 

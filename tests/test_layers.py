@@ -29,9 +29,12 @@ LAYERS = {
     "kb": (
         ("kb.retrieval",),
         ("kb.index", "kb.keyword"),
+        ("kb.building",),
         ("kb.embedding", "kb.snippets"),
+        ("kb.duplicates", "kb.plot"),
         ("kb.wiki",),
-        ("kb.wikitext",),
+        ("kb.wikitext", "kb.webpage", "kb.export", "kb.names"),
+        ("kb.markup", "kb.sections", "kb.tables"),
         ("kb.errors",),
     ),
 }

@@ -5,6 +5,8 @@
 A name is what stands again and again at the head of a sentence that a speech verb leads to a quote
 (行者道：“…”, 闻筝没好气地说：“…”) or away from one (“…”铜婆慢悠悠地说。). Aliases stay apart (孙行者,
 行者): merging them is done in :mod:`aliases`.
+
+    find_strangers(text, Names({"陆迟": ()}))      # ["陆父", "老蒙"]: beside quotes, of the form of a name, not in the cast
 """
 
 from __future__ import annotations
@@ -13,12 +15,28 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from roleplay.distill.cues import Names
+
 _VERB = r"(?:说道|问道|答道|笑道|叫道|喊道|喝道|骂道|叹道|怒道|道|曰|说|问|答|喊|叫|嘟囔|嘀咕|开口|吼|嚷)"
 _HEAD = r"(?:^|(?<=[。！？”’」』…\n 　]))"
 _BEFORE = re.compile(rf"{_HEAD}([一-鿿·]{{1,12}}?)({_VERB})[：:]\s?[“「『\"‘]")
 _AFTER = re.compile(rf"[”」』]([一-鿿·]{{2,14}}?)({_VERB})(?:了?[一几两]?[声句遍])?[。，！…]")
 _BESIDE = re.compile(
     r"(?:[”」』]|^[ \t　]*)([一-鿿]{2})(?=[^“”\n]{0,60}(?:[：:][“「『]|(?<=[。，…！])[“「『]|$))", re.M
+)
+_FAMILY = "赵钱孙李周吴郑王冯陈卫蒋沈韩杨朱秦许何吕张孔曹严华金魏陶姜谢邹喻苏潘葛范彭鲁韦马苗方俞任袁柳唐薛雷贺倪汤罗毕郝安常乐于傅齐康伍余顾孟黄穆萧尹姚邵汪毛戴宋庞熊纪舒屈项祝董梁杜阮蓝闵季贾江童颜郭梅盛林钟徐邱骆高夏蔡田樊胡凌霍万管卢莫丁邓石崔龚程邢裴陆段侯乔谭温庄晏柴瞿文欧牛蒙古向易廖游简曾沙关红聂耿丛岳"
+"""Common family names: 老蒙 is a person, 老话 is none."""
+_KIN = "父|母|妻|嫂|婶|婆|伯|叔|姨|氏"
+_OFFICES = (
+    "先生|小姐|太太|夫人|大夫|掌柜|老板娘?|师傅|老师|医生|护士|队长|班长|经理|局长|主任|教授|警官|法官|船长|"
+    "员外|将军|都头|太守|县令|师爷|管家|捕头|公子|姑娘|嬷嬷|道长|长老|施主"
+)
+_TRADES = "(?:接线|售票|服务|列车|管理|保安|邮递|营业|店|船|司仪|巡逻)员|老板娘|掌柜的|店小二|看门人|守塔人|守门人|摆渡人|更夫|船夫|车夫|渔夫|樵夫|马夫|轿夫|媒婆|管家|捕头|师爷|货郎|郎中|老和尚|老道士|小和尚|小道士"
+_STRANGER = re.compile(
+    rf"(?:[”」』]|^)[ \t　]*(?:一[个名位])?(?:[^，。“”\n]{{1,8}}的)?"
+    rf"((?:[老小][{_FAMILY}](?![一-鿿]{{0,2}}[家街巷铺店])|[{_FAMILY}](?:{_KIN}|{_OFFICES})|{_TRADES}))"
+    r"(?![一-鿿]{0,3}(?:的|们))(?=[^“”「」\n]{0,60}(?:[：:，。…！][“「『]|[。！…]?$))",
+    re.M,
 )
 _ENOUGH_CUES = 2
 _GIVEN_SHARE = 0.1
@@ -50,6 +68,16 @@ def discover_cast(text: str, *, at_least: int = 5) -> Counter[str]:
         if len(members) >= _ENOUGH_CUES and len(name := _grow(start, members)) <= _LONGEST:
             counts[name] = max(len(members), beside[start])
     return Counter({name: count for name, count in counts.items() if count >= at_least})
+
+
+def find_strangers(text: str, names: Names, *, at_least: int = 2) -> list[str]:
+    """Names that stand ``at_least`` times beside a quote, as one who speaks or acts, and that the cast lacks.
+
+    Only what has the form of a name is taken: a family name with an office, a kinship or 老, or a trade; 少年 and 老人
+    may be anybody. A name of which the cast knows a part stays away: it may be that person's own.
+    """
+    counts = Counter(match[1] for match in _STRANGER.finditer(text))
+    return [name for name, count in counts.most_common() if count >= at_least and not names.find(name)]
 
 
 def _given_names(text: str, singles: Counter[str]) -> Counter[str]:

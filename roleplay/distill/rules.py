@@ -18,7 +18,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 
 from roleplay.distill.aliases import merge_aliases
-from roleplay.distill.cast import discover_cast
+from roleplay.distill.cast import discover_cast, find_strangers
 from roleplay.distill.cues import Cast, Names, is_pure_cue
 from roleplay.distill.people import People
 from roleplay.distill.speakers import Verdict, tell_speakers
@@ -50,9 +50,11 @@ def distil_rules(
 ) -> list[Line]:
     """The script of the novel by rules; without a cast its names are discovered first.
 
+    Those who speak and are not in the cast are named as the text names them, where that is a name (陆父, 接线员).
     ``genders`` ("f", "m" by name) are learned from the text where they are not given.
     """
-    people = People(cast or _discovered(text), genders)
+    known = dict(cast or _discovered(text))
+    people = People(known | dict.fromkeys(find_strangers(text, Names(known)), ()), genders)
     people.learn_pronouns(text)
     blocks = read_blocks(text, paragraph_spans(text))
     verdicts = tell_speakers(text, blocks, people, book=True)

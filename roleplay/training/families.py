@@ -87,7 +87,7 @@ class CausalFamily:
     def new_adapter(self, model: Any, rows: Sequence[TokenRow], settings: TrainSettings) -> Any:
         """PEFT's LoRA, or its prefix, started from the first passages."""
         if settings.adapter == "lora":
-            return lora.new_lora(model, rank=settings.lora_rank, dropout=settings.lora_dropout)
+            return lora.new_lora(model, rank=settings.lora_rank)
         peft_model = prefix.new_prefix(model, length=settings.pre_seq_len)
         prefix.start_from_text(peft_model, torch.tensor([_opening(rows, settings.pre_seq_len)]))
         return peft_model
@@ -129,7 +129,7 @@ class PrefixFamily:
         """LoRA through PEFT, or the model's own prefix, started from the first prompts where it has no projection."""
         _check_lengths(rows, settings, int(model.config.max_position_embeddings))
         if settings.adapter == "lora":
-            adapted = lora.new_lora(model, rank=settings.lora_rank, dropout=settings.lora_dropout)
+            adapted = lora.new_lora(model, rank=settings.lora_rank)
         else:
             adapted = model
             special = (model.config.gmask_token_id, model.config.bos_token_id)

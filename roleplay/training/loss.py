@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-
 _CACHED_ROWS = 8
 """Positions whose float32 probabilities exist at once: 8 MB with the embedded model, which stays in a processor's cache."""
 

@@ -33,7 +33,6 @@ class TrainSettings:
     pre_seq_len: int = 64
     prefix_projection: bool = False
     lora_rank: int = 16
-    lora_dropout: float = 0.0
     learning_rate: float = 0.0
     epochs: float = 2.0
     max_steps: int = -1
@@ -59,8 +58,6 @@ class TrainSettings:
             wrong.append("either epochs or max_steps must be above 0")
         if self.max_tokens < 32:
             wrong.append(f"max_tokens must be at least 32, not {self.max_tokens}")
-        if not 0 <= self.lora_dropout < 1:
-            wrong.append(f"lora_dropout must be at least 0 and below 1, not {self.lora_dropout}")
         if self.quantization_bit not in (0, 4, 8):
             wrong.append(f"quantization_bit must be 0, 4 or 8, not {self.quantization_bit}")
         if wrong:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from kb.wikitext import heading_line, markup_to_sections, split_sections
+from kb.sections import heading_line, split_sections
+from kb.wikitext import markup_to_sections
 
 
 def text_of(markup: str) -> str:
@@ -27,6 +28,14 @@ def text_of(markup: str) -> str:
         ("<nowiki>[[原样]]</nowiki>", "[[原样]]"),
         ("[http://example.org 官网]", "官网"),
         ("__NOTOC__甲", "甲"),
+        ("<ruby>漢字<rp>(</rp><rt>かんじ</rt><rp>)</rp></ruby>", "漢字（かんじ）"),
+        ("{{heimu|她是王女|你知道的太多了}}", "她是王女"),
+        ("{{Hide|点开|里面的字}}", "点开\n里面的字"),
+        ("{{quote|雨停了。|作者=沈灯}}", "雨停了。"),
+        ("{{#if: 有 | 甲 | 乙 }}", "甲"),
+        ("[[Re:第一夜]]", "Re:第一夜"),
+        ("-{H|zh-cn:灯;zh-tw:燈}-甲", "甲"),
+        ("<tabber>一年级=学徒|-|二年级=灯匠</tabber>", "一年级=学徒\n二年级=灯匠"),
     ],
 )
 def test_inline_markup(markup: str, text: str) -> None:
@@ -86,8 +95,24 @@ def test_lists_and_definitions_are_lines() -> None:
     assert text_of("* 甲\n** 乙\n# 丙\n; 丁 : 戊") == "甲\n乙\n丙\n丁: 戊"
 
 
-def test_unclosed_markup_stays_as_text() -> None:
-    assert "沈灯" in text_of("{{人物信息|姓名=沈灯\n[[沈灯")
+def test_an_infobox_that_never_closes_still_gives_its_facts(caplog: pytest.LogCaptureFixture) -> None:
+    markup = "{{人物信息\n|姓名=沈灯\n|图片=灯.png\n沈灯住在[[吹烟镇"
+    assert text_of(markup) == "人物信息\n姓名: 沈灯\n沈灯住在吹烟镇"
+    assert caplog.messages == [
+        "page '沈灯': 2 templates, links, tables or tags never close, read as text: mend the page"
+    ]
+
+
+def test_a_table_that_never_closes_keeps_its_rows() -> None:
+    assert text_of("{|\n! 雨 !! 价格\n|-\n| 晨醒 || 三枚") == "雨、价格\n晨醒、三枚"
+
+
+def test_style_parameters_are_no_facts() -> None:
+    assert text_of("{{人物信息|姓名=沈灯|标题颜色=red|底色=pink|图片大小=大}}") == "姓名: 沈灯"
+
+
+def test_texts_and_names_of_an_infobox_both_count() -> None:
+    assert text_of("{{人物信息|姓名=沈灯|灯匠}}") == "姓名: 沈灯\n灯匠"
 
 
 def test_split_sections_drops_blank_lines_and_outer_blanks() -> None:

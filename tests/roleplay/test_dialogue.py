@@ -35,7 +35,9 @@ class Pages:
     def __init__(self) -> None:
         self.queries: list[tuple[str, int]] = []
 
-    def __call__(self, query: str, k: int) -> list[Snippet]:
+    def __call__(
+        self, query: str, k: int, *, character: str | None = None, chapter: int | None = None
+    ) -> list[Snippet]:
         self.queries.append((query, k))
         return [piece for title, piece in PAGES.items() if title in query][:k]
 
@@ -198,3 +200,13 @@ def test_background_with_a_low_score_is_left_out(session: Session) -> None:
     chat = Player(ScriptedBackend(["哼。"]), characters=["闻筝"], lookup=Pages(), min_score=0.5)
     reply = last_reply(chat.act("闻筝", session, n=1, params=PARAMS))
     assert [snippet.source for snippet in reply.prompt.background] == ["闻筝"]
+
+
+def test_the_acting_character_s_profile_stands_first(session: Session) -> None:
+    chat = Player(ScriptedBackend(["哼。"] * 3), characters=["闻筝", "陆迟"], profiles={"闻筝": "修雨匠"})
+    last_reply(chat.act("闻筝", session, n=1, params=PARAMS))
+    assert asked(chat) == f"【闻筝：修雨匠】\n{OPENING}\n闻筝："
+    last_reply(chat.ask("闻筝", "几岁？", n=1, params=PARAMS))
+    assert asked(chat) == "【闻筝：修雨匠】\n问：几岁？\n闻筝："
+    last_reply(chat.ask("陆迟", "几岁？", n=1, params=PARAMS))
+    assert asked(chat) == "问：几岁？\n陆迟："

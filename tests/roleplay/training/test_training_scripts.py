@@ -40,7 +40,8 @@ FAST = [
 
 
 def prepare(world: Path, model: Path, *more: str) -> int:
-    return prepare_seq2seq_training.main(["--world", str(world), "--model", str(model), "--scene-tokens", "40", *more])
+    plain = ["--scene-tokens", "40", "--protection", "0"]
+    return prepare_seq2seq_training.main(["--world", str(world), "--model", str(model), *plain, *more])
 
 
 def training(world: Path, model: Path, out: Path, *more: str) -> list[str]:
@@ -155,9 +156,7 @@ def test_a_killed_run_goes_on_to_the_same_end(
 
 def test_lora_goes_on_to_the_same_end(world: Path, gemma_folder: Path, tmp_path: Path) -> None:
     """Its dropout draws random numbers: they must go on as well."""
-    command = training(
-        world, gemma_folder, tmp_path, "--adapter", "lora", "--learning_rate", "0.01", "--lora_dropout", "0.05"
-    )
+    command = training(world, gemma_folder, tmp_path, "--adapter", "lora", "--learning_rate", "0.01")
     assert train_roleplaying.main(command) == 0
     before = result(tmp_path)
     (tmp_path / "adapter.json").unlink()
