@@ -3,8 +3,8 @@
     python scripts/prepare_seq2seq_training.py --world worlds/chuiyan [--mode one|many|profile] [--characters 闻筝 陆迟]
 
 Written into ``--data_dir``: ``train.json`` and ``test.json`` (prompt/response rows, JSON Lines, for ChatGLM),
-``train.passages.jsonl`` and ``test.passages.jsonl`` (whole scenes, for causal models), ``report/dataset.json``. Chapters are
-held out whole. Lengths are counted by the tokenizer of ``--model``.
+``train.passages.jsonl`` and ``test.passages.jsonl`` (whole scenes, for causal models), ``report/dataset.{json,md,png}``.
+Chapters are held out whole. Lengths are counted by the tokenizer of ``--model``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from roleplay import files
 from roleplay.dataset import texts
 from roleplay.dataset.build import Part, Source, build, check_mode, profiles_of
+from roleplay.dataset.flavour import learn
+from roleplay.dataset.report import summarize, write_report
 from roleplay.dataset.settings import MODES, DatasetSettings, Materials
 from roleplay.models import causal, embedded
 from roleplay.prompts import Budget, Lookup
@@ -68,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-background", action="store_true", help="do not use the knowledge base")
     parser.add_argument("--no-interviews", action="store_true", help="do not use interviews")
     parser.add_argument(
+        "--flavour", choices=("report", "drop"), default="report", help="interviews that sound generated are ..."
+    )
+    parser.add_argument(
         "--protection", type=float, default=1.0, help="factor of the identity, unknown and general shares; 0: none"
     )
     for field in fields(DatasetSettings):
@@ -107,12 +112,10 @@ def _prepare(args: argparse.Namespace) -> None:
             lookup=None if args.no_background else _lookup(world.path),
             profiles=profiles,
         )
-        source = Source(
-            world.info.characters, chapter_lines(world), None if args.no_interviews else world.read_interviews()
-        )
-        budget = Budget(prompt=args.max_source_tokens, background=settings.background_tokens)
-        made = build(source, materials, budget=budget)
-        _write(folder, made, names, materials, made_by)
+        source = _source(world, interviews=not args.no_interviews)
+        made = build(source, materials, budget=Budget(args.max_source_tokens, settings.background_tokens))
+        answers = [row.answer for row in source.interviews or () if row.character in names]
+        _write(folder, made, summarize(made, materials, made_by=made_by, flavour=source.flavour, answers=answers))
         for path in outputs:
             files.write_meta(path, stage="dataset", settings=made_by, inputs=inputs)
     more = "" if args.model == embedded.NAME else f" --model {args.model}"
@@ -120,11 +123,19 @@ def _prepare(args: argparse.Namespace) -> None:
     print(f"next: python scripts/train_roleplaying.py --world {world.path}{more}")
 
 
+def _source(world: World, *, interviews: bool) -> Source:
+    """What the world gives, with what sounds generated in it."""
+    chapters = chapter_lines(world)
+    asked = world.read_interviews() if interviews else None
+    said = [line.text for lines in chapters.values() for line in lines if line.kind == "say"]
+    return Source(world.info.characters, chapters, asked, learn(asked or (), said))
+
+
 def _settings(args: argparse.Namespace) -> DatasetSettings:
     given = {name: getattr(args, name) for name in _HELP}
     for name in ("identity_share", "unknown_share", "general_share"):
         given[name] *= args.protection
-    return DatasetSettings(mode=args.mode, **given)
+    return DatasetSettings(mode=args.mode, flavour=args.flavour, **given)
 
 
 def _lookup(world: Path) -> Lookup | None:
@@ -141,29 +152,17 @@ def _inputs(world: World) -> str:
     return files.digest(*(path.read_bytes() if path.exists() else b"" for path in paths))
 
 
-def _write(
-    folder: Path, made: dict[str, Part], names: list[str], materials: Materials, made_by: dict[str, Any]
-) -> None:
+def _write(folder: Path, made: dict[str, Part], report: dict[str, Any]) -> None:
     """Write the rows and passages of both parts, and the report."""
-    report: dict[str, Any] = {"settings": made_by, "test_chapters": list(made["test"].chapters)}
     for name, part in made.items():
         files.write_jsonl(folder / f"{name}.passages.jsonl", (passage.model_dump() for passage in part.passages))
         files.write_jsonl(folder / f"{name}.json", (row.model_dump() for row in part.rows))
-        learnt = sum(materials.count(row.response + "\n") for row in part.rows)
-        report[name] = {
-            "chapters": len(part.chapters),
-            "passages": len(part.passages),
-            "rows": len(part.rows),
-            "rows_by_character": {who: sum(row.character == who for row in part.rows) for who in names},
-            "down_weighted": sum(row.weight < 1 for row in part.rows),
-            "learnt_tokens": learnt,
-            "dropped": part.dropped,
-        }
         print(
             f"{name}: {len(part.chapters)} chapters, {len(part.passages)} passages, {len(part.rows)} rows, "
-            f"{learnt:,} tokens to learn"
+            f"{report[name]['learnt_tokens']:,} tokens to learn"
         )
-    files.write_json(folder / "report" / "dataset.json", report)
+    write_report(folder / "report", report)
+    print(f"report: {folder / 'report' / 'dataset.md'}")
 
 
 def chapter_lines(world: World) -> dict[int, list[Line]]:

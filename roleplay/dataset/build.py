@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from roleplay.dataset import protection
 from roleplay.dataset.curation import line_weights, merged, plain_weights, unique
+from roleplay.dataset.flavour import Flavour
 from roleplay.dataset.interviews import Asked, choose
 from roleplay.dataset.passages import build_interviews, build_scenes
 from roleplay.dataset.rows import question_rows, scene_rows, split_chapters
@@ -28,11 +29,15 @@ from roleplay.world import Character
 
 @dataclass(frozen=True)
 class Source:
-    """What a data set is made from. ``interviews`` is None where they are not wanted."""
+    """What a data set is made from. ``interviews`` is None where they are not wanted.
+
+    ``flavour`` tells which interviews sound generated; they are dropped where the settings say so.
+    """
 
     people: Sequence[Character]
     chapters: Mapping[int, Sequence[Line]]
     interviews: Sequence[Interview] | None = None
+    flavour: Flavour = field(default_factory=Flavour)
 
 
 @dataclass(frozen=True)
@@ -139,11 +144,21 @@ def _interviews(source: Source, scene_tokens: int, materials: Materials) -> tupl
             f"none of the {len(source.interviews)} interviews is with {' '.join(materials.characters)}: "
             "add some, or leave interviews out with --no-interviews"
         )
-    kept, dropped = unique(wanted, [*protection.identity_probes(), *protection.unknown_probes()])
+    kept, flavoured = _unflavoured(wanted, source.flavour, materials)
+    kept, dropped = unique(kept, [*protection.identity_probes(), *protection.unknown_probes()])
     share = materials.settings.interview_share
     chosen = choose(kept, most_tokens=int(scene_tokens * share / (1 - share)), materials=materials)
     over = {"interview over its share": len(kept) - len(chosen)} if len(kept) > len(chosen) else {}
-    return chosen, merged(dropped, over)
+    return chosen, merged(dropped, over, flavoured)
+
+
+def _unflavoured(
+    asked: Sequence[Asked], flavour: Flavour, materials: Materials
+) -> tuple[Sequence[Asked], dict[str, int]]:
+    if materials.settings.flavour == "report":
+        return asked, {}
+    kept = [row for row in asked if not flavour.is_flavoured(row.answer)]
+    return kept, {"GPT flavour": len(asked) - len(kept)} if len(kept) < len(asked) else {}
 
 
 def _protection(source: Source, tokens: int, materials: Materials) -> tuple[list[Asked], list[protection.Item]]:

@@ -31,6 +31,7 @@ class DatasetSettings:
         interview_share: the most that interviews may take of the learnt tokens of scenes and interviews.
         identity_share: of all learnt tokens; so are ``unknown_share`` and ``general_share``. 0 leaves them out.
         test_background: whether held-out scenes have background; without it they are the same for all settings.
+        flavour: what is done with interviews that sound generated: they are reported, or dropped as well.
         forms: rows ask for speech, action or thought as some of the seed's do (``【请发言】``).
 
     Raises:
@@ -54,6 +55,7 @@ class DatasetSettings:
     test_share: float = 0.2
     test_background: bool = False
     forms: bool = False
+    flavour: Literal["report", "drop"] = "report"
     seed: int = 7
 
     def __post_init__(self) -> None:
