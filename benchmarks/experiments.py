@@ -66,7 +66,8 @@ def main(argv: list[str] | None = None) -> int:
     args.character = (
         args.character or json.loads((args.world / "world.json").read_text("utf-8"))["characters"][0]["name"]
     )
-    runs = [Run(*row, args.seed) for row in itertools.product(args.only, (True, False), (True, False))]
+    ways = itertools.product((True, False), (True, False), args.only)
+    runs = [Run(mode, interviews, background, args.seed) for interviews, background, mode in ways]
     if not args.table:
         print(describe(), flush=True)
         os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // args.jobs))

@@ -49,7 +49,7 @@ class DatasetSettings:
     interview_share: float = 0.35
     interjection_weight: float = 0.3
     min_confidence: float = 0.5
-    identity_share: float = 0.03
+    identity_share: float = 0.08
     unknown_share: float = 0.03
     general_share: float = 0.06
     test_share: float = 0.2
