@@ -173,7 +173,9 @@ def _protection(source: Source, tokens: int, materials: Materials) -> tuple[list
         asked += protection.identity_rows(source.people, interviews, voices, materials, most_tokens=most)
     if settings.unknown_share:
         asked += protection.unknown_rows(voices, materials, most_tokens=settings.unknown_share * total)
-    general = protection.general_rows(most_tokens=settings.general_share * total, materials=materials)
+    general: list[protection.Item] = []
+    if settings.general_share:
+        general = protection.general_rows(most_tokens=settings.general_share * total, materials=materials)
     return asked, general
 
 

@@ -154,14 +154,14 @@ def _own(name: str, cast: Mapping[str, Character], interviews: Sequence[Intervie
 
 
 def general_rows(*, most_tokens: float, materials: Materials) -> list[Item]:
-    """General items in the seed's order up to ``most_tokens`` of answers, each at most three times."""
+    """General items in the seed's order up to ``most_tokens`` of answers, each at most three times but one at least."""
     chance = random.Random(f"general {materials.settings.seed}")
     found = items("general")
     kept: list[Item] = []
     for _ in range(_REPEATS):
         for row in chance.sample(found, len(found)):
             most_tokens -= materials.count(f"{row['answer']}\n")
-            if most_tokens < 0:
+            if most_tokens < 0 and kept:
                 return kept
             kept.append(row)
     return kept
