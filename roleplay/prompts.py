@@ -47,8 +47,13 @@ class Snippet(Protocol):
         """Where it stands: a page, a chapter."""
 
 
-Lookup = Callable[[str, int], Sequence[Snippet]]
-"""(query, k) -> at most k snippets, best first. The only thing this package knows of a knowledge base."""
+class Lookup(Protocol):
+    """Finds background. The only thing this package knows of a knowledge base."""
+
+    def __call__(
+        self, query: str, k: int, *, character: str | None = None, chapter: int | None = None
+    ) -> Sequence[Snippet]:
+        """At most ``k`` snippets, best first, of what ``character`` knows by the end of ``chapter`` (None: no limit)."""
 
 
 @dataclass(frozen=True)

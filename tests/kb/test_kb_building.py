@@ -52,7 +52,9 @@ def test_a_build_ended_by_kill_9_goes_on_where_it_was(tmp_path: Path, building, 
 
 
 def test_two_builds_at_once_are_refused_in_one_line(tmp_path: Path, building, embedder) -> None:
-    with pytest.raises(IndexBusyError, match=r"another process is building '.*kb' .*: wait for it, or stop it") as caught:
+    with pytest.raises(
+        IndexBusyError, match=r"another process is building '.*kb' .*: wait for it, or stop it"
+    ) as caught:
         build_index(tmp_path / "kb", MANY, embedder)
     assert "\n" not in str(caught.value)
 

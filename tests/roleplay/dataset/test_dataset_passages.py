@@ -140,7 +140,7 @@ def test_interviews_learn_the_answers_on_one_line() -> None:
     assert learnt(interview_passage([row], [])) == [("十六。 怎么？\n", 1.0)]
 
 
-def lookup(query: str, k: int) -> list[Piece]:
+def lookup(query: str, k: int, *, character: str | None = None, chapter: int | None = None) -> list[Piece]:
     return FOUND[:k]
 
 

@@ -29,7 +29,7 @@ class Piece(NamedTuple):
     source: str
 
 
-def lookup(query: str, k: int) -> list[Piece]:
+def lookup(query: str, k: int, *, character: str | None = None, chapter: int | None = None) -> list[Piece]:
     return [Piece("豆糕分焦糖和椒盐。", 0.9, "豆糕")][:k]
 
 
