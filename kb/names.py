@@ -1,63 +1,76 @@
-"""The other names of a page: from its facts, its first sentence, its title and what redirects to it.
+"""The names of pages: found in a text whole, and known by all the names that a page goes by.
 
-    >>> aliases_of("沈灯（灯匠）", [((), "别名: 小灯、灯儿（镇上人叫的）")], bold=["沈灯", "阿灯"])
-    ('小灯', '灯儿', '沈灯', '阿灯')
+    >>> names = Names(snippets)                     # a page 沈灯, also called 小灯
+    >>> names.found_in("小灯最喜欢什么")
+    ['小灯']
+    >>> names.titles_missing_from("小灯最喜欢什么")
+    ['沈灯']
+    >>> sorted(names.of_one("小灯"))
+    ['小灯', '沈灯']
 
-Only what can be a name is one: two to twenty characters, no sentence, not one of the words that pages stress.
+Names are compared in one width and lower case; those of one character are too common to be looked for.
 """
 
-import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
-from kb.sections import Section
+from kb.snippets import Snippet
 
-_LINE = re.compile(
-    r"(?:别名|别号|别称|又名|又称|也叫|昵称|外号|绰号|称号|本名|原名|真名|全名|小名|乳名|化名|英文名|日文名|aliases?)\s*[:：]\s*(.+)",
-    re.IGNORECASE,
-)
-_SEPARATOR = re.compile(r"[、，,;；/／|]|\s{2,}")
-_PARENTHESES = re.compile(r"[（(][^（）()]*[）)]")
-_DISAMBIGUATION = re.compile(r"(.+?)\s*[（(][^（）()]+[）)]")
-_NO_NAME = re.compile(r"[。！？!?；;：:，,、|=<>{}\[\]#/\n…]")
-_STRESSED = {
-    "注意",
-    "警告",
-    "提示",
-    "剧透",
-    "剧透警告",
-    "注",
-    "主角",
-    "唯一",
-    "本条目",
-    "本页面",
-    "该角色",
-    "简介",
-    "概要",
-}
-_LONGEST = 20
+_SHORTEST = 2
 
 
-def aliases_of(title: str, sections: Iterable[Section], *, bold: Sequence[str] = ()) -> tuple[str, ...]:
-    """Names from lines such as '别名: 小灯、灯儿', from the title's core and from bold words; the title is not one."""
-    matches = (_LINE.fullmatch(line) for _, text in sections for line in text.splitlines())
-    written = [name for match in matches if match for name in _split(match[1])]
-    names = [*written, *filter(is_name, (_core(title), *bold))]
-    return tuple(dict.fromkeys(name for name in names if name != title))
+class Names:
+    """Titles and aliases by their first two characters: one pass over a text finds them all."""
+
+    def __init__(self, snippets: Iterable[Snippet]) -> None:
+        self._by_start: dict[str, set[str]] = {}
+        self._titles: dict[str, set[str]] = {}
+        self._groups: dict[str, set[str]] = {}
+        for title, aliases in {(snippet.title, snippet.aliases) for snippet in snippets}:
+            self._add(title, aliases)
+
+    def found_in(self, text: str) -> list[str]:
+        """Names that stand in the text, sorted."""
+        return find_names(normalise(text), self._by_start)
+
+    def titles_missing_from(self, text: str) -> list[str]:
+        """Titles of the pages that the text names by an alias only, sorted."""
+        found = self.found_in(text)
+        titles = {title for name in found for title in self._titles[name]}
+        return sorted(titles - set(found))
+
+    def of_one(self, name: str) -> frozenset[str]:
+        """All names, normalised, of whoever is called `name`, that one included."""
+        return frozenset(self._groups.get(normalise(name), ())) | {normalise(name)}
+
+    def all(self) -> list[str]:
+        """Every name that is looked for, sorted."""
+        return sorted(name for names in self._by_start.values() for name in names)
+
+    def _add(self, title: str, aliases: Sequence[str]) -> None:
+        group = {normalise(name) for name in (title, *aliases)} - {""}
+        for name in group:
+            self._groups.setdefault(name, set()).update(group)
+            if len(name) >= _SHORTEST:
+                self._by_start.setdefault(name[:_SHORTEST], set()).add(name)
+                self._titles.setdefault(name, set()).add(normalise(title))
 
 
-def is_name(text: str) -> bool:
-    """True for what can be a name by its form."""
-    letters = any(letter.isalpha() for letter in text)
-    return 1 < len(text) <= _LONGEST and letters and text not in _STRESSED and not _NO_NAME.search(text)
+def names_by_start(names: Iterable[str]) -> dict[str, set[str]]:
+    """Normalised names of two characters and more by their first two, for `find_names`."""
+    table: dict[str, set[str]] = {}
+    for name in map(normalise, names):
+        if len(name) >= _SHORTEST:
+            table.setdefault(name[:_SHORTEST], set()).add(name)
+    return table
 
 
-def _core(title: str) -> str:
-    """'沈灯（灯匠）' -> 沈灯, '雨城:沈灯' -> 沈灯."""
-    match = _DISAMBIGUATION.fullmatch(title)
-    return re.split(r"[:：]", match[1] if match else title)[-1].strip()
+def find_names(text: str, by_start: dict[str, set[str]]) -> list[str]:
+    """Names of the table that stand in a normalised text, sorted."""
+    starts = {text[at : at + _SHORTEST] for at in range(len(text) - 1)} & by_start.keys()
+    return sorted(name for start in starts for name in by_start[start] if name in text)
 
 
-def _split(value: str) -> list[str]:
-    """'小灯（镇上人叫的）、灯儿' -> 小灯, 灯儿; what is too long for a name is left out."""
-    parts = (part.strip(" 「」『』“”\"'。") for part in _SEPARATOR.split(_PARENTHESES.sub("", value)))
-    return [part for part in parts if 1 < len(part) <= _LONGEST]
+def normalise(text: str) -> str:
+    """One width (NFKC), lower case, no line ends: 'ＡＢ\\n１' -> 'ab 1'."""
+    return " ".join(unicodedata.normalize("NFKC", text).lower().split())

@@ -70,10 +70,20 @@ class Snippet(BaseModel):
         return " ".join((self.title, *self.aliases, self.heading, self.text))
 
 
-def make_snippet(title: str, text: str, *, heading: str = "", source: str = "", aliases: Sequence[str] = ()) -> Snippet:
+def make_snippet(
+    title: str,
+    text: str,
+    *,
+    heading: str = "",
+    source: str = "",
+    aliases: Sequence[str] = (),
+    chapter: int | None = None,
+    people: Sequence[str] = (),
+) -> Snippet:
     """A snippet with its id; the same title, heading and text always give the same id."""
     digest = hashlib.sha256("\0".join((title, heading, text)).encode()).hexdigest()[:16]
-    return Snippet(id=digest, title=title, heading=heading, text=text, source=source, aliases=tuple(aliases))
+    names = {"aliases": tuple(aliases), "people": tuple(people)}
+    return Snippet(id=digest, title=title, heading=heading, text=text, source=source, chapter=chapter, **names)
 
 
 def entries_to_snippets(entries: Iterable[Entry]) -> list[Snippet]:

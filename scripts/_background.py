@@ -1,7 +1,8 @@
 """Where the two packages meet: a world's knowledge base as the plain callable that ``roleplay`` asks for background.
 
 lookup = world_lookup(Path("worlds/chuiyan"))
-lookup("闻筝 你喜欢吃什么", 3)      # [Background(text="闻筝：…", score=0.71, source="闻筝")]
+lookup("闻筝 你喜欢吃什么", 3)                        # [Background(text="闻筝：…", score=0.71, source="闻筝")]
+lookup("钟怎么响了", 3, character="闻筝", chapter=4)   # only what she knows by then
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def world_lookup(world: Path) -> Lookup | None:
     knowledge.embedder = Remembering(knowledge.embedder)
 
     def lookup(query: str, k: int, *, character: str | None = None, chapter: int | None = None) -> Sequence[Background]:
-        hits = knowledge.search(query, k)
+        hits = knowledge.search(query, k, known_to=character, not_after=chapter)
         return [Background(hit.snippet.display, hit.score, hit.snippet.title) for hit in hits]
 
     return lookup

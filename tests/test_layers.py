@@ -29,11 +29,11 @@ LAYERS = {
     "kb": (
         ("kb.retrieval",),
         ("kb.index", "kb.keyword"),
-        ("kb.building",),
+        ("kb.building", "kb.names", "kb.choice"),
         ("kb.embedding", "kb.snippets"),
         ("kb.duplicates", "kb.plot"),
         ("kb.wiki",),
-        ("kb.wikitext", "kb.webpage", "kb.export", "kb.names"),
+        ("kb.wikitext", "kb.webpage", "kb.export", "kb.aliases"),
         ("kb.markup", "kb.sections", "kb.tables"),
         ("kb.errors",),
     ),

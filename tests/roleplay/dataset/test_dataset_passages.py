@@ -42,10 +42,6 @@ SCENE = [
 ]
 
 
-def lookup(query: str, k: int, *, character: str | None = None, chapter: int | None = None) -> list[Piece]:
-    return FOUND[:k]
-
-
 def materials(
     *characters: str, found: list[Piece] | None = None, profiles: dict[str, str] | None = None, **settings: Any
 ) -> Materials:
