@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from kb.errors import KnowledgeBaseError
-from roleplay.adapters.checkpoint import check_checkpoint, public_name, read_info
+from roleplay.adapters.checkpoint import AdapterInfo, check_checkpoint, public_name, read_info
 from roleplay.dialogue import Player
 from roleplay.errors import AdapterError, RoleplayError, WorldError
 from roleplay.models import embedded
@@ -106,7 +106,14 @@ def load_player(world: World, model: str, checkpoint: Path | None, tell: Tell, *
     lookup = world_lookup(world.path)
     if lookup:
         lookup(world.names[0], 1)  # loads the embedder now, not at the first question
-    return Player(backend, characters=world.names, lookup=lookup)
+    return Player(backend, characters=world.names, lookup=lookup, profiles=trained_profiles(world, backend.adapter))
+
+
+def trained_profiles(world: World, adapter: AdapterInfo | None) -> dict[str, str]:
+    """The characters' profiles, by name, if the adapter was trained with them in its prompts; else none."""
+    if adapter is None or adapter.mode != "profile":
+        return {}
+    return {person.name: person.profile for person in world.info.characters if person.profile}
 
 
 def serve(world: World, load: Callable[[Tell], Player], args: argparse.Namespace) -> None:

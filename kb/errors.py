@@ -30,6 +30,10 @@ class IndexFileError(KnowledgeBaseError):
     """A saved index that is missing, damaged or of another format version."""
 
 
+class IndexBusyError(KnowledgeBaseError):
+    """A build of an index that another process is building now."""
+
+
 class EmbedderMismatchError(KnowledgeBaseError):
     """An index made with one embedding model and opened with another."""
 

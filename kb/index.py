@@ -9,7 +9,8 @@
                           "snippets_sha256": "9b1c..."}
 
 A build writes a folder beside the old one and then swaps them: killed at any moment it leaves the old index
-or the new one, and the vectors made so far serve the next build. It embeds only what it has not seen.
+or the new one, and the vectors made so far (`kb.building`) serve the next build. It embeds only what it has
+not seen, and only one process builds a folder at a time.
 Nothing is searched by keyword here, and no wiki is read.
 """
 
@@ -17,14 +18,17 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from kb.building import Parts, build_lock
 from kb.embedding import Embedder, Vectors
 from kb.errors import EmbedderError, EmbedderMismatchError, IndexFileError, KnowledgeBaseError
 from kb.snippets import Snippet, read_snippets, write_snippets
@@ -33,8 +37,9 @@ FORMAT = "kb-index"
 VERSION = 1
 _SNIPPETS, _VECTORS, _META = "snippets.jsonl", "vectors.npy", "meta.json"
 _BATCH = 64
-# What a killed build may lose: about ten seconds of the bundled embedder on a slow core.
-_BATCHES_BETWEEN_SAVES = 32
+# What a killed build may lose: a few seconds of the bundled embedder on a slow core.
+_BATCHES_A_PART = 8
+_MOST_EXACT = 20_000
 
 Progress = Callable[[int, int], None]
 
@@ -62,22 +67,42 @@ class BuildReport:
 
 
 class VectorIndex:
-    """Snippets and their vectors, searchable by cosine (inner product of unit vectors, FAISS IndexFlatIP)."""
+    """Snippets and their vectors, searchable by cosine (inner product of unit vectors) with FAISS.
+
+    Up to 20,000 are compared exactly. Of more, `nearest` compares copies of 8 bits a number, which are read four
+    times as fast; whoever needs exact cosines takes them from `vectors`.
+    """
 
     def __init__(self, snippets: Sequence[Snippet], vectors: Vectors, meta: IndexMeta) -> None:
         self.snippets = list(snippets)
-        self.vectors = vectors
+        self.vectors = np.ascontiguousarray(vectors, dtype=np.float32)
         self.meta = meta
-        self._faiss = faiss.IndexFlatIP(meta.dim)
-        self._faiss.add(np.ascontiguousarray(vectors, dtype=np.float32))
+        self._faiss = _faiss_index(self.vectors, meta.dim)
 
-    def nearest(self, vector: Vectors, count: int) -> list[int]:
-        """Numbers of the `count` snippets nearest to one vector (float32 [dim]), nearest first."""
+    def nearest(self, vector: Vectors, count: int, *, among: NDArray[np.bool_] | None = None) -> list[int]:
+        """Numbers of the `count` snippets nearest to one vector (float32 [dim]), nearest first.
+
+        `among` (bool [snippets]) says which may be found.
+        """
         count = min(count, len(self.snippets))
         if count == 0:
             return []
-        _, numbers = self._faiss.search(vector.reshape(1, -1), count)
-        return [int(number) for number in numbers[0]]
+        parameters = None
+        if among is not None:
+            allowed = np.packbits(among, bitorder="little")
+            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(allowed))
+        _, numbers = self._faiss.search(vector.reshape(1, -1), count, params=parameters)
+        return [int(number) for number in numbers[0] if number >= 0]
+
+
+def _faiss_index(vectors: Vectors, dim: int) -> Any:
+    if len(vectors) <= _MOST_EXACT:
+        index = faiss.IndexFlatIP(dim)
+    else:
+        index = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
+        index.train(vectors[:: len(vectors) // _MOST_EXACT])
+    index.add(vectors)
+    return index
 
 
 def build_index(
@@ -89,21 +114,20 @@ def build_index(
 ) -> BuildReport:
     """Embeds what is new or changed and writes the folder; `on_progress(done, total)` counts new snippets.
 
-    Raises EmbedderError when the embedder's vectors do not have its `dim`.
+    Raises EmbedderError when the embedder's vectors do not have its `dim`, and IndexBusyError when another
+    process is building this folder.
     """
     folder = Path(folder)
-    _recover(folder)
-    known = {**_known_vectors(folder, embedder), **_known_vectors(_partial(folder), embedder)}
-    new = [snippet for snippet in snippets if snippet.id not in known]
-    for start in range(0, len(new), _BATCH):
-        batch = new[start : start + _BATCH]
-        known.update(zip((snippet.id for snippet in batch), _embed(embedder, batch), strict=True))
-        if (start // _BATCH + 1) % _BATCHES_BETWEEN_SAVES == 0:
-            _save(_partial(folder), [snippet for snippet in snippets if snippet.id in known], known, embedder)
-        if on_progress:
-            on_progress(start + len(batch), len(new))
-    _save(folder, snippets, known, embedder)
-    shutil.rmtree(_partial(folder), ignore_errors=True)
+    with build_lock(folder):
+        _recover(folder)
+        parts = Parts(folder, embedder)
+        known = {**_known_vectors(folder, embedder), **parts.read()}
+        new = [snippet for snippet in snippets if snippet.id not in known]
+        for ids, vectors in _embed_in_parts(embedder, new, on_progress):
+            parts.add(ids, vectors)
+            known.update(zip(ids, vectors, strict=True))
+        _save(folder, snippets, known, embedder)
+        parts.clear()
     return BuildReport(total=len(snippets), embedded=len(new), reused=len(snippets) - len(new))
 
 
@@ -150,6 +174,21 @@ def read_meta(folder: str | Path) -> IndexMeta:
 def build_command(folder: str | Path) -> str:
     """The command that makes this folder, for messages."""
     return f"python scripts/build_knowledge_base.py --world {Path(folder).parent}"
+
+
+def _embed_in_parts(
+    embedder: Embedder, new: Sequence[Snippet], on_progress: Progress | None
+) -> Iterator[tuple[list[str], Vectors]]:
+    """(ids, vectors) of what is worth a file of its own."""
+    size = _BATCH * _BATCHES_A_PART
+    for first in range(0, len(new), size):
+        part = new[first : first + size]
+        rows = []
+        for start in range(0, len(part), _BATCH):
+            rows.append(_embed(embedder, part[start : start + _BATCH]))
+            if on_progress:
+                on_progress(min(first + start + _BATCH, len(new)), len(new))
+        yield [snippet.id for snippet in part], np.concatenate(rows)
 
 
 def _embed(embedder: Embedder, batch: Sequence[Snippet]) -> Vectors:
@@ -202,9 +241,8 @@ def _recover(folder: Path) -> None:
     """Puts back what a build killed in its swap moved aside, and clears its temporary folders."""
     if not folder.exists() and _aside(folder).exists():
         _aside(folder).rename(folder)
-    for name in (folder.name, _partial(folder).name):
-        for leftover in folder.parent.glob(f"{name}.tmp-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+    for leftover in folder.parent.glob(f"{folder.name}.tmp-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _readable(folder: Path) -> Path:
@@ -213,10 +251,6 @@ def _readable(folder: Path) -> Path:
 
 def _aside(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.old")
-
-
-def _partial(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.partial")
 
 
 def _read_vectors(folder: Path) -> Vectors:

@@ -5,17 +5,19 @@
     array([0.31251973, 0.        ], dtype=float32)
 
 Terms are bigrams of Chinese characters, single characters at a fraction of their weight, and whole Latin
-words and numbers, lower-cased and in one width. Question words of the query (什么, 吗, 请问) are no terms:
+words and numbers, lower-cased and in one width; a name that the index was told of is one whole term of
+its own, so that 沈砚秋 does not find 沈砚冬. Question words of the query (什么, 吗, 请问) are no terms:
 a wiki seldom holds them, so BM25 would take them for its rarest and best. Terms of names count half.
 The index lives in memory as numpy arrays, made anew at every start. Nothing is stored on disk.
 """
 
 import re
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kb.names import find_names, names_by_start, normalise
 
 # Okapi BM25 (Robertson and Zaragoza 2009, equation 3.15). Length counts less than usual (0.75): snippets are
 # of one size by design, and a short one is more often a stub than a precise answer.
@@ -24,6 +26,7 @@ _SINGLE_WEIGHT = 0.15
 # A name tells the page, not what is asked of it: '沈灯最爱吃什么' is to be answered by what holds 最爱吃.
 _NAME_WEIGHT = 0.5
 _MOST_QUERY_TERMS = 200
+_IDEAL_TERMS = 16
 
 _CJK_RANGES = ((0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xAC00, 0xD7AF), (0x20000, 0x323AF))
 _CJK = "".join(f"{chr(first)}-{chr(last)}" for first, last in _CJK_RANGES)
@@ -44,9 +47,11 @@ class KeywordIndex:
     `_texts[_starts[t]:_starts[t + 1]]` with the BM25 weights `_weights[...]` (float32).
     """
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    def __init__(self, texts: Sequence[str], names: Iterable[str] = ()) -> None:
+        """`names` are looked for whole in the texts."""
         self.count = len(texts)
         self._words: dict[str, int] = {}
+        self._names = names_by_start(names)
         terms, owners = self._terms_of([normalise(text) for text in texts], learn=True)
         self._terms, numbers = np.unique(terms, return_inverse=True)
         pairs, frequencies = np.unique(numbers * max(self.count, 1) + owners, return_counts=True)
@@ -61,38 +66,41 @@ class KeywordIndex:
         saturated = frequencies * (_K1 + 1) / (frequencies + damping)
         self._weights = (self._term_weights[found] * saturated).astype(np.float32)
 
-    def scores(self, query: str, names: Sequence[str] = ()) -> NDArray[np.float32]:
+    def scores(self, query: str) -> NDArray[np.float32]:
         """float32 [texts]: BM25 as a share of what an average text with every query term once would get.
 
-        `names` are the parts of the query that name pages. Not negative, rarely above 1.
-        Only the 200 weightiest terms of a long query count.
+        Not negative, rarely above 1. Of a query with more than 16 pairs and words 1 stands for as much as 16 of them:
+        no snippet holds more of a scene. Only the 200 weightiest terms count.
         """
-        wanted = self._query_terms(query)
+        wanted, factors = self._query_terms(query)
         places = np.minimum(np.searchsorted(self._terms, wanted), max(len(self._terms) - 1, 0))
         known = self._terms[places] == wanted if len(self._terms) else np.zeros(len(wanted), dtype=bool)
-        absent = self._weight(wanted[~known], np.zeros(int((~known).sum()), dtype=np.int64))
-        places, factors = places[known], self._name_factors(wanted[known], names)
+        absent = self._weight(wanted[~known], np.zeros(int((~known).sum()), dtype=np.int64)) * factors[~known]
+        places, factors = places[known], factors[known]
         weights = self._term_weights[places] * factors
         scores = np.zeros(self.count, dtype=np.float32)
-        counted = np.argsort(-weights, kind="stable")[:_MOST_QUERY_TERMS]
-        for term in counted:
+        for term in np.argsort(-weights, kind="stable")[:_MOST_QUERY_TERMS]:
             postings = slice(self._starts[places[term]], self._starts[places[term] + 1])
             scores[self._texts[postings]] += self._weights[postings] * factors[term]
-        ideal = weights[counted].sum() + absent[: _MOST_QUERY_TERMS - len(counted)].sum()
+        long_terms = int((wanted >= 1 << _BIGRAM_SHIFT).sum())
+        ideal = (weights.sum() + absent.sum()) * min(1.0, _IDEAL_TERMS / max(long_terms, 1))
         return scores / np.float32(ideal or 1)
 
-    def _query_terms(self, query: str) -> NDArray[np.int64]:
-        """Distinct terms of the query without its question words, or with them where nothing else is left."""
+    def _query_terms(self, query: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Distinct terms of the query without its question words (with them where nothing else is left), and
+        the factor of each: a name is one term, and so are the pairs around it, not those inside it.
+        """
         text = normalise(query)
-        terms, _ = self._terms_of([_QUESTION_WORDS.sub(" ", text)])
-        if not len(terms):
+        names = find_names(text, self._names)
+        rest = text
+        for name in sorted(names, key=len, reverse=True):
+            rest = rest.replace(name, " ")
+        terms, _ = self._terms_of([_QUESTION_WORDS.sub(" ", rest)])
+        if not len(terms) and not names:
             terms, _ = self._terms_of([text])
-        return np.unique(terms)
-
-    def _name_factors(self, terms: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.float32]:
-        """float32 [terms]: 0.5 for the terms of names, 1 for the others."""
-        named, _ = self._terms_of([normalise(name) for name in names])
-        return np.where(np.isin(terms, named), _NAME_WEIGHT, 1.0).astype(np.float32)
+        named = np.array([self._word(name) for name in names], dtype=np.int64)
+        wanted = np.unique(np.concatenate((terms, named)))
+        return wanted, np.where(np.isin(wanted, named), _NAME_WEIGHT, 1.0).astype(np.float32)
 
     def _weight(self, terms: NDArray[np.int64], spread: NDArray[np.int64]) -> NDArray[np.float64]:
         """float64 [terms]: how telling each term is, from the number of texts that hold it."""
@@ -113,15 +121,19 @@ class KeywordIndex:
     def _words_of(self, texts: list[str], learn: bool) -> Iterator[tuple[int, int]]:
         """(term, text number) of every Latin word and number; all words not learnt share one term."""
         for owner, text in enumerate(texts):
-            for word in _LATIN_WORD.findall(text):
+            names = self._names_in(text) if learn else []
+            for word in (*_LATIN_WORD.findall(text), *names):
                 if learn:
                     self._words.setdefault(word, len(self._words))
-                yield _FIRST_WORD + self._words.get(word, -1), owner
+                yield self._word(word), owner
 
+    def _names_in(self, text: str) -> Iterator[str]:
+        """Every name of the text, as often as it stands there."""
+        for name in find_names(text, self._names):
+            yield from [name] * text.count(name)
 
-def normalise(text: str) -> str:
-    """One width (NFKC), lower case, no line ends: 'ＡＢ\\n１' -> 'ab 1'."""
-    return " ".join(unicodedata.normalize("NFKC", text).lower().split())
+    def _word(self, word: str) -> int:
+        return _FIRST_WORD + self._words.get(word, -1)
 
 
 def _is_cjk(codes: NDArray[np.int64]) -> NDArray[np.bool_]:

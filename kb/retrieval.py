@@ -6,37 +6,45 @@
     0.55 沈砚秋的黑伞名叫不归。不归有二十四根伞骨。…
     0.38 沈砚秋的生日是九月廿三。沈砚秋身高一米八四。…
 
-Every score lies in 0-1, whatever the method: how near a snippet comes to one that answers all of the query.
-'keyword' is BM25 as a share of an average snippet with every term of the query, 'dense' the cosine, and
-'fused' a weighted mean of the two in which each counts the more, the less it spreads over the candidates.
-That mean orders snippets as the sum of z-scores does: (x - mean) / spread is x / spread less a constant.
+Every score lies in 0-1, whatever the method, and means how near a snippet comes to one that answers all of
+the query. 'keyword' is BM25 as a share of an average snippet that holds every term of the query (of a scene:
+as much as 16 of them). 'dense' is how far the cosine stands above that of the query with an average snippet, as a share of
+the way to 1, which makes models with narrow and wide cosines alike. 'fused' is 0.7 of the first and 0.3 of the
+second, always, so that a threshold means the same for every query: at `MIN_SCORE` unrelated questions find nothing
+and most answers are kept (`python scripts/evaluate_retrieval.py --world worlds/chuiyan` prints both shares).
+
+A query that names a page by an alias is searched with the page's title as well.
 
 It reads an index and never writes one; the model is loaded at the first search that needs it.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kb.choice import choose
 from kb.embedding import Embedder, get_embedder
 from kb.errors import EmbedderMismatchError, QueryError
 from kb.index import VectorIndex, load_index
-from kb.keyword import KeywordIndex, normalise
+from kb.keyword import KeywordIndex
+from kb.names import Names, normalise
 from kb.snippets import Snippet
 
 Method: TypeAlias = Literal["fused", "dense", "keyword"]
 Scores: TypeAlias = NDArray[np.float32]
+Mask: TypeAlias = NDArray[np.bool_]
 
-# The bundled embedder alone finds 52 of 100 first, BM25 78: the model may tip the balance, not set it.
-_KEYWORD_SHARE = 0.75
+MIN_SCORE = 0.2
+# The bundled embedder alone finds 56 of 100 first, BM25 86 (DRCD's development set, where 0.2-0.35 did about as
+# well): the model may tip the balance, not set it.
+_DENSE_SHARE = 0.3
 _CANDIDATES = 200
 _LONGEST_DENSE_QUERY, _KEPT_HEAD = 600, 100
-_SAME_TEXT = 0.8
 
 
 @dataclass(frozen=True)
@@ -55,8 +63,10 @@ class KnowledgeBase:
     def __init__(self, index: VectorIndex, embedder: Embedder) -> None:
         self.index = index
         self.embedder = embedder
-        self._keyword = KeywordIndex([snippet.searched for snippet in index.snippets])
-        self._names = _Names(index.snippets)
+        self._names = Names(index.snippets)
+        self._keyword = KeywordIndex([snippet.searched for snippet in index.snippets], self._names.all())
+        self._centre = index.vectors.mean(axis=0) if len(index.snippets) else np.zeros(index.meta.dim, np.float32)
+        self._visible = lru_cache(maxsize=64)(self._find_visible)
 
     @classmethod
     def load(cls, folder: str | Path, *, embedder: Embedder | None = None) -> "KnowledgeBase":
@@ -70,48 +80,84 @@ class KnowledgeBase:
     def __len__(self) -> int:
         return len(self.index.snippets)
 
-    def search(self, query: str, k: int = 5, *, budget_chars: int | None = None, method: Method = "fused") -> list[Hit]:
-        """At most `k` hits, highest score first, near-identical texts only once.
+    def search(
+        self,
+        query: str,
+        k: int = 5,
+        *,
+        method: Method = "fused",
+        budget: int | None = None,
+        count: Callable[[str], int] = len,
+        not_after: int | None = None,
+        known_to: str | None = None,
+        min_score: float = 0,
+    ) -> list[Hit]:
+        """At most `k` hits, highest score first, no two that say one thing.
 
-        `budget_chars` bounds the summed length of the hits' `display`; what does not fit is passed over.
+        `budget` bounds the sum of `count` (a tokenizer's, or characters) over the hits' `display`; what does not
+        fit is passed over. `not_after` hides snippets of later chapters, `known_to` those with people of whom
+        none goes by this name; neither hides what has no chapter or no people. `min_score` leaves out the rest.
         A query without a word gives no hits.
         Raises QueryError for an unknown method, k < 1 or a negative budget.
         """
-        _check(k, budget_chars, method)
+        _check(k, budget, method)
         if not query.strip() or not len(self):
             return []
-        ranked = self._rank(query, method)
-        return _choose(ranked, k, budget_chars)
+        ranked = self._rank(query, method, self._visible(not_after, known_to))
+        ranked = [hit for hit in ranked if hit.score >= min_score]
+        texts = ((hit.snippet.text, hit.snippet.display) for hit in ranked)
+        return [ranked[place] for place in choose(texts, k=k, budget=budget, count=count)]
 
-    def _rank(self, query: str, method: Method) -> list[Hit]:
+    def expand(self, query: str) -> str:
+        """The query with the titles of the pages that it names by an alias."""
+        return "\n".join((" ".join(self._names.titles_missing_from(query)), query)).strip()
+
+    def _rank(self, query: str, method: Method, visible: Mask | None) -> list[Hit]:
         """Candidates with a score above 0, best first."""
-        names = self._names.found_in(query)
-        words = self._keyword.scores(query, names) if method != "dense" else None
+        query = self.expand(query)
+        words = np.minimum(self._keyword.scores(query), 1) if method != "dense" else None
+        if words is not None and visible is not None:
+            words *= visible
         vector = self._query_vector(query) if method != "keyword" else None
-        numbers = self._candidates(words, vector)
+        numbers = self._candidates(words, vector, visible)
         words = None if words is None else words[numbers]
-        cosines = None if vector is None else np.maximum(self.index.vectors[numbers] @ vector, 0)
-        scores = _fuse(words, cosines)
+        nearness = None if vector is None else self._nearness(vector, numbers)
+        scores = _fuse(words, nearness)
         return [
             Hit(
                 snippet=self.index.snippets[numbers[place]],
-                score=min(float(scores[place]), 1.0),
-                keyword=None if words is None else min(float(words[place]), 1.0),
-                dense=None if cosines is None else min(float(cosines[place]), 1.0),
+                score=float(scores[place]),
+                keyword=None if words is None else float(words[place]),
+                dense=None if nearness is None else float(nearness[place]),
             )
             for place in np.argsort(-scores, kind="stable")
             if scores[place] > 0
         ]
 
-    def _candidates(self, keyword: Scores | None, vector: Scores | None) -> NDArray[np.int64]:
+    def _candidates(self, keyword: Scores | None, vector: Scores | None, visible: Mask | None) -> NDArray[np.int64]:
         """Numbers of the best snippets of each method that is used, ascending; int64 [at most 400]."""
-        numbers: set[int] = set()
+        found = [np.zeros(0, dtype=np.int64)]
         if keyword is not None:
-            best = np.argsort(-keyword, kind="stable")[:_CANDIDATES]
-            numbers.update(int(number) for number in best if keyword[number] > 0)
+            best = np.argpartition(-keyword, min(_CANDIDATES, len(keyword) - 1))[:_CANDIDATES]
+            found.append(best[keyword[best] > 0])
         if vector is not None:
-            numbers.update(self.index.nearest(vector, _CANDIDATES))
-        return np.array(sorted(numbers), dtype=np.int64)
+            found.append(np.array(self.index.nearest(vector, _CANDIDATES, among=visible), dtype=np.int64))
+        return np.unique(np.concatenate(found))
+
+    def _nearness(self, vector: Scores, numbers: NDArray[np.int64]) -> Scores:
+        """float32 [numbers]: the cosines, about 0 at an average snippet's and under it, 1 at 1."""
+        average = min(float(self._centre @ vector), 0.99)
+        cosines = self.index.vectors[numbers] @ vector
+        # What lies under the average keeps its order, within the last hundredth.
+        nearness = np.maximum((cosines - average) / (1 - average), 0.005 * (1 + cosines))
+        return np.clip(nearness, 0, 1).astype(np.float32)
+
+    def _find_visible(self, not_after: int | None, known_to: str | None) -> Mask | None:
+        """bool [snippets]: what the filters leave; None where they leave everything."""
+        if not_after is None and known_to is None:
+            return None
+        names = self._names.of_one(known_to) if known_to is not None else None
+        return np.array([_is_visible(snippet, not_after, names) for snippet in self.index.snippets], dtype=bool)
 
     def _query_vector(self, query: str) -> Scores:
         """float32 [dim]; raises EmbedderMismatchError when the model's vectors do not fit the index."""
@@ -134,74 +180,24 @@ def shorten_query(query: str) -> str:
     return query[:_KEPT_HEAD] + "\n" + query[_KEPT_HEAD - _LONGEST_DENSE_QUERY :]
 
 
-def _check(k: int, budget_chars: int | None, method: str) -> None:
+def _check(k: int, budget: int | None, method: str) -> None:
     if method not in get_args(Method):
         raise QueryError(f"no search method is called {method!r}: known are {', '.join(get_args(Method))}")
     if k < 1:
         raise QueryError(f"a search gives at least one hit, k is {k}: ask for k=1 or more")
-    if budget_chars is not None and budget_chars < 0:
-        raise QueryError(f"budget_chars counts characters, it is {budget_chars}: give 0 or more")
+    if budget is not None and budget < 0:
+        raise QueryError(f"budget counts tokens or characters, it is {budget}: give 0 or more")
 
 
-def _fuse(words: Scores | None, cosines: Scores | None) -> Scores:
-    """float32 [n]: the one that is there, or the mean of both weighted by share / spread."""
-    if words is None or cosines is None:
-        only = words if words is not None else cosines
+def _is_visible(snippet: Snippet, not_after: int | None, names: frozenset[str] | None) -> bool:
+    too_late = not_after is not None and snippet.chapter is not None and snippet.chapter > not_after
+    unknown = names is not None and snippet.people and names.isdisjoint(map(normalise, snippet.people))
+    return not too_late and not unknown
+
+
+def _fuse(words: Scores | None, nearness: Scores | None) -> Scores:
+    """float32 [n]: the one that is there, or the weighted mean of both."""
+    if words is None or nearness is None:
+        only = words if words is not None else nearness
         return only if only is not None else np.zeros(0, dtype=np.float32)
-    word_weight = _KEYWORD_SHARE * _inverse_spread(words)
-    cosine_weight = (1 - _KEYWORD_SHARE) * _inverse_spread(cosines)
-    total = word_weight + cosine_weight
-    if total == 0:
-        word_weight, cosine_weight, total = _KEYWORD_SHARE, 1 - _KEYWORD_SHARE, 1.0
-    return ((word_weight * words + cosine_weight * cosines) / total).astype(np.float32)
-
-
-def _inverse_spread(values: Scores) -> float:
-    """1 / standard deviation; 0 where all values are the same and so say nothing about the order."""
-    spread = float(values.std()) if len(values) else 0.0
-    return 1 / spread if spread > 1e-6 else 0.0
-
-
-def _choose(ranked: Sequence[Hit], k: int, budget_chars: int | None) -> list[Hit]:
-    """The first `k` of the ranked hits that fit the budget and do not repeat one another."""
-    chosen: list[Hit] = []
-    seen: list[frozenset[str]] = []
-    left = budget_chars
-    for hit in ranked:
-        size = len(hit.snippet.display)
-        pairs = _bigrams(hit.snippet.text)
-        if (left is not None and size > left) or any(_alike(pairs, other) for other in seen):
-            continue
-        chosen.append(hit)
-        seen.append(pairs)
-        left = None if left is None else left - size
-        if len(chosen) == k:
-            break
-    return chosen
-
-
-def _bigrams(text: str) -> frozenset[str]:
-    letters = re.sub(r"\W", "", text)
-    return frozenset(letters[i : i + 2] for i in range(max(len(letters) - 1, 1)))
-
-
-def _alike(left: frozenset[str], right: frozenset[str]) -> bool:
-    """True when two texts share four fifths of their character pairs (Jaccard)."""
-    return len(left & right) >= _SAME_TEXT * len(left | right)
-
-
-class _Names:
-    """Titles and aliases of at least two characters, by their first two: one pass over a query finds them."""
-
-    def __init__(self, snippets: Sequence[Snippet]) -> None:
-        self._by_start: dict[str, set[str]] = {}
-        for title, aliases in {(snippet.title, snippet.aliases) for snippet in snippets}:
-            for name in map(normalise, (title, *aliases)):
-                if len(name) > 1:
-                    self._by_start.setdefault(name[:2], set()).add(name)
-
-    def found_in(self, query: str) -> list[str]:
-        """Names that stand in the query, sorted."""
-        text = normalise(query)
-        starts = {text[at : at + 2] for at in range(len(text) - 1)} & self._by_start.keys()
-        return sorted(name for start in starts for name in self._by_start[start] if name in text)
+    return (1 - np.float32(_DENSE_SHARE)) * words + np.float32(_DENSE_SHARE) * nearness

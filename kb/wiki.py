@@ -17,9 +17,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from kb.aliases import aliases_of, is_name
 from kb.errors import WikiError
 from kb.export import ExportPage, read_export
-from kb.aliases import aliases_of, is_name
 from kb.sections import Section, bold, bold_names, heading_line, split_sections, tidy_line, without_marks
 from kb.webpage import render_page
 from kb.wikitext import render_markup

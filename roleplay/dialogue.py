@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from roleplay import prompts
@@ -32,6 +32,48 @@ class Reply:
 
     candidates: tuple[str, ...]
     prompt: Prompt
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """A snippet that a person wants used: it stands before whatever a search finds."""
+
+    text: str
+    source: str
+    score: float = 1.0
+
+
+@dataclass(frozen=True)
+class Pins:
+    """What a person decided about background for a session; a snippet is told by its text.
+
+    ``pinned`` are used in every prompt and first in the budget, ``removed`` in none.
+    """
+
+    pinned: tuple[Snippet, ...] = ()
+    removed: tuple[Snippet, ...] = ()
+
+    def pin(self, snippet: Snippet) -> Pins:
+        """Always use it."""
+        others = self.free(snippet)
+        return Pins((*others.pinned, Pinned(snippet.text, snippet.source)), others.removed)
+
+    def remove(self, snippet: Snippet) -> Pins:
+        """Never use it."""
+        others = self.free(snippet)
+        return Pins(others.pinned, (*others.removed, snippet))
+
+    def free(self, snippet: Snippet) -> Pins:
+        """Use it as the search says again."""
+        pinned, removed = (
+            tuple(item for item in items if item.text != snippet.text) for items in (self.pinned, self.removed)
+        )
+        return Pins(pinned, removed)
+
+    def apply(self, found: Sequence[Snippet], most: int) -> list[Snippet]:
+        """The pinned ones, then at most ``most`` of what was found and not decided about."""
+        decided = {item.text for item in (*self.pinned, *self.removed)}
+        return [*self.pinned, *[item for item in found if item.text not in decided][:most]]
 
 
 @dataclass(frozen=True)
@@ -115,6 +157,9 @@ class Session:
         return replace(self, lines=(*self.lines, *lines), past=(*self.past, self.lines))
 
 
+NO_PINS = Pins()
+
+
 class Player:
     """Joins a backend, the names that may speak and, if given, a source of background."""
 
@@ -127,14 +172,22 @@ class Player:
         budget: Budget | None = None,
         snippets: int = 2,
         min_score: float = 0.2,
+        profiles: Mapping[str, str] | None = None,
+        chapter: int | None = None,
     ) -> None:
-        """``snippets``: the most in a prompt; those under ``min_score`` or over the budget are left out."""
+        """``snippets``: the most in a prompt; those under ``min_score`` or over the budget are left out.
+
+        ``profiles``, by name, are for a model that was trained with them in its prompts. ``chapter``: how far the story
+        has come; background of later chapters stays hidden. None: no limit.
+        """
         self.backend = backend
         self.characters = tuple(characters)
         self.lookup = lookup
         self.budget = budget or Budget()
         self.snippets = snippets
         self.min_score = min_score
+        self.profiles = dict(profiles or {})
+        self.chapter = chapter
 
     def ask(
         self,
@@ -145,8 +198,9 @@ class Player:
         params: SamplingParams,
         background: bool = True,
         history: Sequence[tuple[str, str]] = (),
+        pins: Pins = NO_PINS,
     ) -> Iterator[Reply]:
-        """Stream ``n`` answers to a question.
+        """Stream ``n`` answers to a question; ``pins`` decide about background, unless it is off.
 
         Raises:
             DialogueError: nobody is called ``character``.
@@ -154,7 +208,8 @@ class Player:
             SamplingError: ``n`` is out of range.
         """
         self._check(character, n)
-        found = self._background(prompts.question_query(question, character), background)
+        query = prompts.question_query(question, character)
+        found = self._background(query, character, pins) if background else ()
         prompt = prompts.question_prompt(
             character,
             question,
@@ -162,17 +217,31 @@ class Player:
             history=history,
             background=found,
             budget=self.budget,
+            profile=self.profiles.get(character, ""),
         )
         yield from self._stream(prompt, n, params)
 
     def act(
-        self, character: str, session: Session, *, n: int, params: SamplingParams, background: bool = True
+        self,
+        character: str,
+        session: Session,
+        *,
+        n: int,
+        params: SamplingParams,
+        background: bool = True,
+        pins: Pins = NO_PINS,
     ) -> Iterator[Reply]:
         """Stream ``n`` candidates for the next line of ``character`` in the scene. Raises as :meth:`ask`."""
         self._check(character, n)
-        found = self._background(prompts.scene_query(session.lines, character), background)
+        query = prompts.scene_query(session.lines, character)
+        found = self._background(query, character, pins) if background else ()
         prompt = prompts.scene_prompt(
-            character, session.lines, count=self.backend.count, background=found, budget=self.budget
+            character,
+            session.lines,
+            count=self.backend.count,
+            background=found,
+            budget=self.budget,
+            profile=self.profiles.get(character, ""),
         )
         yield from self._stream(prompt, n, params)
 
@@ -181,9 +250,13 @@ class Player:
         if character not in self.characters:
             raise DialogueError(f"no character {character!r}: known are {' '.join(self.characters)}")
 
-    def _background(self, query: str, wanted: bool) -> Sequence[Snippet]:
-        found = self.lookup(query, self.snippets) if self.lookup and wanted else ()
-        return [snippet for snippet in found if snippet.score >= self.min_score]
+    def _background(self, query: str, character: str, pins: Pins) -> Sequence[Snippet]:
+        if self.lookup is None:
+            return pins.pinned
+        # As many more as may be taken out again, so that others come in their place.
+        most = self.snippets + len(pins.pinned) + len(pins.removed)
+        found = self.lookup(query, most, character=character, chapter=self.chapter)
+        return pins.apply([snippet for snippet in found if snippet.score >= self.min_score], self.snippets)
 
     def _stream(self, prompt: Prompt, n: int, params: SamplingParams) -> Iterator[Reply]:
         for candidates in self.backend.stream(prompt, n=n, params=params):

@@ -2,6 +2,7 @@ r"""The one builder of prompts, used in training and in chat, so that the two ca
 
 A scene prompt, and what the model is to write after it (up to the line break)::
 
+    【闻筝：滴答铺学徒修雨匠，急性子】     the character's profile, in mode profile only
     【晨醒雨晚了三分钟。】                background, best last
     【铜壶的盖子跳了三下】                the scene's newest lines
     陆迟：那、那个……可以进来吗？
@@ -10,8 +11,10 @@ A scene prompt, and what the model is to write after it (up to the line break)::
 A question prompt has ``问：…`` as its newest line. A prompt is a list of segments; tokenizing them one by one makes the
 ids of a line the same in training, where the answer follows, and in chat, where it is still to come.
 
-**Budget from the end.** The cue and the newest line are always kept; older lines are dropped from the oldest; the
-background has a budget of its own and loses its lowest-scored snippet first.
+What others think is hidden from a character: such lines do not stand in its prompt (:func:`visible_lines`).
+
+**Budget from the end.** The cue, the newest line and the profile are always kept; older lines are dropped from the
+oldest; the background has a budget of its own and loses its lowest-scored snippet first.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ Count = Callable[[str], int]
 
 
 class Snippet(Protocol):
-    """A piece of background as a :data:`Lookup` gives it."""
+    """A piece of background as a :class:`Lookup` gives it."""
 
     @property
     def text(self) -> str:
@@ -47,8 +50,18 @@ class Snippet(Protocol):
         """Where it stands: a page, a chapter."""
 
 
-Lookup = Callable[[str, int], Sequence[Snippet]]
-"""(query, k) -> at most k snippets, best first. The only thing this package knows of a knowledge base."""
+class Lookup(Protocol):
+    """What finds background. The only thing this package knows of a knowledge base."""
+
+    def __call__(
+        self, query: str, k: int, *, character: str | None = None, chapter: int | None = None
+    ) -> Sequence[Snippet]:
+        """At most ``k`` snippets, best first.
+
+        Args:
+            character: only what this character may know.
+            chapter: only what is known when this chapter ends.
+        """
 
 
 @dataclass(frozen=True)
@@ -80,17 +93,20 @@ def scene_prompt(
     count: Count,
     background: Sequence[Snippet] = (),
     budget: Budget | None = None,
+    profile: str = "",
 ) -> Prompt:
     """The prompt for the next line of ``character`` in a scene.
 
     Args:
-        lines: the scene, oldest first.
+        lines: the scene, oldest first; what others think in it is left out.
         background: best first.
+        profile: who the character is; stands first, and whole.
 
     Raises:
-        PromptError: the newest line and the cue alone are over the budget.
+        PromptError: the newest line, the profile and the cue alone are over the budget.
     """
-    return _build([line_segments(line) for line in lines], character, count, background, budget or Budget())
+    rows = [line_segments(line) for line in visible_lines(lines, character)]
+    return _build(rows, character, count, background, budget or Budget(), profile)
 
 
 def question_prompt(
@@ -101,11 +117,13 @@ def question_prompt(
     history: Sequence[tuple[str, str]] = (),
     background: Sequence[Snippet] = (),
     budget: Budget | None = None,
+    profile: str = "",
 ) -> Prompt:
     """The prompt for the answer of ``character`` to a question.
 
     Args:
         history: earlier (question, answer body) pairs, oldest first.
+        profile: as in :func:`scene_prompt`.
 
     Raises:
         PromptError: the question is empty, or does not fit the budget.
@@ -115,17 +133,22 @@ def question_prompt(
     rows = [question_segments(question)]
     for asked, answered in reversed(history):
         rows[:0] = [question_segments(asked), (format_cue(character), f"{one_line(answered)}\n")]
-    return _build(rows, character, count, background, budget or Budget())
+    return _build(rows, character, count, background, budget or Budget(), profile)
 
 
 def scene_query(lines: Sequence[Line], character: str, *, newest: int = 6) -> str:
     """What background is searched with in a scene: the acting character and the newest lines."""
-    return "\n".join([character, *(line.text for line in lines[-newest:])])
+    return "\n".join([character, *(line.text for line in visible_lines(lines, character)[-newest:])])
 
 
 def question_query(question: str, character: str) -> str:
     """What background is searched with for a question."""
     return f"{character} {question}"
+
+
+def visible_lines(lines: Sequence[Line], character: str) -> list[Line]:
+    """The lines without what others than ``character`` think."""
+    return [line for line in lines if line.kind != "think" or line.char == character]
 
 
 def line_segments(line: Line) -> tuple[str, ...]:
@@ -138,6 +161,12 @@ def line_segments(line: Line) -> tuple[str, ...]:
 def question_segments(question: str) -> tuple[str, ...]:
     """A question as the newest line of a prompt."""
     return (f"{ASKER}：{one_line(question)}\n",)
+
+
+def profile_segment(name: str, profile: str) -> str:
+    """A profile as a prompt shows it, or nothing where there is none."""
+    text = one_line(profile)
+    return f"【{name}：{text}】\n" if text else ""
 
 
 def background_segment(snippet: Snippet) -> str:
@@ -167,20 +196,23 @@ def _build(
     count: Count,
     background: Sequence[Snippet],
     budget: Budget,
+    profile: str,
 ) -> Prompt:
     cue = format_cue(character)
+    who = [text] if (text := profile_segment(character, profile)) else []
     needed = _row_tokens(rows[-1], count) if rows else 0
-    left = budget.prompt - count(cue) - needed
+    left = budget.prompt - count(cue) - needed - sum(map(count, who))
     if left < 0:
+        parts = "the newest line, the profile" if who else "the newest line"
         raise PromptError(
-            f"the newest line and the cue take {budget.prompt - left} tokens, the prompt may have {budget.prompt}: "
+            f"{parts} and the cue take {budget.prompt - left} tokens, the prompt may have {budget.prompt}: "
             "shorten the line"
         )
     chosen = fit_background(background, count, min(budget.background, left))
     left -= sum(count(background_segment(snippet)) for snippet in chosen)
     first = _first_that_fits(rows, count, left)
     shown = [background_segment(snippet) for snippet in reversed(chosen)]
-    return Prompt((*shown, *(part for row in rows[first:] for part in row), cue), tuple(chosen), first)
+    return Prompt((*who, *shown, *(part for row in rows[first:] for part in row), cue), tuple(chosen), first)
 
 
 def _first_that_fits(rows: list[tuple[str, ...]], count: Count, left: int) -> int:

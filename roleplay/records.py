@@ -196,10 +196,15 @@ class Segment(Record):
     weight: float = 0.0
 
 
+Task = Literal["scene", "question", "fact", "identity", "unknown", "general"]
+"""What a row teaches: a line in a scene; an interview's answer, or one that stands in the background; who one is; to say
+that one does not know; and ordinary text, which holds the model's general ability."""
+
+
 class Passage(Record):
     """A scene or an interview as a causal model reads it in one pass."""
 
-    task: Literal["scene", "question"]
+    task: Task
     segments: tuple[Segment, ...]
     chapter: int | None = None
 
@@ -210,6 +215,6 @@ class Example(Record):
     prompt: str
     response: str
     character: str
-    task: Literal["scene", "question"]
+    task: Task
     chapter: int | None = None
     weight: float = 1.0

@@ -46,7 +46,7 @@ from roleplay.world import Character, World, WorldInfo
 from scripts import _background, _common, _distilling
 
 STAGE = "distill"
-RULES_VERSION = 3
+RULES_VERSION = 4
 """Raised when the rules change, so that old scripts are written anew."""
 
 _OUTPUTS = ("chunks.jsonl", "script.jsonl")

@@ -1,17 +1,17 @@
 """Prepare training data from a world's script, interviews and knowledge base.
 
-    python scripts/prepare_seq2seq_training.py --world worlds/chuiyan [--characters 闻筝 陆迟] [--model gemma3-270m]
+    python scripts/prepare_seq2seq_training.py --world worlds/chuiyan [--mode one|many|profile] [--characters 闻筝 陆迟]
 
-Written into the world: ``train.json`` and ``test.json`` (prompt/response rows, JSON Lines, for ChatGLM), ``train.passages.jsonl``
-and ``test.passages.jsonl`` (whole scenes, for causal models), ``report/dataset.json``. Chapters are held out whole. Lengths are
-counted by the tokenizer of ``--model``.
+Written into ``--data_dir``: ``train.json`` and ``test.json`` (prompt/response rows, JSON Lines, for ChatGLM),
+``train.passages.jsonl`` and ``test.passages.jsonl`` (whole scenes, for causal models), ``report/dataset.{json,md,png}``.
+Chapters are held out whole. Lengths are counted by the tokenizer of ``--model``.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,103 +19,150 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from roleplay import files
-from roleplay.dataset.passages import DatasetSettings, build_interviews, build_scenes
-from roleplay.dataset.rows import question_rows, scene_rows, split_chapters
+from roleplay.dataset import texts
+from roleplay.dataset.build import Part, Source, build, check_mode, profiles_of
+from roleplay.dataset.flavour import learn
+from roleplay.dataset.report import summarize, write_report
+from roleplay.dataset.settings import MODES, DatasetSettings, Materials
 from roleplay.models import causal, embedded
-from roleplay.prompts import Budget
+from roleplay.prompts import Budget, Lookup
 from roleplay.records import Line
 from roleplay.world import World
 from scripts import _common
 from scripts._background import world_lookup
 
+_HELP = {
+    "background_share": "share of scenes with background",
+    "profile_drop": "mode profile: share of prompts without profiles",
+    "interview_share": "the most that interviews take of what scenes and interviews teach",
+    "interjection_weight": "weight of a line of three letters or fewer",
+    "min_confidence": "a speaker less certain than this is no target",
+    "identity_share": "share of learnt tokens: who one is",
+    "unknown_share": "share of learnt tokens: what one cannot know",
+    "general_share": "share of learnt tokens: ordinary dialogue, against forgetting",
+    "test_share": "share of chapters held out",
+    "test_background": "held-out scenes have background too",
+    "forms": "rows ask for speech, action or thought (【请发言】), as some of the seed's do",
+    "scene_tokens": "longest scene of a passage",
+    "snippets": "most snippets for a scene or a question",
+    "seed": "of every choice",
+}
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run the stage; 0 on success."""
-    defaults = DatasetSettings()
+    args = _parser().parse_args(argv)
+    return _common.run(lambda: _prepare(args), debug=args.debug)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--world", type=Path, required=True)
+    parser.add_argument("--data_dir", "--data-dir", type=Path, help="where the data goes (default: the world's folder)")
+    parser.add_argument(
+        "--mode", choices=MODES, default=DatasetSettings.mode, help="one character, many, or many with profiles"
+    )
     parser.add_argument("--characters", nargs="+", help="whose lines are learnt (default: all of world.json)")
     _common.add_model(parser, "whose tokenizer counts")
-    parser.add_argument("--max-source-tokens", type=int, default=512, help="prompt budget of a row")
-    parser.add_argument("--scene-tokens", type=int, default=defaults.scene_tokens, help="longest scene of a passage")
-    parser.add_argument("--background-share", type=float, default=defaults.background_share)
-    parser.add_argument("--test-share", type=float, default=defaults.test_share, help="share of chapters held out")
-    parser.add_argument("--seed", type=int, default=defaults.seed)
+    parser.add_argument(
+        "--max_source_tokens", "--max-source-tokens", type=int, default=512, help="prompt budget of a row"
+    )
     parser.add_argument("--no-background", action="store_true", help="do not use the knowledge base")
+    parser.add_argument("--no-interviews", action="store_true", help="do not use interviews")
+    parser.add_argument(
+        "--flavour", choices=("report", "drop"), default="report", help="interviews that sound generated are ..."
+    )
+    parser.add_argument(
+        "--protection", type=float, default=1.0, help="factor of the identity, unknown and general shares; 0: none"
+    )
+    for field in fields(DatasetSettings):
+        if field.name in _HELP:
+            names = dict.fromkeys((f"--{field.name}", f"--{field.name.replace('_', '-')}"))
+            kind: dict[str, Any] = {"action": "store_true"} if field.type == "bool" else {"type": type(field.default)}
+            text = _HELP[field.name] + ("" if field.type == "bool" else f" (default: {field.default})")
+            parser.add_argument(*names, dest=field.name, default=field.default, help=text, **kind)
     _common.add_debug(parser)
-    args = parser.parse_args(argv)
-    return _common.run(lambda: _prepare(args), debug=args.debug)
+    return parser
 
 
 def _prepare(args: argparse.Namespace) -> None:
     world = World.load(args.world)
-    names = [world.character(name).name for name in args.characters or world.names]
-    settings = DatasetSettings(
-        scene_tokens=args.scene_tokens,
-        background_share=args.background_share,
-        test_share=args.test_share,
-        seed=args.seed,
-    )
+    names = [world.character(name).name for name in dict.fromkeys(args.characters or world.names)]
+    check_mode(args.mode, names)
+    profiles = profiles_of(names, world.info.characters) if args.mode == "profile" else {}
+    settings = _settings(args)
     made_by = asdict(settings) | {
         "characters": names,
         "model": args.model,
         "prompt_tokens": args.max_source_tokens,
         "background": not args.no_background,
+        "interviews": not args.no_interviews,
     }
-    outputs = [world.path / f"{part}{end}" for part in ("train", "test") for end in (".passages.jsonl", ".json")]
+    folder: Path = args.data_dir or world.path
+    outputs = [folder / f"{part}{end}" for part in ("train", "test") for end in (".passages.jsonl", ".json")]
     inputs = _inputs(world)
     if all(files.is_done(path, settings=made_by, inputs=inputs) for path in outputs):
         print("nothing changed since the last time")
     else:
         tokenizer = causal.load_tokenizer(args.model)
-        count = lru_cache(maxsize=100_000)(lambda text: causal.count_tokens(tokenizer, text))
-        found = None if args.no_background else world_lookup(world.path)
-        lookup = found and lru_cache(maxsize=None)(found)  # passages and rows ask the same questions
-        print(f"background: {'from ' + str(world.path / 'kb') if lookup else 'none'}")
-        budget = Budget(prompt=args.max_source_tokens, background=settings.background_tokens)
-        report = _write(world, names, budget, {"count": count, "lookup": lookup, "settings": settings})
-        files.write_json(world.path / "report" / "dataset.json", {"settings": made_by} | report)
+        materials = Materials(
+            characters=tuple(names),
+            count=lru_cache(maxsize=100_000)(lambda text: causal.count_tokens(tokenizer, text)),
+            settings=settings,
+            lookup=None if args.no_background else _lookup(world.path),
+            profiles=profiles,
+        )
+        source = _source(world, interviews=not args.no_interviews)
+        made = build(source, materials, budget=Budget(args.max_source_tokens, settings.background_tokens))
+        answers = [row.answer for row in source.interviews or () if row.character in names]
+        _write(folder, made, summarize(made, materials, made_by=made_by, flavour=source.flavour, answers=answers))
         for path in outputs:
             files.write_meta(path, stage="dataset", settings=made_by, inputs=inputs)
-    model = "" if args.model == embedded.NAME else f" --model {args.model}"
-    print(f"next: python scripts/train_roleplaying.py --world {world.path}{model}")
+    more = "" if args.model == embedded.NAME else f" --model {args.model}"
+    more += f" --data_dir {folder}" if args.data_dir else ""
+    print(f"next: python scripts/train_roleplaying.py --world {world.path}{more}")
+
+
+def _source(world: World, *, interviews: bool) -> Source:
+    """What the world gives, with what sounds generated in it."""
+    chapters = chapter_lines(world)
+    asked = world.read_interviews() if interviews else None
+    said = [line.text for lines in chapters.values() for line in lines if line.kind == "say"]
+    return Source(world.info.characters, chapters, asked, learn(asked or (), said))
+
+
+def _settings(args: argparse.Namespace) -> DatasetSettings:
+    given = {name: getattr(args, name) for name in _HELP}
+    for name in ("identity_share", "unknown_share", "general_share"):
+        given[name] *= args.protection
+    return DatasetSettings(mode=args.mode, flavour=args.flavour, **given)
+
+
+def _lookup(world: Path) -> Lookup | None:
+    """The world's knowledge base; each question is asked once, since passages and rows ask the same ones."""
+    found = world_lookup(world)
+    print(f"background: {'from ' + str(world / 'kb') if found else 'none'}")
+    return found and lru_cache(maxsize=None)(found)
 
 
 def _inputs(world: World) -> str:
     """The digest of all that the data is made from."""
-    names = ("script.jsonl", "chunks.jsonl", "interviews.jsonl", "kb/snippets.jsonl", "kb/meta.json")
-    paths = [world.path / name for name in names]
+    names = ("world.json", "script.jsonl", "chunks.jsonl", "interviews.jsonl", "kb/snippets.jsonl", "kb/meta.json")
+    paths = [world.path / name for name in names] + sorted(Path(texts.__file__).parent.glob("*.jsonl"))
     return files.digest(*(path.read_bytes() if path.exists() else b"" for path in paths))
 
 
-def _write(world: World, names: list[str], budget: Budget, shared: dict[str, Any]) -> dict[str, Any]:
-    """Write the rows and passages of both parts; what is in them, for the report."""
-    chapters = chapter_lines(world)
-    settings: DatasetSettings = shared["settings"]
-    train, test = split_chapters(chapters, settings.test_share, settings.seed)
-    report: dict[str, Any] = {"test_chapters": test}
-    for part, numbers, asked in (("train", train, world.read_interviews()), ("test", test, [])):
-        picked = {number: chapters[number] for number in numbers}
-        passages = build_scenes(picked, names, **shared) + build_interviews(asked, names, **shared)
-        rows = [
-            *scene_rows(picked, names, budget=budget, **shared),
-            *question_rows(asked, names, budget=budget, **shared),
-        ]
-        files.write_jsonl(world.path / f"{part}.passages.jsonl", (passage.model_dump() for passage in passages))
-        files.write_jsonl(world.path / f"{part}.json", (row.model_dump() for row in rows))
-        learnt = sum(shared["count"](row.response + "\n") for row in rows)
-        report[part] = {
-            "chapters": len(numbers),
-            "passages": len(passages),
-            "rows": len(rows),
-            "rows_by_character": {name: sum(row.character == name for row in rows) for name in names},
-            "down_weighted": sum(row.weight < 1 for row in rows),
-            "learnt_tokens": learnt,
-        }
+def _write(folder: Path, made: dict[str, Part], report: dict[str, Any]) -> None:
+    """Write the rows and passages of both parts, and the report."""
+    for name, part in made.items():
+        files.write_jsonl(folder / f"{name}.passages.jsonl", (passage.model_dump() for passage in part.passages))
+        files.write_jsonl(folder / f"{name}.json", (row.model_dump() for row in part.rows))
         print(
-            f"{part}: {len(numbers)} chapters, {len(passages)} passages, {len(rows)} rows, {learnt:,} tokens to learn"
+            f"{name}: {len(part.chapters)} chapters, {len(part.passages)} passages, {len(part.rows)} rows, "
+            f"{report[name]['learnt_tokens']:,} tokens to learn"
         )
-    return report
+    write_report(folder / "report", report)
+    print(f"report: {folder / 'report' / 'dataset.md'}")
 
 
 def chapter_lines(world: World) -> dict[int, list[Line]]:

@@ -13,6 +13,7 @@ import argparse
 import sys
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--world", type=Path, required=True)
     _common.add_model(parser)
+    parser.add_argument("--data_dir", type=Path, help="where the prepared data is (default: the world's folder)")
     parser.add_argument("--output_dir", type=Path, help="default: checkpoints/<world>-<model>-<adapter>")
     parser.add_argument("--restart", action="store_true", help="forget an unfinished run of the same folder")
     parser.add_argument(
@@ -69,7 +71,9 @@ def _train(args: argparse.Namespace) -> None:
     given = {field.name: getattr(args, field.name) for field in fields(TrainSettings) if hasattr(args, field.name)}
     settings = family.settings(given)
     check_original(args.original_format, causal.is_prefix_lm(tokenizer) and settings.adapter == "prefix")
-    found = {part: family.read(world.file(family.file.format(part))) for part in ("train", "test")}
+    data = args.data_dir or world.path
+    found = {part: family.read(data / family.file.format(part)) for part in ("train", "test")}
+    prepared = prepared_with(data)
     folder = args.output_dir or Path("checkpoints") / f"{world.name}-{Path(args.model).name}-{settings.adapter}"
     texts = [record.model_dump_json() for part in found.values() for record in part]
     begun_with = {"model": public_name(args.model), "data": files.digest(*texts)[:16], **asdict(settings)}
@@ -89,12 +93,20 @@ def _train(args: argparse.Namespace) -> None:
         base=base,
         pre_seq_len=settings.prefix_length,
         world=world.name,
-        characters=tuple(world.names),
+        characters=tuple(prepared.get("characters", world.names)),
+        mode=prepared.get("mode", "many"),
         settings=asdict(settings),
         result=result,
     )
     save_adapter(adapted, folder, info, original=args.original_format)
     _tell(result, args, folder)
+
+
+def prepared_with(data: Path) -> dict[str, Any]:
+    """The settings of the dataset stage, from its report; empty where there is none."""
+    report = data / "report" / "dataset.json"
+    settings: dict[str, Any] = files.read_json(report)["settings"] if report.exists() else {}
+    return settings
 
 
 def _tell(result: dict[str, float], args: argparse.Namespace, folder: Path) -> None:

@@ -15,8 +15,9 @@ from types import ModuleType
 
 import pytest
 
+from roleplay.adapters.checkpoint import AdapterInfo, BaseModelInfo
 from roleplay.errors import AdapterError, WorldError
-from roleplay.world import World
+from roleplay.world import World, WorldInfo
 
 SOURCE = Path(__file__).resolve().parents[1] / "app.py"
 BASE = {"model_type": "gemma3_text", "hidden_size": 640, "num_hidden_layers": 18, "vocab_size": 262144}
@@ -191,3 +192,14 @@ def test_the_first_lines_of_the_script_are_the_example(app: ModuleType, world: W
     rows = [json.dumps({"info": f"第{n}声钟"}, ensure_ascii=False) for n in range(20)]
     (world.path / "script.jsonl").write_text("\n".join(rows), encoding="utf-8")
     assert app._opening(world).startswith("【第0声钟】\n【第1声钟】\n")
+
+
+@pytest.mark.parametrize(("mode", "wanted"), [("many", {}), ("profile", {"阿灯": "点灯的人"})])
+def test_profiles_stand_in_prompts_if_the_adapter_learnt_them(
+    app: ModuleType, root: Path, world: World, mode: str, wanted: dict[str, str]
+) -> None:
+    people = [{"name": "阿灯", "profile": "点灯的人"}, {"name": "小舟"}]
+    info = WorldInfo.model_validate({"title": "雨", "characters": people})
+    adapter = AdapterInfo(kind="lora", base=BaseModelInfo.model_validate(BASE | {"name": "x"}), mode=mode)
+    assert app.trained_profiles(World(root, info), adapter) == wanted
+    assert app.trained_profiles(World(root, info), None) == {}

@@ -29,6 +29,7 @@ LAYERS = {
     "kb": (
         ("kb.retrieval",),
         ("kb.index", "kb.keyword"),
+        ("kb.building", "kb.names", "kb.choice"),
         ("kb.embedding", "kb.snippets"),
         ("kb.duplicates", "kb.plot"),
         ("kb.wiki",),

@@ -64,6 +64,7 @@ class AdapterInfo(BaseModel):
     pre_seq_len: int = 0
     world: str = ""
     characters: tuple[str, ...] = ()
+    mode: Literal["one", "many", "profile"] = "many"
     settings: dict[str, Any] = Field(default_factory=dict)
     result: dict[str, Any] = Field(default_factory=dict)
 

@@ -11,7 +11,7 @@ ends at its line break or at the end-of-text token.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import torch
 from roleplay.adapters.checkpoint import AdapterInfo, load_adapter, public_name
 from roleplay.adapters.lora import merged
 from roleplay.adapters.prefix import length_of, prefix_cache
+from roleplay.backends.base import generate
 from roleplay.errors import PromptError
 from roleplay.models import causal, embedded
 from roleplay.prompts import Prompt
@@ -101,19 +102,61 @@ class LocalBackend:
         """
         check_samples(n)
         ids = self.encode(prompt)
-        if ids.shape[1] + params.max_new_tokens > self.context:
-            raise PromptError(
-                f"the prompt has {ids.shape[1]} tokens and the reply may take {params.max_new_tokens}, "
-                f"{self.name} holds {self.context}: shorten the prompt"
-            )
+        self._check_length(ids.shape[1], params)
         with self._lock, torch.inference_mode():
             for rows in self._decode(ids, n, params):
                 yield [causal.reply_text(self.tokenizer, row) for row in rows]
 
-    def _decode(self, ids: torch.Tensor, n: int, params: SamplingParams) -> Iterator[list[list[int]]]:
+    def _check_length(self, tokens: int, params: SamplingParams) -> None:
+        if tokens + params.max_new_tokens > self.context:
+            raise PromptError(
+                f"the prompt has {tokens} tokens and the reply may take {params.max_new_tokens}, "
+                f"{self.name} holds {self.context}: shorten the prompt"
+            )
+
+    def reply_to_all(self, prompts: Sequence[Prompt], *, params: SamplingParams) -> list[str]:
+        """One reply to each of many prompts, all decoded as one batch: for measuring, where nobody waits for the first.
+
+        Greedy replies are those of :meth:`stream`; drawn ones differ, as one seed serves the whole batch.
+
+        Raises:
+            PromptError: a prompt and its reply do not fit the model's context.
+        """
+        if causal.is_prefix_lm(self.model):
+            return [generate(self, prompt, n=1, params=params)[0] for prompt in prompts]
+        encoded = [causal.encode_prompt(self.tokenizer, prompt.segments) for prompt in prompts]
+        longest = max(map(len, encoded), default=0)
+        self._check_length(longest, params)
+        padding = torch.tensor([longest - len(ids) for ids in encoded], device=self.model.device)
+        ids = torch.tensor([[0] * (longest - len(ids)) + ids for ids in encoded], device=self.model.device)
+        with self._lock, torch.inference_mode():
+            *_, rows = self._decode_all(ids, padding, params)
+        return [causal.reply_text(self.tokenizer, row) for row in rows]
+
+    def _decode_all(
+        self, ids: torch.Tensor, padding: torch.Tensor, params: SamplingParams
+    ) -> Iterator[list[list[int]]]:
+        cache = self.new_cache(len(ids))
+        left = padding
+
+        def step(tokens: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+            nonlocal left
+            if len(kept) < len(left):
+                cache.batch_select_indices(kept)
+                left = left[kept]
+            return self._logits(tokens[:, None], cache, left)
+
+        yield from decode(step, self._logits(ids, cache, left), n=len(ids), params=params, is_done=self.ends)
+
+    def new_cache(self, rows: int = 1) -> Any:
+        """A cache that holds the adapter's prefix, if there is one, for so many rows, and nothing else."""
         cache = causal.new_cache(self.model)
         for layer, (keys, values) in enumerate(self._prefix):
-            cache.update(keys, values, layer)
+            cache.update(keys.expand(rows, -1, -1, -1), values.expand(rows, -1, -1, -1), layer)
+        return cache
+
+    def _decode(self, ids: torch.Tensor, n: int, params: SamplingParams) -> Iterator[list[list[int]]]:
+        cache = self.new_cache()
         logits = self._logits(ids, cache)
         cache.batch_repeat_interleave(n)
         rows = n
@@ -127,9 +170,9 @@ class LocalBackend:
 
         yield from decode(step, logits, n=n, params=params, is_done=self.ends)
 
-    def _logits(self, ids: torch.Tensor, cache: Any) -> torch.Tensor:
+    def _logits(self, ids: torch.Tensor, cache: Any, padding: torch.Tensor | None = None) -> torch.Tensor:
         """float [b, vocabulary of the tokenizer] after the last of ``ids`` [b, q]."""
-        hidden = causal.hidden_states(self.model, ids, cache=cache, prefix_length=self.prefix_length)
+        hidden = causal.hidden_states(self.model, ids, cache=cache, prefix_length=self.prefix_length, padding=padding)
         logits: torch.Tensor = causal.head(self.model)(hidden[:, -1])
         return logits[:, : self._vocabulary]
 

@@ -1,99 +1,97 @@
-"""Prompt/response rows, one a line of a character: what sequence-to-sequence trainers (and the seed's) read.
+r"""Prompt/response rows, one a line of a character: what sequence-to-sequence trainers (and the seed's) read.
 
 One row of ``train.json`` (JSON Lines, the field names of the seed)::
 
-    {"prompt": "【窗外飘来一股热气】\\n郝婶：小筝，椒盐的出笼咯！\\n闻筝：", "response": "焦的那头是我的，没得商量！",
+    {"prompt": "【窗外飘来一股热气】\n郝婶：小筝，椒盐的出笼咯！\n闻筝：", "response": "焦的那头是我的，没得商量！",
      "character": "闻筝", "task": "scene", "chapter": 0, "weight": 1.0}
 
-The prompt is cut from the end: the cue and the newest lines stay, the oldest go.
+The prompt is cut from the end: the cue and the newest lines stay, the oldest go. With ``forms`` the line before the cue
+asks for what follows: ``【请发言】``, ``【请行动】`` or ``【请思考】``.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from roleplay import prompts
-from roleplay.dataset.passages import DatasetSettings, cut_scenes, line_weight
+from roleplay.dataset.interviews import Asked, row_background
+from roleplay.dataset.scenes import Chapters, Piece, View, Weights, cut_pieces, view_background
+from roleplay.dataset.settings import Materials
 from roleplay.errors import DatasetError, PromptError
-from roleplay.prompts import Budget, Count, Lookup, Snippet
-from roleplay.records import Example, Interview, Line
-from roleplay.script import format_body, format_script
+from roleplay.prompts import Budget, Snippet
+from roleplay.records import Example, Line
+from roleplay.script import format_body, format_cue
+
+FORMS = {"say": "【请发言】\n", "act": "【请行动】\n", "think": "【请思考】\n"}
+"""What asks for a kind of line, where rows have it."""
 
 _LONGEST_HISTORY = 60
 """Lines: more never fit a prompt and would only be counted."""
 
 
-def scene_rows(
-    chapters: dict[int, list[Line]],
-    characters: Collection[str],
-    *,
-    count: Count,
-    budget: Budget,
-    settings: DatasetSettings,
-    lookup: Lookup | None = None,
-) -> Iterator[Example]:
+def scene_rows(chapters: Chapters, weights: Weights, materials: Materials, *, budget: Budget) -> Iterator[Example]:
     """A row for every line to be learnt, with as much of its chapter before it as the budget holds."""
-    chance = random.Random(settings.seed)
-    for chapter, lines in chapters.items():
-        place = 0
-        for scene in cut_scenes(lines, chapter=chapter, count=count, max_tokens=settings.scene_tokens):
-            wanted = lookup and chance.random() < settings.background_share
-            found = lookup(format_script(scene.lines), settings.snippets) if lookup and wanted else ()
-            for line in scene.lines:
-                history = lines[max(0, place - _LONGEST_HISTORY) : place]
-                place += 1
-                weight = line_weight(line, characters, settings.interjection_weight)
-                row = _scene_row(line, history, found, weight, chapter, count, budget) if weight else None
-                if row:
-                    yield row
+    for piece in cut_pieces(chapters, weights, materials):
+        lines = chapters[piece.scene.chapter]
+        for place, (line, weight) in enumerate(zip(piece.scene.lines, piece.weights, strict=True), piece.start):
+            history = lines[max(0, place - _LONGEST_HISTORY) : place]
+            row = _scene_row(line, history, piece, materials, budget) if weight else None
+            if row:
+                yield row.model_copy(update={"weight": weight})
 
 
 def _scene_row(
-    line: Line,
-    history: Sequence[Line],
-    background: Sequence[Snippet],
-    weight: float,
-    chapter: int,
-    count: Count,
-    budget: Budget,
+    line: Line, history: Sequence[Line], piece: Piece, materials: Materials, budget: Budget
 ) -> Example | None:
     """The row of a line, or None where the line before it alone is longer than the budget."""
     character = line.char or ""
+    form = FORMS[line.kind] if materials.settings.forms else ""
     try:
-        prompt = prompts.scene_prompt(character, history, count=count, background=background, budget=budget)
+        prompt = prompts.scene_prompt(
+            character,
+            history,
+            count=materials.count,
+            background=_background(character, piece, materials),
+            budget=replace(budget, prompt=budget.prompt - materials.count(form)),
+            profile=materials.profiles.get(character, "") if piece.profiles else "",
+        )
     except PromptError:
         return None
+    text = "".join((*prompt.segments[:-1], form, format_cue(character)))
     return Example(
-        prompt=prompt.text,
-        response=format_body(line),
-        character=character,
-        task="scene",
-        chapter=chapter,
-        weight=weight,
+        prompt=text, response=format_body(line), character=character, task="scene", chapter=piece.scene.chapter
     )
 
 
-def question_rows(
-    interviews: Iterable[Interview],
-    characters: Collection[str],
-    *,
-    count: Count,
-    budget: Budget,
-    settings: DatasetSettings,
-    lookup: Lookup | None = None,
-) -> Iterator[Example]:
-    """A row for every interview of a wanted character."""
+def _background(character: str, piece: Piece, materials: Materials) -> Sequence[Snippet]:
+    if not piece.background:
+        return ()
+    seen = tuple(prompts.visible_lines(piece.scene.lines, character))
+    return view_background(View(seen, (0.0,) * len(seen), (character,)), piece.scene.chapter, materials)
+
+
+def question_rows(asked: Iterable[Asked], materials: Materials, *, budget: Budget) -> Iterator[Example]:
+    """A row for every question; one that is longer than the budget is left out."""
+    settings = materials.settings
     chance = random.Random(settings.seed)
-    for row in interviews:
-        if row.character not in characters:
+    for row in asked:
+        wanted = chance.random() < settings.interview_background_share
+        shown = chance.random() >= settings.profile_drop
+        try:
+            prompt = prompts.question_prompt(
+                row.character,
+                row.question,
+                count=materials.count,
+                background=row_background(row, materials) if wanted else (),
+                budget=budget,
+                profile=materials.profiles.get(row.character, "") if shown else "",
+            )
+        except PromptError:
             continue
-        wanted = lookup and chance.random() < settings.interview_background_share
-        query = prompts.question_query(row.question, row.character)
-        found = lookup(query, settings.snippets) if lookup and wanted else ()
-        prompt = prompts.question_prompt(row.character, row.question, count=count, background=found, budget=budget)
         answer = prompts.one_line(row.answer)
-        yield Example(prompt=prompt.text, response=answer, character=row.character, task="question")
+        yield Example(prompt=prompt.text, response=answer, character=row.character, task=row.task)
 
 
 def split_chapters(chapters: Collection[int], share: float, seed: int) -> tuple[list[int], list[int]]:

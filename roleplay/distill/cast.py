@@ -58,15 +58,20 @@ def _given_names(text: str, singles: Counter[str]) -> Counter[str]:
     return Counter({name: count for name, count in singles.items() if count >= _GIVEN_SHARE * heads[name]})
 
 
-def _heads(text: str) -> Iterator[str]:
-    """The head of each cue sentence: a name and what may follow it (行者, 铜婆慢悠悠地)."""
+def cue_heads(text: str) -> Iterator[tuple[int, str]]:
+    """Where each cue sentence begins, and what opens it, up to the speech verb (行者, 铜婆慢悠悠地)."""
     for pattern in (_BEFORE, _AFTER):
         for match in pattern.finditer(text):
-            head = _LEAD.sub("", match[1], count=1) if _LEAD.match(match[1]) else match[1]
-            stop = _STOP.search(head, 1)
-            head = head[: stop.start()] if stop else head
-            if head and not _NOBODY.match(head):
-                yield head
+            yield match.start(1), _LEAD.sub("", match[1], count=1) if _LEAD.match(match[1]) else match[1]
+
+
+def _heads(text: str) -> Iterator[str]:
+    """The head of each cue sentence: a name and what may follow it (行者, 铜婆慢悠悠地)."""
+    for _, head in cue_heads(text):
+        stop = _STOP.search(head, 1)
+        head = head[: stop.start()] if stop else head
+        if head and not _NOBODY.match(head):
+            yield head
 
 
 def _grow(start: str, members: list[str]) -> str:

@@ -14,8 +14,10 @@ import asyncio
 import os
 import random
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import openai
@@ -172,13 +174,21 @@ class Endpoint:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds of Retry-After (or retry-after-ms), at most two minutes; None where it is missing or a date."""
+    """The seconds of Retry-After (a number or a date) or retry-after-ms, at most two minutes; None without either."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         try:
-            return min(max(float(headers.get(name, "")) * unit, 0.0), _LONGEST_PAUSE)
+            return _bounded(float(headers.get(name, "")) * unit)
         except ValueError:
             continue
-    return None
+    try:
+        until = parsedate_to_datetime(headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    return _bounded(until.timestamp() - time.time())
+
+
+def _bounded(seconds: float) -> float:
+    return min(max(seconds, 0.0), _LONGEST_PAUSE)
 
 
 def _may_pass(error: openai.APIConnectionError) -> bool:

@@ -8,20 +8,22 @@
 Every line is a slice of the novel: ``text[span[0]:span[1]] == line.text``. ``cue`` is the rule that names the
 speaker: before, after, inside (a cue beside the quote), pronoun, action (who acts in the paragraph),
 continued, alternation, voice (words that the book's cued lines give to one person), nearest. Where
-``confidence`` is under the threshold the speaker is ``unknown`` and ``reason`` tells why.
+``confidence`` is under the threshold the speaker is ``unknown`` and ``reason`` tells why. Speakers outside the cast
+(:mod:`strangers`) have a confidence of at most 0.9, and a ``reason`` as well.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from roleplay.distill.aliases import merge_aliases
 from roleplay.distill.cast import discover_cast
 from roleplay.distill.cues import Cast, Names, is_pure_cue
 from roleplay.distill.people import People
 from roleplay.distill.speakers import Verdict, tell_speakers
+from roleplay.distill.strangers import find_strangers
 from roleplay.distill.turns import Block, plain, read_blocks
 from roleplay.novel.paragraphs import paragraph_spans
 from roleplay.novel.quotes import Quote
@@ -32,6 +34,10 @@ __all__ = ["AT_LEAST", "discover_cast", "distil_rules"]
 AT_LEAST = 0.5
 """The confidence under which a speaker is ``unknown``."""
 
+OUTSIDE = "not of the cast: found by the cues of the book"
+"""The reason in a line whose speaker no cast names."""
+
+_STRANGER = 0.9
 _HEAD_CLAUSE = re.compile(r"\s*[^，。！？!?：:；…]+[，。！？!?：:；…]*")
 _TAIL_CLAUSE = re.compile(r"[^，。！？!?；…”’」』]+[，：:\s]*$")
 _WRAP = re.compile(r"(?<![ \t　])[ \t　]*\n[ \t　]*")
@@ -52,7 +58,9 @@ def distil_rules(
 
     ``genders`` ("f", "m" by name) are learned from the text where they are not given.
     """
-    people = People(cast or _discovered(text), genders)
+    cast = cast or _discovered(text)
+    strangers = find_strangers(text, Names(cast))
+    people = People({**cast, **dict.fromkeys(strangers, ())}, genders)
     people.learn_pronouns(text)
     blocks = read_blocks(text, paragraph_spans(text))
     verdicts = tell_speakers(text, blocks, people, book=True)
@@ -61,7 +69,7 @@ def distil_rules(
     starts = [chunk.span[0] for chunk in chunks]
     return [
         line.model_copy(update={"src_id": _id_at(starts, chunks, line.span or (0, 0))})
-        for line in _lines(text, blocks, by_quote, people.names, at_least)
+        for line in _lines(text, blocks, by_quote, people.names, at_least, strangers)
         if line.kind != "info" or line.span is None or line.span not in headings
     ]
 
@@ -77,7 +85,12 @@ def _id_at(starts: Sequence[int], chunks: Sequence[Chunk], span: Span) -> int | 
 
 
 def _lines(
-    text: str, blocks: Sequence[Block], verdicts: Mapping[Span, Verdict], names: Names, at_least: float
+    text: str,
+    blocks: Sequence[Block],
+    verdicts: Mapping[Span, Verdict],
+    names: Names,
+    at_least: float,
+    strangers: Container[str],
 ) -> Iterator[Line]:
     """The lines in the order of the novel."""
     for block in blocks:
@@ -85,7 +98,8 @@ def _lines(
             if span := _narration(text, names, gap, after=i > 0, before=i < len(block.quotes)):
                 yield Line(kind="info", text=text[slice(*span)], span=span)
             if i < len(block.quotes):
-                yield _spoken(text, block.quotes[i], verdicts[block.quotes[i].span], at_least)
+                line = _spoken(text, block.quotes[i], verdicts[block.quotes[i].span], at_least)
+                yield _as_stranger(line) if line.char in strangers else line
 
 
 def _spoken(text: str, quote: Quote, verdict: Verdict, at_least: float) -> Line:
@@ -103,6 +117,11 @@ def _spoken(text: str, quote: Quote, verdict: Verdict, at_least: float) -> Line:
         confidence=round(chance, 3),
         reason=reason,
     )
+
+
+def _as_stranger(line: Line) -> Line:
+    """The line of somebody outside the cast: less sure, and it tells why the name is there."""
+    return line.model_copy(update={"confidence": min(line.confidence or 0.0, _STRANGER), "reason": OUTSIDE})
 
 
 def _doubt(verdict: Verdict, at_least: float) -> str | None:

@@ -129,7 +129,14 @@ def _first(error: Exception) -> str:
     return str(error).strip().split("\n")[0][:160]
 
 
-def hidden_states(model: Any, ids: torch.Tensor, *, cache: Any = None, prefix_length: int = 0) -> torch.Tensor:
+def hidden_states(
+    model: Any,
+    ids: torch.Tensor,
+    *,
+    cache: Any = None,
+    prefix_length: int = 0,
+    padding: torch.Tensor | None = None,
+) -> torch.Tensor:
     """The final hidden states, ready for the head.
 
     Args:
@@ -137,6 +144,8 @@ def hidden_states(model: Any, ids: torch.Tensor, *, cache: Any = None, prefix_le
         ids: int64 [b, q]; all rows have the same past.
         cache: of :func:`new_cache`; the new keys are appended to it.
         prefix_length: how many of the cached keys are a prefix that every layer must see.
+        padding: int64 [b], tokens at the start of each row, after the prefix, that are nothing; not for a prefix
+            language model.
 
     Returns:
         [b, q, h].
@@ -148,7 +157,11 @@ def hidden_states(model: Any, ids: torch.Tensor, *, cache: Any = None, prefix_le
         return own
     past = cache.get_seq_length() if cache is not None else 0
     positions = torch.arange(past, past + ids.shape[1], device=ids.device)[None]
-    masks = layer_masks(model.config, past=past, new=ids.shape[1], prefix=prefix_length, device=ids.device)
+    if padding is not None:
+        positions = (positions - padding[:, None]).clamp(min=prefix_length)
+    masks = layer_masks(
+        model.config, past=past, new=ids.shape[1], prefix=prefix_length, device=ids.device, padding=padding
+    )
     hidden: torch.Tensor = body(model)(
         input_ids=ids,
         position_ids=positions,
@@ -160,21 +173,32 @@ def hidden_states(model: Any, ids: torch.Tensor, *, cache: Any = None, prefix_le
 
 
 def layer_masks(
-    config: Any, *, past: int, new: int, prefix: int, device: torch.device
-) -> dict[str, torch.Tensor | None] | None:
-    """Attention masks by layer type, bool [1, 1, q, k], True = visible.
+    config: Any,
+    *,
+    past: int,
+    new: int,
+    prefix: int,
+    device: torch.device,
+    padding: torch.Tensor | None = None,
+) -> Any:
+    """Attention masks, bool [1 or b, 1, q, k], True = visible: by layer type where the model has sliding layers, else one.
 
-    None where the model has no sliding layers: then transformers' own causal mask is right.
+    None where transformers' own causal mask is right. ``padding`` as for :func:`hidden_states`.
     """
-    types = set(getattr(config, "layer_types", None) or ())
-    if "sliding_attention" not in types:
+    sliding = "sliding_attention" in set(getattr(config, "layer_types", None) or ())
+    if not sliding and padding is None:
         return None
     query = torch.arange(past, past + new, device=device)[:, None]
     key = torch.arange(past + new, device=device)[None]
-    causal = key <= query
+    causal = (key <= query)[None, None]
+    if padding is not None:
+        real = (key < prefix) | (key >= prefix + padding[:, None])
+        causal = causal & (real[:, None, None] | (key == query))  # padding sees itself: a row of nothing is no number
+    if not sliding:
+        return causal
     near = causal & ((query - key < config.sliding_window) | (key < prefix))
     masks = {"full_attention": causal, "sliding_attention": near}
-    return {name: None if bool(mask.all()) else mask[None, None] for name, mask in masks.items()}
+    return {name: None if bool(mask.all()) else mask for name, mask in masks.items()}
 
 
 def body(model: Any) -> Any:

@@ -93,7 +93,7 @@ def needed_bytes(paths: Iterable[Path], config: Any, *, dtype: torch.dtype, bits
     """
     stored = [part for path in paths for part in stored_tensors(path)]
     if getattr(config, "tie_word_embeddings", False):
-        stored = [part for part in stored if part.name != _HEAD or not part.floating]  # the embedding once more
+        stored = [part for part in stored if part.name != _HEAD]  # the embedding once more
     weights = sum(_held(part, dtype, bits) for part in stored)
     return weights + cache_bytes(config, dtype) + OVERHEAD
 
@@ -119,7 +119,38 @@ def available_bytes(device: torch.device) -> int:
     """Free memory of the GPU, or what the system can give without swapping."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
+    return min([int(psutil.virtual_memory().available), *control_group_free()])
+
+
+def control_group_free(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> list[int]:
+    """What a container's limit leaves, bytes: one number for every control group around this process that has a limit.
+
+    The system's own figure is that of the whole machine, also inside a container. Source: the kernel's documentation of
+    cgroup v2 (``memory.max``, ``memory.current``; ``inactive_file`` of ``memory.stat`` can be given back) and v1.
+    """
+    try:
+        places = [line.split(":", 2) for line in own.read_text(encoding="utf-8").splitlines()]
+    except OSError:
+        return []
+    found = []
+    for _, controllers, path in places:
+        if controllers in ("", "memory"):
+            group = (root / controllers / path.strip("/")).resolve()
+            inside = [folder for folder in (group, *group.parents) if folder.is_relative_to(root.resolve())]
+            found += [free for folder in inside if (free := _group_free(folder)) is not None]
+    return found
+
+
+def _group_free(folder: Path) -> int | None:
+    """The limit less what is used and cannot be given back; None where there is no limit."""
+    for limit, used in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
+        try:
+            most, now = int((folder / limit).read_text()), int((folder / used).read_text())
+            stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        except (OSError, ValueError):  # no such file, or the word "max"
+            continue
+        return max(most - now + int(stat.get("total_inactive_file", stat.get("inactive_file", 0))), 0)
+    return None
 
 
 def check_memory(name: str, needed: int, available: int) -> None:

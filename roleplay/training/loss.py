@@ -10,6 +10,9 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+_CACHED_ROWS = 8
+"""Positions whose float32 probabilities exist at once: 8 MB with the embedded model, which stays in a processor's cache."""
+
 
 class _FrozenHeadLoss(torch.autograd.Function):
     """Weighted sum of cross entropies; its gradient is computed chunk by chunk in the forward pass."""
@@ -28,15 +31,8 @@ class _FrozenHeadLoss(torch.autograd.Function):
         for start in range(0, len(labels), chunk):
             part = slice(start, start + chunk)
             logits = hidden[part] @ weight.T
-            logits = logits.float()
-            rows = torch.arange(len(logits), device=logits.device)
-            scale = logits.logsumexp(dim=-1, keepdim=True)
-            picked = logits[rows, labels[part]] - scale[:, 0]
-            total -= (picked * weights[part]).sum()
-            slope = logits.sub_(scale).exp_()
-            slope[rows, labels[part]] -= 1
-            slope *= weights[part, None]
-            gradient[part] = (slope.to(weight.dtype) @ weight).to(hidden.dtype)
+            total += (_to_slopes(logits, labels[part]) * weights[part]).sum()
+            gradient[part] = (logits @ weight).float() * weights[part, None]
         ctx.save_for_backward(gradient)
         return total
 
@@ -44,6 +40,21 @@ class _FrozenHeadLoss(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: Any) -> tuple[torch.Tensor | None, ...]:
         (gradient,) = ctx.saved_tensors
         return gradient * grad_outputs[0], None, None, None, None
+
+
+def _to_slopes(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Overwrite logits [n, v] with the slopes of their cross entropies, softmax minus one-hot; the losses, float32 [n]."""
+    losses = torch.empty(len(labels), dtype=torch.float32, device=logits.device)
+    for start in range(0, len(labels), _CACHED_ROWS):
+        part = slice(start, start + _CACHED_ROWS)
+        wanted = labels[part, None]
+        highest, place = logits[part].max(dim=-1, keepdim=True)
+        chances = logits[part].softmax(dim=-1, dtype=torch.float32)
+        # The highest chance is at least 1/v, so its logarithm is safe where the wanted one's might not be.
+        gap = highest.float() - logits[part].gather(1, wanted).float()
+        losses[part] = (gap - chances.gather(1, place).log())[:, 0]
+        logits[part] = chances.scatter_add_(1, wanted, torch.full_like(gap, -1.0))
+    return losses
 
 
 def frozen_head_loss(

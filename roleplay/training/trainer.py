@@ -20,6 +20,7 @@ from transformers import TrainerCallback, TrainingArguments
 
 from roleplay import files
 from roleplay.errors import DatasetError
+from roleplay.training.attention import use_products
 from roleplay.training.curves import draw_curves
 from roleplay.training.data import TokenRow
 from roleplay.training.families import family_of
@@ -53,6 +54,7 @@ def train(
         raise DatasetError(f"{len(train_rows)} training and {len(test_rows)} test rows: both are needed")
     torch.manual_seed(settings.seed)
     folder.mkdir(parents=True, exist_ok=True)
+    use_products(model)
     bare = mean_loss(model, test_rows)
     adapted = family_of(model).new_adapter(model, train_rows, settings)
     state = _last_state(folder / "trainer")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import gradio as gr
 
+from roleplay.dialogue import Pins
+from roleplay.prompts import Snippet
 from roleplay.ui import render
+from roleplay.ui.background import background_panel
 from roleplay.ui.common import Greeting, Page, language, params_of, samples_slider, sampling_controls, shown
 from roleplay.ui.strings import label
 
 
-def create_ask_tab(page: Page) -> list[Greeting]:
-    """Lay out the tab and name its events."""
+def create_ask_tab(page: Page, pins: Any) -> list[Greeting]:
+    """Lay out the tab and name its events; ``pins`` is the state of :class:`~roleplay.dialogue.Pins`."""
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
             character = gr.Dropdown(
@@ -36,8 +40,8 @@ def create_ask_tab(page: Page) -> list[Greeting]:
             sampling = sampling_controls()
         with gr.Column(scale=3, min_width=320):
             answers = gr.HTML(elem_id="ask-answers")
-            used = gr.HTML(elem_id="ask-used")
-    inputs = [character, question, count, background, *sampling]
+            used = background_panel(pins, elem_id="ask-used")
+    inputs = [character, question, count, background, pins, *sampling]
     job = gr.on([run.click, question.submit], _callback(page), inputs, [answers, used], show_progress="hidden")
     stop.click(None, cancels=[job])
     return [(answers, lambda language: render.candidate_cards("", (), done=True, language=language))]
@@ -52,25 +56,26 @@ def _callback(page: Page):  # type: ignore[no-untyped-def]
         question: str,
         count: float,
         background: bool,
+        pins: Pins,
         temperature: float,
         top_p: float,
         max_tokens: float,
         seed: str,
         request: gr.Request,
-    ) -> Iterator[tuple[str, str]]:
+    ) -> Iterator[tuple[str, Sequence[Snippet]]]:
         params = params_of(temperature, top_p, max_tokens, seed)
         player = page.engine.player()
         spoken = language(request)
         reply = None
-        for reply in player.ask(character, question, n=int(count), params=params, background=background):
+        for reply in player.ask(character, question, n=int(count), params=params, background=background, pins=pins):
             yield (
                 render.candidate_cards(character, reply.candidates, done=False, language=spoken),
-                render.background_list(reply.prompt.background, spoken),
+                reply.prompt.background,
             )
         if reply:
             yield (
                 render.candidate_cards(character, reply.candidates, done=True, language=spoken),
-                render.background_list(reply.prompt.background, spoken),
+                reply.prompt.background,
             )
 
     return answer

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from roleplay.dialogue import NO_PINS
 from roleplay.ui import render
 from roleplay.ui.ask_tab import create_ask_tab
 from roleplay.ui.common import Page, language
@@ -22,11 +23,12 @@ def create_app(page: Page, *, title: str) -> gr.Blocks:
             gr.HTML(f"<h1>{escape(title)}</h1>")
             gr.Markdown(label("intro"))
             status = gr.HTML(elem_id="status")
+        pins = gr.State(NO_PINS)
         with gr.Tabs():
             with gr.Tab(label("tab_ask"), id="ask"):
-                greetings = create_ask_tab(page)
+                greetings = create_ask_tab(page, pins)
             with gr.Tab(label("tab_scene"), id="scene"):
-                greetings += create_scene_tab(page)
+                greetings += create_scene_tab(page, pins)
         gr.Markdown(label("footer"), elem_classes="rp-foot")
         timer = gr.Timer(1.0)
 

@@ -70,16 +70,14 @@ def _spoken(line: Line) -> str:
     return f"<span>{text}</span>{face}"
 
 
-def background_list(snippets: Sequence[Snippet], language: str) -> str:
-    """The snippets of a prompt with their scores (0 to 1) and sources."""
-    if not snippets:
-        return f'<div class="rp-note">{escape(say("used_none", language))}</div>'
-    rows = "".join(
-        f'<li><div class="rp-source"><b>{escape(item.source)}</b><meter min="0" max="1" value="{item.score:.2f}"></meter>'
-        f"<span>{item.score:.2f}</span></div>{escape(item.text)}</li>"
-        for item in snippets
+def background_item(snippet: Snippet, *, scored: bool = True) -> str:
+    """A snippet of background with its source and, where a search found it, its score (0 to 1)."""
+    score = f"{snippet.score:.2f}"
+    meter = f'<meter min="0" max="1" value="{score}"></meter><span>{score}</span>' if scored else ""
+    return (
+        f'<div class="rp-background"><div class="rp-source"><b>{escape(snippet.source)}</b>{meter}</div>'
+        f"{escape(snippet.text)}</div>"
     )
-    return f'<div class="rp-title">{escape(say("used", language))}</div><ul class="rp-background">{rows}</ul>'
 
 
 def scene_view(lines: Sequence[Line], language: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,17 @@ from typing import Any
 import gradio as gr
 
 from roleplay import files
-from roleplay.dialogue import Session
+from roleplay.dialogue import Pins, Session
 from roleplay.errors import DialogueError
+from roleplay.prompts import Snippet
 from roleplay.ui import render
+from roleplay.ui.background import background_panel
 from roleplay.ui.common import Greeting, Page, language, params_of, samples_slider, sampling_controls, shown
 from roleplay.ui.strings import label
 
 
-def create_scene_tab(page: Page) -> list[Greeting]:
-    """Lay out the tab and name its events."""
+def create_scene_tab(page: Page, pins: Any) -> list[Greeting]:
+    """Lay out the tab and name its events; ``pins`` is the state of :class:`~roleplay.dialogue.Pins`."""
     session = gr.State(Session())
     acting = gr.State("")  # whose candidates are shown: the dropdown may have moved on before one is picked
     with gr.Row():
@@ -54,14 +56,16 @@ def create_scene_tab(page: Page) -> list[Greeting]:
             act = gr.Button(label("act"), variant="primary", elem_id="scene-act")
             pick = gr.Radio([], label=label("candidates"), visible=False, elem_id="rp-pick")
             sampling = sampling_controls()
-            used = gr.HTML()
+            used = background_panel(pins, elem_id="scene-used")
     scene = [session, view]
     add.click(add_text, [session, text], [*scene, text, problems, pick, save])
     example.click(_opener(page.example_scene), None, [*scene, pick, save])
     load.upload(load_file, [load], [*scene, pick, save])
     undo.click(undo_move, [session], [*scene, pick, save])
     clear.click(_opener(""), None, [*scene, pick, save])
-    act.click(_actor(page), [session, who, count, background, *sampling], [pick, used, acting], show_progress="hidden")
+    act.click(
+        _actor(page), [session, who, count, background, pins, *sampling], [pick, used, acting], show_progress="hidden"
+    )
     pick.input(choose, [session, acting, pick], [*scene, pick, save])
     return [(view, lambda language: render.scene_view((), language))]
 
@@ -111,20 +115,19 @@ def _actor(page: Page):  # type: ignore[no-untyped-def]
         who: str,
         count: float,
         background: bool,
+        pins: Pins,
         temperature: float,
         top_p: float,
         max_tokens: float,
         seed: str,
-        request: gr.Request,
-    ) -> Iterator[tuple[Any, str, str]]:
+    ) -> Iterator[tuple[Any, Sequence[Snippet], str]]:
         params = params_of(temperature, top_p, max_tokens, seed)
         player = page.engine.player()
         reply = None
-        for reply in player.act(who, session, n=int(count), params=params, background=background):
-            yield _choices(reply.candidates, finished=False), "", who
+        for reply in player.act(who, session, n=int(count), params=params, background=background, pins=pins):
+            yield _choices(reply.candidates, finished=False), reply.prompt.background, who
         if reply:
-            used = render.background_list(reply.prompt.background, language(request))
-            yield _choices(reply.candidates, finished=True), used, who
+            yield _choices(reply.candidates, finished=True), reply.prompt.background, who
 
     return act
 

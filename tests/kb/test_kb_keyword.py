@@ -5,7 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from kb.keyword import KeywordIndex, normalise
+from kb.keyword import KeywordIndex
+from kb.names import normalise
 
 TEXTS = [
     "沈灯 最喜欢桂花糕。",
@@ -54,8 +55,25 @@ def test_bigrams_count_more_than_single_characters() -> None:
 
 
 def test_names_count_less_than_what_is_asked() -> None:
-    index = KeywordIndex(["沈灯沈灯沈灯住在河边", "别的人喝茶水", "沈灯沈灯", "甲乙丙丁"])
-    assert index.scores("沈灯喝茶", ["沈灯"])[1] > index.scores("沈灯喝茶")[1]
+    texts = ["沈灯沈灯沈灯住在河边", "别的人喝茶水", "沈灯沈灯", "甲乙丙丁"]
+    assert KeywordIndex(texts, ["沈灯"]).scores("沈灯喝茶")[1] > KeywordIndex(texts).scores("沈灯喝茶")[1]
+
+
+def test_a_name_is_found_whole() -> None:
+    texts = ["沈砚秋住在塔上", "沈砚冬住在塔下"]
+    assert KeywordIndex(texts, ["沈砚秋", "沈砚冬"]).scores("沈砚秋")[1] == 0
+    assert KeywordIndex(texts).scores("沈砚秋")[1] > 0
+
+
+def test_part_of_a_name_is_still_found() -> None:
+    assert KeywordIndex(["沈砚秋住在塔上"], ["沈砚秋"]).scores("沈砚")[0] > 0
+
+
+def test_a_long_scene_may_hold_more_than_any_text_can_answer() -> None:
+    index = KeywordIndex(["沈灯最喜欢镇口老铺子的桂花糕，每天都要吃两块", "杜若养了一只猫"])
+    part = "镇口老铺子的桂花糕，每天都要吃两块"
+    scene = "雨停了，屋檐下的水珠一滴一滴落进铜盆，谁也没有说话。他们站在门边看天，一直看到灯亮了" + part
+    assert index.scores(scene)[0] > 0.3 * index.scores(part)[0]
 
 
 def test_a_query_like_an_average_text_scores_about_one(index: KeywordIndex) -> None:

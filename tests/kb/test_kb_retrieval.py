@@ -8,7 +8,7 @@ import pytest
 from kb.errors import EmbedderMismatchError, QueryError
 from kb.index import build_index
 from kb.retrieval import KnowledgeBase, shorten_query
-from kb.snippets import make_snippet
+from kb.snippets import Snippet, make_snippet
 
 METHODS = ["fused", "dense", "keyword"]
 
@@ -48,9 +48,9 @@ def test_k_bounds_the_hits(kb: KnowledgeBase) -> None:
 
 
 def test_budget_counts_the_displayed_characters(kb: KnowledgeBase) -> None:
-    hits = kb.search("沈灯喜欢吃什么", 5, budget_chars=30)
+    hits = kb.search("沈灯喜欢吃什么", 5, budget=30)
     assert 0 < sum(len(hit.snippet.display) for hit in hits) <= 30
-    assert kb.search("沈灯喜欢吃什么", budget_chars=0) == []
+    assert kb.search("沈灯喜欢吃什么", budget=0) == []
 
 
 def test_near_identical_texts_are_shown_once(tmp_path: Path, embedder) -> None:
@@ -99,7 +99,7 @@ def test_unknown_method_lists_the_known_ones(kb: KnowledgeBase) -> None:
         kb.search("沈灯", method="magic")
 
 
-@pytest.mark.parametrize(("arguments", "text"), [({"k": 0}, "k is 0"), ({"budget_chars": -1}, "it is -1")])
+@pytest.mark.parametrize(("arguments", "text"), [({"k": 0}, "k is 0"), ({"budget": -1}, "it is -1")])
 def test_impossible_numbers_are_refused(kb: KnowledgeBase, arguments: dict, text: str) -> None:
     with pytest.raises(QueryError, match=text):
         kb.search("沈灯", **arguments)
@@ -114,3 +114,72 @@ def test_model_of_the_same_name_and_another_size_is_refused(tmp_path: Path, kb, 
     other = KnowledgeBase.load(tmp_path / "kb", embedder=make_embedder("hash", 8))
     with pytest.raises(EmbedderMismatchError, match="gives 8 dimensions"):
         other.search("沈灯")
+
+
+def world(tmp_path: Path, embedder, snippets: list[Snippet]) -> KnowledgeBase:
+    build_index(tmp_path / "w", snippets, embedder)
+    return KnowledgeBase.load(tmp_path / "w", embedder=embedder)
+
+
+def test_an_alias_finds_the_page_that_speaks_of_the_title_only(tmp_path: Path, embedder) -> None:
+    pages = [
+        make_snippet("沈灯", "灯匠。", aliases=["阿灯师傅"]),
+        make_snippet("灯会", "灯会上沈灯点亮了第一盏。"),
+        make_snippet("河", "河水很冷。"),
+    ]
+    knowledge = world(tmp_path, embedder, pages)
+    assert knowledge.expand("阿灯师傅点亮了什么") == "沈灯\n阿灯师傅点亮了什么"
+    assert "第一盏" in knowledge.search("阿灯师傅点亮了什么", 1, method="keyword")[0].snippet.text
+
+
+def test_a_query_with_the_title_is_left_as_it_is(kb: KnowledgeBase) -> None:
+    assert kb.expand("沈灯和小灯") == "沈灯和小灯"
+
+
+CHAPTERS = [
+    *(make_snippet("塔", f"塔里第{n}扇门后是空的。", chapter=9) for n in range(12)),
+    make_snippet("塔", "塔里的门后藏着一口钟。", chapter=2, people=["沈灯", "杜若"]),
+    make_snippet("塔", "塔建在河边，门朝南。"),
+]
+
+
+def test_later_chapters_are_hidden_and_k_hits_still_come(tmp_path: Path, embedder) -> None:
+    knowledge = world(tmp_path, embedder, CHAPTERS)
+    for method in METHODS:
+        hits = knowledge.search("塔里第几扇门后是空的", 2, not_after=2, method=method)
+        assert {hit.snippet.chapter for hit in hits} == {2, None}
+
+
+def test_a_character_knows_only_what_they_were_present_at(tmp_path: Path, embedder) -> None:
+    knowledge = world(tmp_path, embedder, CHAPTERS)
+    known = knowledge.search("塔里的门后藏着什么钟", 14, known_to="杜若")
+    hidden = knowledge.search("塔里的门后藏着什么钟", 14, known_to="陆迟")
+    assert "一口钟" in known[0].snippet.text
+    assert hidden and not any("一口钟" in hit.snippet.text for hit in hidden)
+
+
+def test_a_person_is_known_by_every_alias(tmp_path: Path, embedder) -> None:
+    page = make_snippet("沈灯", "灯匠。", aliases=["小灯"])
+    knowledge = world(tmp_path, embedder, [page, *CHAPTERS])
+    assert "一口钟" in knowledge.search("塔里的门后藏着什么钟", 1, known_to="小灯")[0].snippet.text
+
+
+def test_paraphrases_of_one_fact_do_not_fill_the_hits(tmp_path: Path, embedder) -> None:
+    told = [
+        "最喜欢吃镇口老铺子的桂花糕。",
+        "他最喜欢吃的是镇口老铺子的桂花糕。",
+        "最喜欢吃镇口老铺子的桂花糕，天天去。",
+    ]
+    other = make_snippet("桂花糕", "用糯米粉蒸成，撒上干桂花。")
+    knowledge = world(tmp_path, embedder, [*(make_snippet("沈灯", text) for text in told), other])
+    assert [hit.snippet.title for hit in knowledge.search("沈灯喜欢吃桂花糕吗", 3)] == ["沈灯", "桂花糕"]
+
+
+def test_budget_is_counted_by_the_callers_function(kb: KnowledgeBase) -> None:
+    hits = kb.search("沈灯喜欢吃什么", 5, budget=2, count=lambda text: 1)
+    assert len(hits) == 2
+
+
+def test_hits_under_the_least_score_are_left_out(kb: KnowledgeBase) -> None:
+    hits = kb.search("沈灯喜欢吃什么", 5)
+    assert kb.search("沈灯喜欢吃什么", 5, min_score=hits[1].score + 1e-6) == hits[:1]

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roleplay.backends.scripted import ScriptedBackend
-from roleplay.dialogue import Player, Session, last_reply
+from roleplay.dialogue import Pins, Player, Session, last_reply
 from roleplay.errors import DialogueError, PromptError, SamplingError
-from roleplay.prompts import Lookup, Snippet
+from roleplay.prompts import Budget, Lookup, Snippet
 from roleplay.records import EXPRESSIONS, Line
 from roleplay.sampling import SamplingParams
 
@@ -34,9 +34,13 @@ class Pages:
 
     def __init__(self) -> None:
         self.queries: list[tuple[str, int]] = []
+        self.limits: list[tuple[str | None, int | None]] = []
 
-    def __call__(self, query: str, k: int) -> list[Snippet]:
+    def __call__(
+        self, query: str, k: int, *, character: str | None = None, chapter: int | None = None
+    ) -> list[Snippet]:
         self.queries.append((query, k))
+        self.limits.append((character, chapter))
         return [piece for title, piece in PAGES.items() if title in query][:k]
 
 
@@ -198,3 +202,55 @@ def test_background_with_a_low_score_is_left_out(session: Session) -> None:
     chat = Player(ScriptedBackend(["哼。"]), characters=["闻筝"], lookup=Pages(), min_score=0.5)
     reply = last_reply(chat.act("闻筝", session, n=1, params=PARAMS))
     assert [snippet.source for snippet in reply.prompt.background] == ["闻筝"]
+
+
+def test_the_acting_character_s_profile_stands_first(session: Session) -> None:
+    chat = Player(ScriptedBackend(["哼。"] * 3), characters=["闻筝", "陆迟"], profiles={"闻筝": "修雨匠"})
+    last_reply(chat.act("闻筝", session, n=1, params=PARAMS))
+    assert asked(chat) == f"【闻筝：修雨匠】\n{OPENING}\n闻筝："
+    last_reply(chat.ask("闻筝", "几岁？", n=1, params=PARAMS))
+    assert asked(chat) == "【闻筝：修雨匠】\n问：几岁？\n闻筝："
+    last_reply(chat.ask("陆迟", "几岁？", n=1, params=PARAMS))
+    assert asked(chat) == "问：几岁？\n陆迟："
+
+
+def test_the_lookup_is_told_who_asks_and_how_far_the_story_is(session: Session) -> None:
+    pages = Pages()
+    chat = Player(ScriptedBackend(["哼。"]), characters=["闻筝"], lookup=pages, chapter=4)
+    last_reply(chat.ask("闻筝", "几岁？", n=1, params=PARAMS))
+    last_reply(chat.act("闻筝", session, n=1, params=PARAMS))
+    assert pages.limits == [("闻筝", 4), ("闻筝", 4)]
+
+
+TOWER = Piece("塔在河边。", 0.0, "塔")
+
+
+def test_pinned_background_is_used_whatever_its_score_and_first_in_the_budget() -> None:
+    chat = player(["豆糕。"], Pages())
+    chat.budget = Budget(background=len("【塔在河边。】\n"))
+    reply = last_reply(chat.ask("闻筝", "几岁？", n=1, params=PARAMS, pins=Pins().pin(TOWER)))
+    assert [snippet.text for snippet in reply.prompt.background] == [TOWER.text]
+
+
+def test_pinned_background_is_used_without_a_lookup() -> None:
+    reply = last_reply(player(["豆糕。"]).ask("闻筝", "几岁？", n=1, params=PARAMS, pins=Pins().pin(TOWER)))
+    assert [snippet.text for snippet in reply.prompt.background] == [TOWER.text]
+
+
+def test_removed_background_gives_its_place_to_the_next(session: Session) -> None:
+    chat = Player(ScriptedBackend(["哼。"]), characters=["闻筝"], lookup=Pages(), snippets=1)
+    pins = Pins().remove(PAGES["闻筝"])
+    reply = last_reply(chat.act("闻筝", session, n=1, params=PARAMS, pins=pins))
+    assert reply.prompt.background == (PAGES["雨停了"],)
+
+
+def test_a_pinned_snippet_that_is_found_as_well_is_used_once() -> None:
+    pins = Pins().pin(PAGES["闻筝"])
+    reply = last_reply(player(["哼。"], Pages()).ask("闻筝", "几岁？", n=1, params=PARAMS, pins=pins))
+    assert [snippet.text for snippet in reply.prompt.background] == [PAGES["闻筝"].text]
+
+
+def test_background_off_leaves_the_pinned_out_too() -> None:
+    pins = Pins().pin(TOWER)
+    reply = last_reply(player(["哼。"]).ask("闻筝", "几岁？", n=1, params=PARAMS, pins=pins, background=False))
+    assert reply.prompt.background == ()

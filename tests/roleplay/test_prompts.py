@@ -124,3 +124,38 @@ def test_every_prompt_is_within_budget_and_keeps_its_end(
 def test_queries_hold_who_and_what() -> None:
     assert prompts.question_query("几岁？", "闻筝") == "闻筝 几岁？"
     assert prompts.scene_query(SCENE, "闻筝", newest=2) == "闻筝\n可以进来吗？\n缩回手"
+
+
+def test_a_profile_stands_first_even_before_background() -> None:
+    prompt = scene_prompt("闻筝", SCENE[:1], count=len, background=[Piece("雨有十二场。")], profile="修雨匠，\n急性子")
+    assert prompt.segments == ("【闻筝：修雨匠， 急性子】\n", "【雨有十二场。】\n", "【铜壶响了】\n", "闻筝：")
+
+
+def test_a_question_prompt_has_the_profile_too() -> None:
+    assert question_prompt("闻筝", "几岁？", count=len, profile="修雨匠").text == "【闻筝：修雨匠】\n问：几岁？\n闻筝："
+
+
+def test_the_profile_is_kept_whole_and_costs_history() -> None:
+    profile = "修" * 5
+    size = len("【闻筝：修修修修修】\n" + "".join(ROWS[1:]) + "闻筝：")
+    prompt = scene_prompt("闻筝", SCENE, count=len, budget=budget(size), profile=profile)
+    assert (prompt.text[:10], prompt.dropped) == ("【闻筝：修修修修修】", 1)
+
+
+def test_a_profile_that_leaves_no_room_is_named() -> None:
+    with pytest.raises(PromptError, match="the newest line, the profile and the cue take 43 tokens"):
+        scene_prompt("闻筝", SCENE, count=len, budget=budget(42), profile="修" * 13)
+
+
+THOUGHTS = [
+    Line(kind="think", char="陆迟", text="她生气了？"),
+    Line(kind="think", char="闻筝", text="真吵。"),
+]
+
+
+def test_what_others_think_is_hidden() -> None:
+    assert scene_prompt("闻筝", THOUGHTS, count=len).text == "闻筝：(真吵。)\n闻筝："
+
+
+def test_background_is_not_searched_with_what_others_think() -> None:
+    assert prompts.scene_query(THOUGHTS, "陆迟") == "陆迟\n她生气了？"

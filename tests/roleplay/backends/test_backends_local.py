@@ -176,3 +176,24 @@ def test_a_prompt_that_just_fits(prefixed: LocalBackend) -> None:
 def test_too_many_samples(bare: LocalBackend) -> None:
     with pytest.raises(SamplingError, match="the number of samples must be 1 to 20, not 21"):
         generate(bare, PROMPT, n=21, params=GREEDY)
+
+
+@pytest.mark.parametrize("kind", [None, "prefix", "lora"])
+@pytest.mark.parametrize("architecture", ["gemma", "llama"])
+def test_many_prompts_at_once_get_the_replies_of_each_alone(
+    architecture: str, kind: str | None, tmp_path: Path
+) -> None:
+    made = tiny.llama() if architecture == "llama" else tiny.gemma(*["sliding_attention", "full_attention"] * 2)
+    folder = tiny.save(made, tmp_path / "model")
+    checkpoint = adapter_folder(folder, kind, tmp_path / "adapter") if kind else None
+    backend = LocalBackend.load(str(folder), checkpoint)
+    prompts = [PROMPT, Prompt(("阿灯：",)), Prompt(("【天亮了。】\n" * 4, "小舟："))]
+    wanted = [generate(backend, prompt, n=1, params=GREEDY)[0] for prompt in prompts]
+    assert backend.reply_to_all(prompts, params=GREEDY) == wanted
+    assert len(set(wanted)) > 1
+
+
+def test_many_prompts_of_which_one_is_too_long(tmp_path: Path) -> None:
+    backend = LocalBackend.load(str(tiny.save(tiny.llama(), tmp_path / "model")))
+    with pytest.raises(PromptError, match="shorten the prompt"):
+        backend.reply_to_all([PROMPT, Prompt(("灯" * backend.context,))], params=GREEDY)

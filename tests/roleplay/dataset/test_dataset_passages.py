@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from roleplay import prompts
-from roleplay.dataset.passages import (
-    DatasetSettings,
-    build_interviews,
-    build_scenes,
-    cut_scenes,
-    interview_passage,
-    line_weight,
-    scene_passage,
-)
+from roleplay.dataset.curation import plain_weights
+from roleplay.dataset.interviews import Asked
+from roleplay.dataset.passages import build_interviews, build_scenes, interview_passage
+from roleplay.dataset.scenes import cut_scenes
+from roleplay.dataset.settings import DatasetSettings, Materials
 from roleplay.prompts import Budget, question_prompt, scene_prompt
-from roleplay.records import Interview, Line, Passage, Scene
+from roleplay.records import Line, Passage
 
-SETTINGS = DatasetSettings()
 WIDE = Budget(prompt=10_000, background=10_000)
 
 
@@ -38,66 +33,51 @@ def say(text: str, char: str = "闻筝") -> Line:
     return Line(kind="say", char=char, text=text)
 
 
-SCENE = Scene(
-    chapter=3,
-    lines=(
-        Line(kind="info", text="窗外飘来一股热气"),
-        say("小筝，椒盐的出笼咯！", "郝婶"),
-        Line(kind="say", char="闻筝", text="焦的那头是我的，没得商量！", expression="兴奋"),
-        Line(kind="act", char="闻筝", text="翻窗出去"),
-        say("等等我……", "unknown"),
-    ),
-)
+SCENE = [
+    Line(kind="info", text="窗外飘来一股热气"),
+    say("小筝，椒盐的出笼咯！", "郝婶"),
+    Line(kind="say", char="闻筝", text="焦的那头是我的，没得商量！", expression="兴奋"),
+    Line(kind="act", char="闻筝", text="翻窗出去"),
+    say("等等我……", "unknown"),
+]
 
 
-def learnt(passage: Passage | None) -> list[tuple[str, float]]:
-    assert passage is not None
+def materials(
+    *characters: str, found: list[Piece] | None = None, profiles: dict[str, str] | None = None, **settings: Any
+) -> Materials:
+    """Background everywhere if ``found`` is given, and profiles if they are."""
+    settings = {"background_share": 1.0, "interview_background_share": 1.0, "profile_drop": 0.0, **settings}
+    source = (lambda query, k, **_: found[:k]) if found else None
+    return Materials(characters, len, DatasetSettings(**settings), source, profiles or {})
+
+
+def built(lines: list[Line], made_of: Materials, chapter: int = 0) -> list[Passage]:
+    chapters = {chapter: lines}
+    return build_scenes(chapters, plain_weights(chapters, made_of)[0], made_of)
+
+
+def learnt(passage: Passage) -> list[tuple[str, float]]:
     return [(segment.text, segment.weight) for segment in passage.segments if segment.weight]
 
 
-def text_of(passage: Passage | None) -> str:
-    assert passage is not None
+def text_of(passage: Passage) -> str:
     return "".join(segment.text for segment in passage.segments)
 
 
-@pytest.mark.parametrize(
-    ("line", "weight"),
-    [
-        (say("没得商量。"), 1.0),
-        (say("不行不！"), 0.3),
-        (say("……啊？！"), 0.3),
-        (say("……"), 0.3),
-        (say("没得商量。", "陆迟"), 0.0),
-        (say("没得商量。", "unknown"), 0.0),
-        (Line(kind="act", char="闻筝", text="点头"), 1.0),
-        (Line(kind="think", char="闻筝", text="糟"), 1.0),
-        (Line(kind="info", text="闻筝走了进来"), 0.0),
-    ],
-)
-def test_what_a_line_counts(line: Line, weight: float) -> None:
-    assert line_weight(line, ["闻筝"], 0.3) == weight
-
-
-def test_a_line_of_nobody_known_is_never_learnt_even_if_wanted() -> None:
-    assert line_weight(say("没得商量。", "unknown"), ["unknown"], 0.3) == 0
-
-
 def test_only_the_bodies_of_wanted_lines_are_learnt() -> None:
-    assert learnt(scene_passage(SCENE, ["闻筝"], [], SETTINGS)) == [
-        ("焦的那头是我的，没得商量！ \\emoji 兴奋\n", 1.0),
-        ("\\me 翻窗出去\n", 1.0),
-    ]
+    [passage] = built(SCENE, materials("闻筝"))
+    assert learnt(passage) == [("焦的那头是我的，没得商量！ \\emoji 兴奋\n", 1.0), ("\\me 翻窗出去\n", 1.0)]
 
 
 def test_a_scene_without_wanted_lines_is_no_passage() -> None:
-    assert scene_passage(SCENE, ["陆迟"], [], SETTINGS) is None
+    assert built(SCENE, materials("陆迟")) == []
 
 
 LINES = st.builds(
     Line,
     kind=st.sampled_from(["say", "think"]),
     char=st.sampled_from("甲乙"),
-    text=st.text("雨（：\\\n", min_size=1, max_size=9).filter(str.strip),
+    text=st.text("雨（：\\\n", max_size=9).map("雨".__add__),
 )
 
 
@@ -114,75 +94,170 @@ def test_scenes_are_as_long_as_the_budget_allows() -> None:
     assert [len(scene.lines) for scene in scenes] == [2, 2, 1]
 
 
-@given(st.lists(LINES, min_size=1, max_size=8), st.booleans())
-def test_every_learnt_line_has_the_prompt_of_chat_before_it(lines: list[Line], with_background: bool) -> None:
-    found = FOUND if with_background else []
-    passage = scene_passage(Scene(chapter=0, lines=tuple(lines)), ["甲", "乙"], found, SETTINGS)
-    assert passage is not None
-    segments = [segment.text for segment in passage.segments]
-    places = [place for place, segment in enumerate(passage.segments) if segment.weight]
-    assert len(places) == len(lines)
-    for number, (place, line) in enumerate(zip(places, lines, strict=True)):
-        chat = scene_prompt(line.char or "", lines[:number], count=len, background=found, budget=WIDE)
-        assert tuple(segments[:place]) == chat.segments
+@given(st.lists(LINES, min_size=1, max_size=8), st.booleans(), st.booleans())
+def test_every_learnt_line_has_the_prompt_of_chat_before_it(lines: list[Line], found: bool, one: bool) -> None:
+    made_of = materials(*("甲" if one else "甲乙"), found=FOUND if found else None, scene_tokens=1000)
+    expected = {}
+    for number, line in enumerate(lines):
+        # A shared scene holds nobody's thoughts; who speaks alone in it sees its own.
+        alone = len({row.char for row in lines if row.char in made_of.characters}) == 1
+        before = [row for row in lines[:number] if alone or line.kind == "think" or row.kind != "think"]
+        chat = scene_prompt(line.char or "", before, count=len, background=FOUND if found else [], budget=WIDE)
+        if line.char in made_of.characters:
+            expected[chat.segments, prompts.line_segments(line)[1]] = number
+    reached = set()
+    for passage in built(lines, made_of):
+        segments = [segment.text for segment in passage.segments]
+        for place, segment in enumerate(passage.segments):
+            if segment.weight:
+                reached.add(expected[tuple(segments[:place]), segment.text])
+    assert len(reached) == len(expected)
 
 
 def test_every_learnt_answer_has_the_prompt_of_chat_before_it() -> None:
-    asked = [("几岁？", "十六。\n问这个干吗？"), ("你最爱\n吃什么？", "豆糕。")]
-    rows = [Interview(id=f"i{n}", character="闻筝", question=q, answer=a) for n, (q, a) in enumerate(asked)]
-    segments = [segment.text for segment in interview_passage(rows, FOUND).segments]
-    chat = question_prompt("闻筝", asked[1][0], count=len, history=asked[:1], background=FOUND, budget=WIDE)
+    history = [("几岁？", "十六。\n问这个干吗？"), ("你最爱\n吃什么？", "豆糕。")]
+    rows = [Asked("闻筝", question, answer) for question, answer in history]
+    segments = [segment.text for segment in interview_passage(rows, background=FOUND, profile="修雨匠").segments]
+    chat = question_prompt(
+        "闻筝", history[1][0], count=len, history=history[:1], background=FOUND, budget=WIDE, profile="修雨匠"
+    )
     assert (tuple(segments[:-1]), segments[-1]) == (chat.segments, "豆糕。\n")
 
 
 def test_interviews_learn_the_answers_on_one_line() -> None:
-    row = Interview(id="i1", character="闻筝", question="几岁？", answer="十六。\n怎么？")
-    assert learnt(interview_passage([row], [])) == [("十六。 怎么？\n", 1.0)]
-
-
-def lookup(query: str, k: int) -> list[Piece]:
-    return FOUND[:k]
+    assert learnt(interview_passage([Asked("闻筝", "几岁？", "十六。\n怎么？")])) == [("十六。 怎么？\n", 1.0)]
 
 
 @pytest.mark.parametrize(("share", "with_background"), [(0.0, 0), (1.0, 6)])
 def test_the_share_of_passages_with_background(share: float, with_background: int) -> None:
-    settings = DatasetSettings(background_share=share, scene_tokens=20)
+    made_of = materials("闻筝", found=FOUND, background_share=share, scene_tokens=20)
     chapters = {1: [say("雨" * 12)] * 3, 2: [say("钟" * 12)] * 3}
-    passages = build_scenes(chapters, ["闻筝"], count=len, lookup=lookup, settings=settings)
+    passages = build_scenes(chapters, plain_weights(chapters, made_of)[0], made_of)
     assert [passage.chapter for passage in passages] == [1, 1, 1, 2, 2, 2]
     start = "【雨有 十二场。】\n【闻筝十六岁。】\n闻筝："
     assert sum(text_of(passage).startswith(start) for passage in passages) == with_background
 
 
 def test_background_has_a_budget_and_keeps_the_best() -> None:
-    settings = DatasetSettings(background_share=1, background_tokens=12)
-    [passage] = build_scenes({1: [say("没得商量。")]}, ["闻筝"], count=len, lookup=lookup, settings=settings)
+    [passage] = built([say("没得商量。")], materials("闻筝", found=FOUND, background_tokens=12))
     assert text_of(passage) == "【闻筝十六岁。】\n闻筝：没得商量。\n"
 
 
-def interviews(count: int, character: str = "闻筝") -> list[Interview]:
-    return [
-        Interview(id=f"{character}{n}", character=character, question=f"{n}？", answer=f"{n}。") for n in range(count)
+THOUGHTS = [
+    say("可以进来吗？", "陆迟"),
+    Line(kind="think", char="闻筝", text="又来了。"),
+    say("门没锁。"),
+    Line(kind="think", char="陆迟", text="她生气了？"),
+    say("不好意思。", "陆迟"),
+]
+"""Two speakers who think; the same scene is read by both, by one, or as a shared one."""
+
+
+def test_a_shared_scene_holds_nobody_s_thoughts() -> None:
+    shared = built(THOUGHTS, materials("闻筝", "陆迟"))[0]
+    assert text_of(shared) == "陆迟：可以进来吗？\n闻筝：门没锁。\n陆迟：不好意思。\n"
+    assert [text for text, _ in learnt(shared)] == ["可以进来吗？\n", "门没锁。\n", "不好意思。\n"]
+
+
+def test_a_thought_is_learnt_in_a_passage_of_its_thinker_that_ends_with_it() -> None:
+    found = {text_of(passage): learnt(passage) for passage in built(THOUGHTS, materials("闻筝", "陆迟"))[1:]}
+    assert found == {
+        "陆迟：可以进来吗？\n闻筝：(又来了。)\n": [("(又来了。)\n", 1.0)],
+        "陆迟：可以进来吗？\n闻筝：门没锁。\n陆迟：(她生气了？)\n": [("(她生气了？)\n", 1.0)],
+    }
+
+
+def test_a_scene_of_one_learner_holds_its_thoughts_and_no_others() -> None:
+    [passage] = built(THOUGHTS, materials("闻筝"))
+    assert text_of(passage) == "陆迟：可以进来吗？\n闻筝：(又来了。)\n闻筝：门没锁。\n陆迟：不好意思。\n"
+    assert [text for text, _ in learnt(passage)] == ["(又来了。)\n", "门没锁。\n"]
+
+
+PROFILES = {"闻筝": "修雨匠", "陆迟": "抄写员", "铜婆": "掌柜", "郝婶": "卖豆糕"}
+
+
+def test_a_shared_scene_starts_with_the_profiles_of_those_who_speak_most() -> None:
+    lines = [
+        say("来。", "郝婶"),
+        *[say("雨停了？", "陆迟")] * 2,
+        *[say("没得商量。")] * 3,
+        *[say("老话说。", "铜婆")] * 4,
     ]
+    made_of = materials("闻筝", "陆迟", "铜婆", "郝婶", profiles=PROFILES, found=FOUND)
+    start = "【铜婆：掌柜】\n【闻筝：修雨匠】\n【陆迟：抄写员】\n【雨有 十二场。】\n"
+    assert text_of(built(lines, made_of)[0]).startswith(f"{start}【闻筝十六岁。】\n郝婶：来。\n")
 
 
-def test_every_wanted_interview_is_learnt_once() -> None:
-    rows = [*interviews(10), *interviews(5, "陆迟"), *interviews(3, "郝婶")]
-    passages = build_interviews(rows, ["闻筝", "陆迟"], count=len, lookup=None, settings=SETTINGS)
+def test_nobody_s_profile_stands_before_a_scene_without_them() -> None:
+    [passage] = built([say("来。", "陆迟"), say("门没锁，自己推。")], materials("闻筝", profiles=PROFILES))
+    assert text_of(passage).startswith("【闻筝：修雨匠】\n陆迟：")
+
+
+def test_profiles_are_dropped_at_random_and_scenes_stay_the_same() -> None:
+    chapters = {1: [say("雨" * 12)] * 40}
+    dropped = materials("闻筝", profiles=PROFILES, profile_drop=0.5, scene_tokens=20)
+    passages = build_scenes(chapters, plain_weights(chapters, dropped)[0], dropped)
+    texts = [text_of(passage) for passage in passages]
+    assert {text.removeprefix("【闻筝：修雨匠】\n") for text in texts} == {f"闻筝：{'雨' * 12}\n"}
+    assert 10 < sum(text.startswith("【闻筝") for text in texts) < 30
+
+
+class Told:
+    """A lookup that knows who may know what, and until which chapter."""
+
+    def __init__(self) -> None:
+        self.asked: set[tuple[str | None, int | None]] = set()
+
+    def __call__(self, query: str, k: int, *, character: str | None = None, chapter: int | None = None) -> list[Piece]:
+        self.asked.add((character, chapter))
+        own = [Piece(f"{character}的秘密。", 0.9)]
+        return [*own, Piece("雨有十二场。", 0.5)][:k]
+
+
+def test_a_shared_scene_has_the_background_that_all_may_know_before_its_chapter() -> None:
+    told = Told()
+    made_of = Materials(("闻筝", "陆迟"), len, DatasetSettings(background_share=1.0), told)
+    [passage] = built([say("可以进来吗？", "陆迟"), say("门没锁，自己推。")], made_of, chapter=5)
+    assert text_of(passage).startswith("【雨有十二场。】\n陆迟：")
+    assert told.asked == {("闻筝", 4), ("陆迟", 4)}
+
+
+def questions(count: int, character: str = "闻筝") -> list[Asked]:
+    return [Asked(character, f"{number}？", f"{number}。") for number in range(count)]
+
+
+def test_every_question_is_learnt_once() -> None:
+    rows = [*questions(10), *questions(5, "陆迟")]
+    passages = build_interviews(rows, materials("闻筝", "陆迟"))
     answers = [text for passage in passages for text, _ in learnt(passage)]
-    assert sorted(answers) == sorted(f"{row.answer}\n" for row in rows[:15])
+    assert sorted(answers) == sorted(f"{row.answer}\n" for row in rows)
     assert {1, 2, 3} >= {len(learnt(passage)) for passage in passages}
 
 
 def test_a_passage_asks_one_character() -> None:
-    rows = [*interviews(6), *interviews(6, "陆迟")]
-    for passage in build_interviews(rows, ["闻筝", "陆迟"], count=len, lookup=None, settings=SETTINGS):
+    for passage in build_interviews([*questions(6), *questions(6, "陆迟")], materials("闻筝", "陆迟")):
         assert ("闻筝：" in text_of(passage)) != ("陆迟：" in text_of(passage))
 
 
-def test_the_seed_decides_everything() -> None:
-    def built(seed: int) -> list[Passage]:
-        settings = DatasetSettings(seed=seed)
-        return build_interviews(interviews(12), ["闻筝"], count=len, lookup=lookup, settings=settings)
+def test_a_question_has_the_profile_of_who_answers() -> None:
+    [passage] = build_interviews(questions(1, "陆迟"), materials("闻筝", "陆迟", profiles=PROFILES))
+    assert text_of(passage) == "【陆迟：抄写员】\n问：0？\n陆迟：0。\n"
 
-    assert built(1) == built(1) != built(2)
+
+def test_the_background_of_a_fact_holds_its_evidence() -> None:
+    fact = Asked("闻筝", "你几岁？", "十六。", "fact", "闻筝今年十六岁。")
+    [passage] = build_interviews([fact], materials("闻筝", found=FOUND))
+    assert text_of(passage) == "【闻筝十六岁。】\n【闻筝今年十六岁。】\n问：你几岁？\n闻筝：十六。\n"
+
+
+def test_evidence_that_was_found_is_not_told_twice() -> None:
+    fact = Asked("闻筝", "你几岁？", "十六。", "fact", "闻筝十六岁。")
+    [passage] = build_interviews([fact], materials("闻筝", found=FOUND))
+    assert text_of(passage).count("闻筝十六岁。") == 1
+
+
+def test_the_seed_decides_everything() -> None:
+    def made(seed: int) -> list[Passage]:
+        return build_interviews(questions(12), materials("闻筝", found=FOUND, seed=seed))
+
+    assert made(1) == made(1) != made(2)

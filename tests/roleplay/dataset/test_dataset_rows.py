@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roleplay.dataset.passages import DatasetSettings
+from roleplay.dataset.curation import plain_weights
+from roleplay.dataset.interviews import Asked
 from roleplay.dataset.rows import question_rows, scene_rows, split_chapters
+from roleplay.dataset.settings import DatasetSettings, Materials
 from roleplay.errors import DatasetError
 from roleplay.prompts import Budget
-from roleplay.records import Example, Interview, Line
+from roleplay.records import Example, Line
 
 BUDGET = Budget(prompt=100, background=40)
 LINES = [
@@ -29,14 +31,20 @@ class Piece(NamedTuple):
     source: str
 
 
-def lookup(query: str, k: int) -> list[Piece]:
+def lookup(query: str, k: int, *, character: str | None = None, chapter: int | None = None) -> list[Piece]:
     return [Piece("豆糕分焦糖和椒盐。", 0.9, "豆糕")][:k]
 
 
-def rows(budget: Budget = BUDGET, background: float = 0) -> list[Example]:
-    settings = DatasetSettings(background_share=background)
-    found = scene_rows({4: LINES}, ["闻筝"], count=len, budget=budget, settings=settings, lookup=lookup)
-    return list(found)
+def rows(
+    lines: dict[int, list[Line]] | None = None,
+    budget: Budget = BUDGET,
+    profiles: dict[str, str] | None = None,
+    **settings: Any,
+) -> list[Example]:
+    chosen = DatasetSettings(**{"background_share": 0.0, "profile_drop": 0.0, **settings})
+    materials = Materials(("闻筝",), len, chosen, lookup, profiles or {})
+    chapters = lines or {4: LINES}
+    return list(scene_rows(chapters, plain_weights(chapters, materials)[0], materials, budget=budget))
 
 
 def test_a_row_is_the_scene_so_far_and_the_line() -> None:
@@ -51,36 +59,57 @@ def test_a_short_interjection_weighs_less() -> None:
 
 
 def test_the_oldest_lines_go_and_the_cue_stays() -> None:
-    found = scene_rows({1: LINES[:3]}, ["闻筝"], count=len, budget=Budget(20, 0), settings=DatasetSettings())
-    assert [row.prompt for row in found] == ["郝婶：小筝，椒盐的出笼咯！\n闻筝："]
+    assert [row.prompt for row in rows({1: LINES[:3]}, Budget(20, 0))] == ["郝婶：小筝，椒盐的出笼咯！\n闻筝："]
 
 
 def test_background_stands_first() -> None:
-    assert [row.prompt.startswith("【豆糕分焦糖和椒盐。】\n【窗外") for row in rows(background=1)] == [True, True]
+    found = [row.prompt.startswith("【豆糕分焦糖和椒盐。】\n【窗外") for row in rows(background_share=1.0)]
+    assert found == [True, True]
+
+
+def test_the_profile_stands_before_all_as_in_chat() -> None:
+    prompt = rows(background_share=1.0, profiles={"闻筝": "修雨匠"})[0].prompt
+    assert prompt.startswith("【闻筝：修雨匠】\n【豆糕分焦糖和椒盐。】\n【窗外")
+
+
+def test_the_profile_is_dropped_where_chance_says_so() -> None:
+    assert "修雨匠" not in rows(profiles={"闻筝": "修雨匠"}, profile_drop=1.0)[0].prompt
+
+
+def test_a_character_does_not_read_what_others_think() -> None:
+    thought = Line(kind="think", char="郝婶", text="又翻窗。")
+    assert [row.prompt for row in rows({1: [thought, LINES[2]]})] == ["闻筝："]
+
+
+def test_a_form_asks_for_what_follows() -> None:
+    lines = [LINES[2], Line(kind="act", char="闻筝", text="翻窗"), Line(kind="think", char="闻筝", text="真香。")]
+    asked = [row.prompt.splitlines()[-2] for row in rows({1: lines}, forms=True)]
+    assert asked == ["【请发言】", "【请行动】", "【请思考】"]
+
+
+def test_a_form_takes_its_tokens_from_the_history() -> None:
+    found = rows({1: LINES[:3]}, Budget(30, 0), forms=True)
+    assert [row.prompt for row in found] == ["郝婶：小筝，椒盐的出笼咯！\n【请发言】\n闻筝："]
 
 
 def test_history_does_not_cross_a_chapter() -> None:
-    found = scene_rows({1: LINES, 2: LINES[2:]}, ["闻筝"], count=len, budget=BUDGET, settings=DatasetSettings())
+    found = rows({1: LINES, 2: LINES[2:]})
     assert next(row.prompt for row in found if row.chapter == 2) == "闻筝："
 
 
-@given(st.lists(st.sampled_from(LINES), max_size=20), st.integers(40, 100))
+@given(st.lists(st.sampled_from(LINES), min_size=1, max_size=20), st.integers(40, 100))
 def test_every_prompt_ends_in_the_cue_and_fits(lines: list[Line], tokens: int) -> None:
-    budget = Budget(prompt=tokens, background=0)
-    found = list(scene_rows({1: lines}, ["闻筝"], count=len, budget=budget, settings=DatasetSettings(scene_tokens=50)))
+    found = rows({1: lines}, Budget(prompt=tokens, background=0), scene_tokens=50)
     assert len(found) == sum(line.char == "闻筝" for line in lines)
     assert all(row.prompt.endswith("闻筝：") and len(row.prompt) <= tokens for row in found)
 
 
-def test_an_interview_of_a_wanted_character_is_a_row() -> None:
-    asked = [
-        Interview(id="i1", character="闻筝", question="你最爱\n吃什么？", answer="豆糕。\n没得商量。"),
-        Interview(id="i2", character="郝婶", question="卖什么？", answer="豆糕哦。"),
-    ]
-    settings = DatasetSettings(interview_background_share=1)
-    [row] = question_rows(asked, ["闻筝"], count=len, budget=BUDGET, settings=settings, lookup=lookup)
+def test_a_question_is_a_row() -> None:
+    asked = [Asked("闻筝", "你最爱\n吃什么？", "豆糕。\n没得商量。", "fact")]
+    materials = Materials(("闻筝",), len, DatasetSettings(interview_background_share=1), lookup)
+    [row] = question_rows(asked, materials, budget=BUDGET)
     assert row.prompt == "【豆糕分焦糖和椒盐。】\n问：你最爱 吃什么？\n闻筝："
-    assert (row.response, row.task, row.chapter) == ("豆糕。 没得商量。", "question", None)
+    assert (row.response, row.task, row.chapter) == ("豆糕。 没得商量。", "fact", None)
 
 
 @given(st.sets(st.integers(0, 40), min_size=2), st.floats(0, 1), st.integers(0, 99))

@@ -6,6 +6,8 @@ import asyncio
 import socket
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ import pytest
 from roleplay.distill.asking import Asker, PendingError
 from roleplay.distill.batches import read_batch, write_batch
 from roleplay.distill.costs import CostLimitError, Meter, count_tokens, estimate, load_prices
-from roleplay.distill.endpoint import Endpoint, EndpointError, EndpointSettings, settings_from
+from roleplay.distill.endpoint import Endpoint, EndpointError, EndpointSettings, retry_after, settings_from
 from roleplay.distill.ledger import Entry, Ledger
 from roleplay.distill.questions import Question, messages_of
 from roleplay.errors import ModelError, PromptError
@@ -66,6 +68,16 @@ def test_retry_after_is_obeyed() -> None:
     with in_turn(Reply(status=429, body=error_body("slow"), headers={"Retry-After": "0.5"}), GOOD) as server:
         ask(server.url)
     assert time.monotonic() - started >= 0.5
+
+
+def test_retry_after_may_be_a_date() -> None:
+    asked = retry_after({"retry-after": format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)})
+    assert asked is not None and 50 < asked <= 60
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("soon", None)])
+def test_retry_after_in_the_past_or_unreadable(value: str, seconds: float | None) -> None:
+    assert retry_after({"retry-after": value}) == seconds
 
 
 def test_it_gives_up_with_one_clear_line() -> None:

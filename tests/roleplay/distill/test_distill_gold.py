@@ -1,7 +1,8 @@
 """The rules on the example world's gold script, slightly below what was measured.
 
-With the cast of world.json, as a user's run has it, 0.859 of all lines and 0.930 of the cued ones; 43 lines have speakers
-that world.json lacks. With those added, which only the gold script can tell, 0.869 and 0.976: what the cues alone allow.
+With the cast of world.json, as a user's run has it, 0.868 of all lines and 0.972 of the cued ones; 43 lines have speakers
+that world.json lacks, and the cues of the book name three of these. With all of them added, which only the gold script
+can tell, 0.869 and 0.976: what the cues alone allow.
 The weights of the rules were tuned on this world.
 """
 
@@ -60,7 +61,7 @@ def cued(pairs: Pairs) -> Pairs:
 
 
 def test_with_the_worlds_own_cast(pairs: Pairs) -> None:
-    assert share(pairs) >= 0.85 and share(cued(pairs)) >= 0.92
+    assert share(pairs) >= 0.865 and share(cued(pairs)) >= 0.97
 
 
 def test_with_every_speaker_in_the_cast(with_strangers: Pairs) -> None:

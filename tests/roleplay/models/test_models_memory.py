@@ -49,7 +49,7 @@ def test_layers_that_are_quantized_on_load(glm_home: Path, bits: int) -> None:
 
 def test_packed_weights_are_counted_as_they_are(glm: Any, glm_home: Path, tmp_path: Path) -> None:
     settings = {"quantization_bit": 4, "quantization_embeddings": True}
-    packed = type(glm).from_pretrained(glm_home, **settings)
+    packed = type(glm).from_pretrained(glm_home, kernel="plain", **settings)
     packed.save_pretrained(tmp_path)
     assert weights_only(tmp_path, packed.config, torch.float32) == held(packed)
 
@@ -121,3 +121,32 @@ def test_only_a_chatglm_is_quantized(llama_folder: Path, glm: Any, glm_home: Pat
     assert causal.load_causal(str(tmp_path), quantization_bit=4).config.quantization_bit == 4
     with pytest.raises(ModelError, match="is stored in 4 bits and cannot be had in 8: leave quantization_bit out"):
         causal.load_causal(str(tmp_path), quantization_bit=8)
+
+
+def group(folder: Path, files: dict[str, object]) -> None:
+    """A control group as the kernel shows it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, value in files.items():
+        (folder / name).write_text(f"{value}\n")
+
+
+def test_a_containers_limit_counts(tmp_path: Path) -> None:
+    (tmp_path / "own").write_text("0::/box/inner\n")
+    group(
+        tmp_path / "fs" / "box", {"memory.max": 900, "memory.current": 500, "memory.stat": "anon 1\ninactive_file 100"}
+    )
+    group(
+        tmp_path / "fs" / "box" / "inner", {"memory.max": "max", "memory.current": 5, "memory.stat": "inactive_file 1"}
+    )
+    assert memory.control_group_free(tmp_path / "fs", tmp_path / "own") == [500]
+
+
+def test_the_older_form_of_a_containers_limit(tmp_path: Path) -> None:
+    (tmp_path / "own").write_text("5:cpu:/\n4:memory:/box\n")
+    files = {"memory.limit_in_bytes": 900, "memory.usage_in_bytes": 950, "memory.stat": "total_inactive_file 20"}
+    group(tmp_path / "fs" / "memory" / "box", files)
+    assert memory.control_group_free(tmp_path / "fs", tmp_path / "own") == [0]
+
+
+def test_without_control_groups_nothing_is_limited(tmp_path: Path) -> None:
+    assert memory.control_group_free(tmp_path, tmp_path / "none") == []

@@ -40,7 +40,8 @@ FAST = [
 
 
 def prepare(world: Path, model: Path, *more: str) -> int:
-    return prepare_seq2seq_training.main(["--world", str(world), "--model", str(model), "--scene-tokens", "40", *more])
+    plain = ["--scene-tokens", "40", "--protection", "0"]
+    return prepare_seq2seq_training.main(["--world", str(world), "--model", str(model), *plain, *more])
 
 
 def training(world: Path, model: Path, out: Path, *more: str) -> list[str]:

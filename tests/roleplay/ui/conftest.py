@@ -31,7 +31,7 @@ class Piece(NamedTuple):
     source: str
 
 
-def find(query: str, k: int) -> list[Piece]:
+def find(query: str, k: int, *, character: str | None = None, chapter: int | None = None) -> list[Piece]:
     return [Piece("闻筝最爱吃椒盐豆糕。", 0.9, "闻筝")][:k]
 
 

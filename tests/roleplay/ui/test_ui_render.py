@@ -50,7 +50,7 @@ def evil_pages() -> list[str]:
             EVIL, [EVIL, f"\\me {EVIL}", f"({EVIL})", f"{EVIL} \\emoji 没有"], done=True, language="zh"
         ),
         render.candidate_cards(EVIL, [EVIL], done=False, language="en"),
-        render.background_list([Piece(EVIL, 0.5, EVIL)], "zh"),
+        render.background_item(Piece(EVIL, 0.5, EVIL)),
         render.scene_view([Line(kind="info", text=EVIL), *lines], "zh"),
         render.problem_list([Problem(1, EVIL, EVIL)], "zh"),
         render.status_line("failed", EVIL, "zh"),
@@ -105,13 +105,13 @@ def test_every_expression_has_a_face(word: str) -> None:
 
 
 def test_background_shows_score_and_source() -> None:
-    html = render.background_list([Piece("闻筝十六岁。", 0.876, "闻筝 / 生平")], "en")
-    assert Page(html).text == "Background used闻筝 / 生平0.88闻筝十六岁。"
+    html = render.background_item(Piece("闻筝十六岁。", 0.876, "闻筝 / 生平"))
+    assert Page(html).text == "闻筝 / 生平0.88闻筝十六岁。"
     assert 'value="0.88"' in html
 
 
-def test_no_background_is_said() -> None:
-    assert Page(render.background_list([], "zh")).text == "没有用到背景"
+def test_a_pinned_snippet_shows_no_score() -> None:
+    assert Page(render.background_item(Piece("闻筝十六岁。", 1, "闻筝"), scored=False)).text == "闻筝闻筝十六岁。"
 
 
 def test_a_scene_lists_the_newest_line_first_for_the_reversed_column() -> None:

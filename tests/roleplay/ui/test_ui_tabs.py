@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 import pytest
 
-from roleplay.dialogue import Session
+from roleplay.dialogue import NO_PINS, Pins, Session
 from roleplay.errors import ModelError
 from roleplay.ui import ask_tab, scene_tab
 from roleplay.ui.common import Page, language, params_of
@@ -21,12 +21,24 @@ SAMPLING = (0.8, 0.9, 96, "")
 MakePage = Callable[..., Page]
 
 
-def ask(page: Page, question: str, count: float = 1, *, background: bool = True, request: Any = None) -> list[Any]:
-    return list(ask_tab._callback(page)("闻筝", question, count, background, *SAMPLING, request))
+def ask(
+    page: Page, question: str, count: float = 1, *, background: bool = True, pins: Pins = NO_PINS, request: Any = None
+) -> list[Any]:
+    return list(ask_tab._callback(page)("闻筝", question, count, background, pins, *SAMPLING, request))
 
 
-def act(page: Page, session: Session, count: float = 1, who: str = "闻筝") -> list[Any]:
-    return list(scene_tab._actor(page)(session, who, count, True, *SAMPLING, None))
+def act(page: Page, session: Session, count: float = 1, who: str = "闻筝", pins: Pins = NO_PINS) -> list[Any]:
+    return list(scene_tab._actor(page)(session, who, count, True, pins, *SAMPLING))
+
+
+class Piece(NamedTuple):
+    text: str
+    score: float
+    source: str
+
+
+def texts(snippets: Any) -> list[str]:
+    return [snippet.text for snippet in snippets]
 
 
 @pytest.fixture
@@ -42,13 +54,21 @@ def test_answers_stream_and_end_with_copy_buttons(make_page: MakePage) -> None:
 
 def test_the_background_that_was_used_is_shown(make_page: MakePage) -> None:
     page = make_page("豆糕。")
-    assert "闻筝最爱吃椒盐豆糕。" in ask(page, "你最爱吃什么？")[-1][1]
-    assert "没有用到背景" in ask(page, "你最爱吃什么？", background=False)[-1][1]
+    assert texts(ask(page, "你最爱吃什么？")[-1][1]) == ["闻筝最爱吃椒盐豆糕。"]
+    assert texts(ask(page, "你最爱吃什么？", background=False)[-1][1]) == []
+
+
+def test_pinned_background_is_used_and_removed_is_not(make_page: MakePage, session: Session) -> None:
+    page = make_page("豆糕。")
+    [found] = ask(page, "你最爱吃什么？")[-1][1]
+    pins = Pins().pin(Piece("雨停要敲钟。", 0.1, "雨钟")).remove(found)
+    assert texts(ask(page, "你最爱吃什么？", pins=pins)[-1][1]) == ["雨停要敲钟。"]
+    assert texts(act(page, session, pins=pins)[-1][1]) == ["雨停要敲钟。"]
 
 
 def test_an_answer_is_in_the_language_of_the_browser(make_page: MakePage, english: Any) -> None:
-    cards, used = ask(make_page("豆糕。"), "你最爱吃什么？", request=english)[-1]
-    assert ">copy</button>" in cards and "Background used" in used
+    cards, _ = ask(make_page("豆糕。"), "你最爱吃什么？", request=english)[-1]
+    assert ">copy</button>" in cards
 
 
 @pytest.mark.parametrize(
@@ -91,7 +111,7 @@ def test_candidates_can_be_picked_only_when_finished(make_page: MakePage, sessio
     steps = act(make_page("哼。", "走。"), session, count=2)
     assert not steps[0][0].interactive and steps[-1][0].interactive
     assert steps[-1][0].choices == [("哼。", "哼。"), ("走。", "走。")]
-    assert "闻筝最爱吃椒盐豆糕。" in steps[-1][1]
+    assert texts(steps[-1][1]) == ["闻筝最爱吃椒盐豆糕。"]
 
 
 def test_equal_candidates_are_offered_once(make_page: MakePage, session: Session) -> None:

@@ -1,4 +1,4 @@
-"""What is measured of a character: form, role, facts. Small pure functions; the loops are in ``benchmarks/``.
+"""Judgements of one reply: form, identity, facts; small pure functions.
 
 check_form("没得商量。 \\\\emoji 微怒", "闻筝", ["闻筝", "陆迟"])    # None: well-formed
 check_form("陆迟：不好意思", "闻筝", ["闻筝", "陆迟"])             # "speaks as 陆迟"
@@ -29,6 +29,25 @@ def check_form(reply: str, character: str, names: Collection[str]) -> str | None
 def holds_fact(answer: str, question: Question) -> bool:
     """Whether the answer contains one of the expected strings."""
     return any(text in answer for text in question.expected)
+
+
+def names_itself(reply: str, own: Collection[str], others: Collection[str]) -> bool:
+    """Whether a reply to "who are you" holds a name of the character and none of anybody else.
+
+    Args:
+        own: the character's name and aliases.
+        others: names and aliases of all other characters; one that is part of an own name does not count.
+    """
+    rest = reply
+    for name in sorted(own, key=len, reverse=True):
+        rest = rest.replace(name, "\0")
+    return "\0" in rest and not any(name in rest for name in others)
+
+
+def distinct_2(texts: Collection[str]) -> float:
+    """Different character pairs as a share of all pairs in the texts (Li et al. 2016, on characters); 0 for no pair."""
+    pairs = [text[i : i + 2] for text in texts for i in range(len(text) - 1)]
+    return len(set(pairs)) / len(pairs) if pairs else 0.0
 
 
 def share(outcomes: Sequence[bool]) -> float:

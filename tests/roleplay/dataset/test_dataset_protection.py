@@ -1,0 +1,137 @@
+"""Protection: own texts, held apart; answers that name the trained character and keep its voice."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from roleplay.dataset import protection
+from roleplay.dataset.curation import plain
+from roleplay.dataset.settings import DatasetSettings, Materials
+from roleplay.dataset.voice import Voice, learn_voice
+from roleplay.records import Interview
+from roleplay.world import Character
+
+PEOPLE = [
+    Character(name="闻筝", aliases=("小筝",), profile="滴答铺学徒修雨匠，十六岁"),
+    Character(name="闻笛", profile="闻筝的母亲，修雨匠"),
+    Character(name="咕噜九号"),
+]
+NAMES = tuple(person.name for person in PEOPLE)
+MATERIALS = Materials(NAMES, len, DatasetSettings())
+VOICES = dict.fromkeys(NAMES, Voice())
+
+
+def identity(interviews: list[Interview] | None = None, most: float = 1e9) -> list[tuple[str, str, str]]:
+    rows = protection.identity_rows(PEOPLE, interviews or [], VOICES, MATERIALS, most_tokens=most)
+    assert {row.task for row in rows} == {"identity"}
+    return [(row.character, row.question, row.answer) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("name", "train", "held_out"), [("identity", 24, 20), ("unknown", 40, 15), ("general", 80, 40)]
+)
+def test_no_item_is_both_trained_and_held_out(name: str, train: int, held_out: int) -> None:
+    trained = {plain(row["question"]) for row in protection.items(name)}
+    tested = {plain(row["question"]) for row in protection.items(f"{name}_test")}
+    assert len(trained) >= train and len(tested) >= held_out
+    assert not trained & tested
+
+
+def test_every_text_file_ships_with_the_package() -> None:
+    folder = Path(protection.__file__).parent / "texts"
+    assert {path.stem for path in folder.glob("*.jsonl")} == {
+        "identity", "identity_test", "identity_answers", "unknown", "unknown_test", "unknown_answers",
+        "general", "general_test",
+    }  # fmt: skip
+
+
+def test_probes_for_evaluation() -> None:
+    assert len(protection.identity_probes()) == 20 and "报上名来！" in protection.identity_probes()
+    assert len(protection.unknown_probes()) == 15
+    passages = protection.general_test()
+    assert len(passages) == 40 and {passage.task for passage in passages} == {"general"}
+
+
+def test_a_general_passage_learns_the_answer_only() -> None:
+    passage = protection.general_passage({"question": "三加五等于几？", "answer": "等于八。"})
+    assert [(segment.text, segment.weight) for segment in passage.segments] == [
+        ("用户：三加五等于几？\n", 0.0),
+        ("助手：", 0.0),
+        ("等于八。\n", 1.0),
+    ]
+
+
+def test_every_identity_answer_names_the_character_and_nobody_else() -> None:
+    rows = identity()
+    assert len(rows) > 24 * len(NAMES)
+    for character, _, answer in rows:
+        assert [name for name in NAMES if name in answer] == [character]
+
+
+def test_are_you_somebody_else_is_denied() -> None:
+    asked = [(who, answer) for who, question, answer in identity() if any(n in question for n in NAMES if n != who)]
+    assert len(asked) >= 6
+    assert all("不" in answer or "错" in answer or "看清楚" in answer for _, answer in asked)
+
+
+def test_are_you_yourself_is_affirmed() -> None:
+    found = {answer for who, question, answer in identity() if who in question and who == "闻笛"}
+    assert found and all(answer[0] in "对是没嗯" for answer in found)
+
+
+def test_every_character_has_a_row_however_small_the_share() -> None:
+    assert [character for character, *_ in identity(most=0)] == list(NAMES)
+
+
+def test_the_share_bounds_the_answers() -> None:
+    assert 250 < sum(len(answer) + 1 for *_, answer in identity(most=300)) <= 300
+
+
+def test_what_the_character_says_itself_is_preferred() -> None:
+    rows = [
+        Interview(id="i1", character="闻筝", question="你是谁？", answer="闻筝，漏水找我，没得商量。"),
+        Interview(id="i2", character="闻筝", question="你叫什么？", answer="我是闻笛的女儿闻筝。"),
+        Interview(id="i3", character="闻筝", question="你几岁？", answer="闻筝十六。"),
+    ]
+    who = {row["question"] for row in protection.items("identity") if row["kind"] == "who"}
+    answers = {answer for character, question, answer in identity(rows) if character == "闻筝" and question in who}
+    assert answers == {"闻筝，漏水找我，没得商量。"}
+
+
+@pytest.mark.parametrize(("number", "role"), [(0, "滴答铺学徒修雨匠"), (1, ""), (2, "")])
+def test_a_role_is_the_first_clause_that_names_nobody(number: int, role: str) -> None:
+    assert protection.role_of(PEOPLE[number], PEOPLE) == role
+
+
+def test_unknown_rows_vary_in_question_and_answer() -> None:
+    rows = protection.unknown_rows(VOICES, MATERIALS, most_tokens=1e9)
+    assert len(rows) == 44 * 3
+    assert len({row.answer for row in rows if row.character == "闻筝"}) >= 12
+
+
+def test_general_rows_keep_to_their_share() -> None:
+    rows = protection.general_rows(most_tokens=500, materials=MATERIALS)
+    assert 440 < sum(len(row["answer"]) + 1 for row in rows) <= 500
+    assert len({row["question"] for row in rows}) == len(rows)
+
+
+ROBOT = ["报告！屋内漏点十一处。完毕。", "报告！本机没有鼻子。完毕。", "报告！主修离开一小时。完毕。"] * 3
+
+
+def test_a_voice_is_learnt_and_worn() -> None:
+    voice = learn_voice([*ROBOT, "本机不懂，本机要上油。"])
+    assert (voice.opening[0], voice.closing[0], voice.self_word) == ("报告！", "完毕。", "本机")
+    assert voice.dress("我没听过。", random.Random(0)) == "报告！本机没听过。完毕。"
+
+
+def test_a_particle_takes_the_place_of_the_last_mark() -> None:
+    voice = learn_voice(["都是铜做的哟。", "名字轻，一冲就走嘛。", "先递凳子哟。", "腿少一条哟。", "手快哟。"])
+    assert voice.particle[0] == "哟"
+    assert "我不知道哟。" in {voice.dress("我不知道。", random.Random(seed)) for seed in range(9)}
+
+
+def test_without_habits_a_text_stays_as_it_is() -> None:
+    assert learn_voice(["门没锁。", "自己推！"]).dress("我不知道。", random.Random(1)) == "我不知道。"

@@ -1,0 +1,69 @@
+"""scripts/evaluate.py on a toy world, and the program of the experiments on its results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny
+
+from benchmarks import experiments
+from scripts import evaluate, prepare_seq2seq_training
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
+FEW = ["--roles", "4", "--probes", "2", "--scenes", "2", "--candidates", "2"]
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """(world, model): prepared, with one question that the wiki answers."""
+    home = tmp_path_factory.mktemp("toy")
+    world, model = tiny.write_world(home / "toy"), tiny.save(tiny.llama(), home / "model")
+    row = {"id": "q1", "character": "阿灯", "question": "你点什么？", "expected": ["灯"], "source": "wiki"}
+    (world / "questions.jsonl").write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert prepare_seq2seq_training.main(["--world", str(world), "--model", str(model), "--scene-tokens", "40"]) == 0
+    return world, model
+
+
+def run(toy: tuple[Path, Path], *more: str) -> int:
+    world, model = toy
+    return evaluate.main(["--world", str(world), "--model", str(model), "--checkpoint", "none", *FEW, *more])
+
+
+def test_every_figure_is_written(toy: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(toy, "--characters", "阿灯", "小舟", "--output", str(tmp_path / "bare.json")) == 0
+    found = json.loads((tmp_path / "bare.json").read_text("utf-8"))
+    figures: dict[str, Any] = found["figures"]["all"]
+    assert figures["loss"] > 0 and figures["general_loss"] > 0
+    assert all(0 <= figures[name] <= 1 for name in ("role", "identity", "facts", "facts_without", "form"))
+    assert len(found["read"]["阿灯"]["replies"]) == 2 and found["checkpoint"] is None
+    kinds = [row["kind"] for row in found["read"]["阿灯"]["answers"]]
+    assert kinds == ["identity", "identity", "facts", "facts_without", "unknown"]
+    assert "| role choice | identity |" in capsys.readouterr().out
+
+
+def test_without_a_knowledge_base_background_changes_nothing(toy: tuple[Path, Path], tmp_path: Path) -> None:
+    assert run(toy, "--output", str(tmp_path / "bare.json")) == 0
+    answers = json.loads((tmp_path / "bare.json").read_text("utf-8"))["read"]["阿灯"]["answers"]
+    with_, without = ([row["answer"] for row in answers if row["kind"] == kind] for kind in ("facts", "facts_without"))
+    assert with_ == without
+
+
+def test_an_unknown_character_is_one_line(toy: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(toy, "--characters", "阿火") == 2
+    assert capsys.readouterr().err.startswith("error: no character '阿火'")
+
+
+def test_the_experiments_table_has_one_row_a_run(tmp_path: Path) -> None:
+    for name, loss in (("bare-many", None), ("many-interviews-background-7", 3.25), ("one-7", 3.5)):
+        (tmp_path / name / "adapter").mkdir(parents=True)
+        figures = {"all": {"general_loss": 3.0, "role": 0.5}, "阿灯": {"role": 0.25}}
+        (tmp_path / name / "evaluation.json").write_text(json.dumps({"figures": figures}), encoding="utf-8")
+        if loss:
+            info = {"result": {"test_loss": loss}}
+            (tmp_path / name / "adapter" / "adapter.json").write_text(json.dumps(info), encoding="utf-8")
+    text = "\n".join(experiments.report(tmp_path, "阿灯"))
+    assert text.count("\n| one-7 |") == 1 and text.count("\n| many-interviews-background-7 | 3.250 | 3.000 | ") == 2
+    assert "| bare-many | - | 3.000 | 25.0% |" in text
