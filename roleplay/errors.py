@@ -31,6 +31,10 @@ class DatasetError(RoleplayError):
     """No usable training rows, or a dataset file of another form."""
 
 
+class TrainingError(RoleplayError):
+    """A training run cannot go on: a loss that is no number, a state that cannot be saved, processes that do not divide."""
+
+
 class ModelError(RoleplayError):
     """A model is unknown, unreachable or broken."""
 

@@ -3,15 +3,19 @@
     python scripts/train_roleplaying.py --world worlds/chuiyan [--adapter prefix|lora] [--pre_seq_len 64]
     python scripts/train_roleplaying.py --world worlds/chuiyan --model chatglm-6b-int4-qe --pre_seq_len 128
 
-The result is a folder under ``checkpoints/``: the adapter's weights, ``adapter.json``, ``metrics.jsonl``, ``curves.png``.
-Stop it with Ctrl-C and start it again with the same arguments: it goes on from its last saved step.
+    accelerate launch --cpu --num_processes 2 scripts/train_roleplaying.py --world worlds/chuiyan
+
+The result is a folder under ``checkpoints/``: the adapter of the best held-out loss, that of the last step under ``last/``,
+``adapter.json``, and for a person ``README.md``, ``curves.png``, ``samples.md``. Stop it with Ctrl-C and start it again with
+the same arguments: it goes on from its last saved step. Several processes share each step's rows; the curve is that of one.
 """
 
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +23,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from roleplay import files
 from roleplay.adapters.checkpoint import AdapterInfo, BaseModelInfo, check_original, public_name, save_adapter
+from roleplay.dataset import protection
+from roleplay.errors import WorldError
 from roleplay.models import causal, embedded
-from roleplay.training.families import family_of
+from roleplay.training import parallel
+from roleplay.training.data import TokenRow
+from roleplay.training.families import CausalFamily, Family, family_of
+from roleplay.training.folder import copy_data_report, write_readme
+from roleplay.training.recording import Watch
+from roleplay.training.reporting import REPORTERS
 from roleplay.training.settings import TrainSettings
 from roleplay.training.trainer import check_resume, train
 from roleplay.world import World
@@ -31,6 +42,8 @@ _HELP = {
     "pre_seq_len": "length of the prefix",
     "prefix_projection": "ChatGLM: compute the prefix through two linear layers",
     "learning_rate": "0 takes the adapter's own: 3e-2 for a prefix (ChatGLM: 2e-2), 1e-3 for LoRA",
+    "patience": "end after so many evaluations without a better held-out loss (default: 0, never)",
+    "keep_weight": "on general rows: weight of the divergence from the bare model (default: 0)",
     "max_steps": "above 0: so many steps, whatever the epochs",
     "batch": "rows a step",
     "max_tokens": "the longest passage; older tokens are cut (all but ChatGLM)",
@@ -43,6 +56,7 @@ _HELP = {
 def main(argv: list[str] | None = None) -> int:
     """Run the stage; 0 on success."""
     args = _parser().parse_args(argv)
+    args.given = sys.argv[1:] if argv is None else argv
     return _common.run(lambda: _train(args), debug=args.debug)
 
 
@@ -56,6 +70,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--original_format", action="store_true", help="also write pytorch_model.bin for the original ChatGLM script"
     )
+    parser.add_argument("--samples", type=int, default=4, help="replies at each evaluation, 0 for none (default: 4)")
+    parser.add_argument(
+        "--general_rows",
+        type=int,
+        default=40,
+        help="ordinary texts for the loss before and after (default: 40, 0: none)",
+    )
+    parser.add_argument("--report_to", choices=REPORTERS, default="none", help="also write the figures there")
     for field in fields(TrainSettings):
         kind = {"action": "store_true"} if field.type == "bool" else {"type": type(field.default)}
         text = _HELP.get(field.name, f"default: {field.default}")
@@ -65,6 +87,72 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(args: argparse.Namespace) -> None:
+    parallel.begin()
+    run = _plan(args)
+    if parallel.is_first():
+        check_resume(run.folder, run.begun_with, restart=args.restart)
+        copy_data_report(run.data, run.folder)
+        print(run.describe(), flush=True)
+    parallel.wait()
+    model = causal.load_causal(args.model, dtype=run.family.dtype(), quantization_bit=run.settings.quantization_bit)
+    info = run.info(BaseModelInfo.of(model, public_name(args.model)))
+    last: dict[str, Any] = {}
+
+    def keep_last(adapted: Any, result: dict[str, Any]) -> None:
+        last.update({"last_loss": result["test_loss"]})
+        save_adapter(adapted, run.folder / "last", info.model_copy(update={"result": result}))
+
+    watch = Watch(samples=args.samples, general=run.rows["general"], report_to=args.report_to)
+    train_rows, test_rows = run.rows["train"], run.rows["test"]
+    adapted, result = train(
+        model, run.tokenizer, train_rows, test_rows, run.settings, folder=run.folder, watch=watch, on_last=keep_last
+    )
+    if parallel.is_first():
+        info = info.model_copy(update={"result": result | last})
+        save_adapter(adapted, run.folder, info, original=args.original_format)
+        write_readme(run.folder, info, data=run.data, command=_command(args))
+        _tell(result, args, run.folder)
+    parallel.wait()
+
+
+@dataclass(frozen=True)
+class _Run:
+    """All that is known before the model is loaded."""
+
+    world: World
+    data: Path
+    folder: Path
+    tokenizer: Any
+    family: Family
+    settings: TrainSettings
+    rows: dict[str, list[TokenRow]]
+    begun_with: dict[str, Any]
+
+    def info(self, base: BaseModelInfo) -> AdapterInfo:
+        """``adapter.json`` without results."""
+        prepared = prepared_with(self.data)
+        return AdapterInfo(
+            kind=self.settings.adapter,
+            base=base,
+            pre_seq_len=self.settings.prefix_length,
+            world=self.world.name,
+            characters=tuple(prepared.get("characters", self.world.names)),
+            mode=prepared.get("mode", "many"),
+            settings=asdict(self.settings),
+        )
+
+    def describe(self) -> str:
+        """One line."""
+        learnt = {part: sum(row.learnt for row in rows) for part, rows in self.rows.items()}
+        general = sum(row.general for row in self.rows["train"])
+        return (
+            f"{len(self.rows['train'])} {self.family.noun}, {learnt['train']:,} tokens to learn, {general} of them general; "
+            f"{len(self.rows['test'])} held out ({learnt['test']:,}); {self.settings.adapter}, learning rate "
+            f"{self.settings.learning_rate:g}"
+        )
+
+
+def _plan(args: argparse.Namespace) -> _Run:
     world = World.load(args.world)
     tokenizer = causal.load_tokenizer(args.model)
     family = family_of(tokenizer)
@@ -72,34 +160,40 @@ def _train(args: argparse.Namespace) -> None:
     settings = family.settings(given)
     check_original(args.original_format, causal.is_prefix_lm(tokenizer) and settings.adapter == "prefix")
     data = args.data_dir or world.path
-    found = {part: family.read(data / family.file.format(part)) for part in ("train", "test")}
-    prepared = prepared_with(data)
-    folder = args.output_dir or Path("checkpoints") / f"{world.name}-{Path(args.model).name}-{settings.adapter}"
+    found = {part: family.read(_data_file(world, data, family.file.format(part))) for part in ("train", "test")}
     texts = [record.model_dump_json() for part in found.values() for record in part]
     begun_with = {"model": public_name(args.model), "data": files.digest(*texts)[:16], **asdict(settings)}
-    check_resume(folder, begun_with, restart=args.restart)
     rows = {part: family.encode(tokenizer, records, settings) for part, records in found.items()}
-    learnt = {part: sum(row.learnt for row in part_rows) for part, part_rows in rows.items()}
-    print(
-        f"{len(rows['train'])} {family.noun}, {learnt['train']:,} tokens to learn; {len(rows['test'])} held out "
-        f"({learnt['test']:,}); {settings.adapter}, learning rate {settings.learning_rate:g}",
-        flush=True,
+    general = _general(family)[: max(args.general_rows, 0)]
+    rows["general"] = family.encode(tokenizer, general, settings) if general else []
+    folder = args.output_dir or Path("checkpoints") / f"{world.name}-{Path(args.model).name}-{settings.adapter}"
+    return _Run(world, data, folder, tokenizer, family, settings, rows, begun_with)
+
+
+def _data_file(world: World, data: Path, name: str) -> Path:
+    """A file of the data, which must be there: it is looked for before anything is written.
+
+    Raises:
+        WorldError: it is missing; the message names the command that makes it.
+    """
+    if data == world.path or (data / name).exists():
+        return world.file(name) if data == world.path else data / name
+    raise WorldError(
+        f"{data / name} is missing: make it with `python scripts/prepare_seq2seq_training.py --world {world.path} "
+        f"--data_dir {data}`"
     )
-    model = causal.load_causal(args.model, dtype=family.dtype(), quantization_bit=settings.quantization_bit)
-    base = BaseModelInfo.of(model, public_name(args.model))
-    adapted, result = train(model, tokenizer, rows["train"], rows["test"], settings, folder=folder)
-    info = AdapterInfo(
-        kind=settings.adapter,
-        base=base,
-        pre_seq_len=settings.prefix_length,
-        world=world.name,
-        characters=tuple(prepared.get("characters", world.names)),
-        mode=prepared.get("mode", "many"),
-        settings=asdict(settings),
-        result=result,
-    )
-    save_adapter(adapted, folder, info, original=args.original_format)
-    _tell(result, args, folder)
+
+
+def _general(family: Family) -> list[Any]:
+    """Ordinary text that is never trained on, in the form that the family reads."""
+    if family.file == CausalFamily.file:
+        return list(protection.general_test())
+    return list(protection.general_examples(protection.items("general_test")))
+
+
+def _command(args: argparse.Namespace) -> str:
+    """The command that was given, for the run's README."""
+    return shlex.join(["python", "scripts/train_roleplaying.py", *args.given])
 
 
 def prepared_with(data: Path) -> dict[str, Any]:

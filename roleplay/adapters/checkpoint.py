@@ -183,16 +183,23 @@ def save_adapter(model: Any, folder: Path, info: AdapterInfo, *, original: bool 
         original: also write ``pytorch_model.bin`` as the original's script does.
 
     Raises:
-        AdapterError: ``original`` and not the prefix of a ChatGLM.
+        AdapterError: ``original`` and not the prefix of a ChatGLM, or the weights cannot be written.
     """
+    from safetensors import SafetensorError
+
     own = info.kind == "prefix" and causal.is_prefix_lm(model)
     check_original(original, own)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "adapter.json").unlink(missing_ok=True)
-    if own:
-        write_own_prefix(model, folder, original=original)
-    else:
-        _save_peft(model, folder, info)
+    try:
+        if own:
+            write_own_prefix(model, folder, original=original)
+        else:
+            _save_peft(model, folder, info)
+    except SafetensorError as error:
+        raise AdapterError(
+            f"{folder}: the weights cannot be written ({error}): free some space and run the same command again"
+        ) from error
     files.write_json(folder / "adapter.json", info.model_dump())
 
 

@@ -17,8 +17,12 @@ from torch.nn import functional
 from roleplay.models.chatglm.quantization import PACKED
 
 
-def new_lora(model: Any, *, rank: int) -> Any:
-    """A PEFT model around ``model`` with rank-``rank`` updates of every linear layer but the head; alpha is 2 x rank."""
+def new_lora(model: Any, *, rank: int, lean: bool = True) -> Any:
+    """A PEFT model around ``model`` with rank-``rank`` updates of every linear layer but the head; alpha is 2 x rank.
+
+    Args:
+        lean: take :func:`use_lean_forward`; without it the forward is PEFT's, for comparison.
+    """
     from peft import LoraConfig, TaskType, get_peft_model
 
     config = LoraConfig(
@@ -29,7 +33,8 @@ def new_lora(model: Any, *, rank: int) -> Any:
         target_modules="all-linear",
     )
     peft_model = get_peft_model(model, config)
-    use_lean_forward(peft_model)
+    if lean:
+        use_lean_forward(peft_model)
     return peft_model
 
 

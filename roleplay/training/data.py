@@ -8,7 +8,7 @@ row.weights    # [0.0, 0.0, ..., 1.0, 1.0]: the answer's tokens, its line break 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +27,8 @@ class TokenRow:
 
     ids: tuple[int, ...]
     weights: tuple[float, ...]
+    general: bool = False
+    """Ordinary text, on which an adapter should stay near the bare model."""
 
     @property
     def learnt(self) -> int:
@@ -42,7 +44,7 @@ def encode_passage(tokenizer: Any, passage: Passage) -> TokenRow:
     for segment, part in zip(passage.segments, parts, strict=True):
         ids += part
         weights += [segment.weight] * len(part)
-    return TokenRow(tuple(ids), tuple(weights))
+    return TokenRow(tuple(ids), tuple(weights), general=passage.task == "general")
 
 
 def encode_passages(tokenizer: Any, passages: Sequence[Passage], *, max_tokens: int) -> list[TokenRow]:
@@ -61,7 +63,7 @@ def encode_passages(tokenizer: Any, passages: Sequence[Passage], *, max_tokens: 
 def _cut(row: TokenRow, max_tokens: int) -> TokenRow:
     if len(row.ids) <= max_tokens:
         return row
-    return TokenRow(row.ids[-max_tokens:], row.weights[-max_tokens:])
+    return replace(row, ids=row.ids[-max_tokens:], weights=row.weights[-max_tokens:])
 
 
 def read_passages(path: Path) -> list[Passage]:

@@ -32,7 +32,8 @@ def encode_example(tokenizer: Any, example: Example, *, max_source: int, max_tar
     answer = tokenizer.encode_answer(example.response)
     if len(answer) > max_target + 1:
         answer = answer[:max_target]
-    return TokenRow((*prompt, *answer), (0.0,) * len(prompt) + (example.weight,) * len(answer))
+    weights = (0.0,) * len(prompt) + (example.weight,) * len(answer)
+    return TokenRow((*prompt, *answer), weights, general=example.task == "general")
 
 
 def encode_examples(tokenizer: Any, examples: Sequence[Example], *, max_source: int, max_target: int) -> list[TokenRow]:

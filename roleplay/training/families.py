@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import torch
+from torch.nn import functional
 
 from roleplay.adapters import lora, prefix
 from roleplay.adapters.own_prefix import new_own_prefix
@@ -24,7 +25,7 @@ from roleplay.models.chatglm.loss import position_losses, summed_loss
 from roleplay.records import Example, Passage
 from roleplay.training.data import TokenRow, encode_passages, read_passages
 from roleplay.training.examples import encode_examples, read_examples
-from roleplay.training.loss import frozen_head_loss, token_losses
+from roleplay.training.loss import drift_loss, frozen_head_loss, token_losses
 from roleplay.training.settings import RATES, TrainSettings
 
 _OPENING_ROWS = 8
@@ -58,6 +59,9 @@ class Family(Protocol):
 
     def losses(self, model: Any, hidden: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """The cross entropies float32 [n], for evaluation."""
+
+    def drift(self, model: Any, hidden: torch.Tensor, bare: torch.Tensor) -> torch.Tensor:
+        """The sum over positions of KL(bare || adapted) of states [n, h], differentiable in ``hidden``."""
 
 
 class CausalFamily:
@@ -99,6 +103,10 @@ class CausalFamily:
     def losses(self, model: Any, hidden: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """The same without weights."""
         return token_losses(hidden, causal.head(model).weight, labels)
+
+    def drift(self, model: Any, hidden: torch.Tensor, bare: torch.Tensor) -> torch.Tensor:
+        """Chunks of positions over the whole vocabulary."""
+        return drift_loss(hidden, bare, causal.head(model).weight)
 
 
 class PrefixFamily:
@@ -150,6 +158,11 @@ class PrefixFamily:
     def losses(self, model: Any, hidden: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """The same without weights."""
         return position_losses(hidden, labels, causal.head(model))
+
+    def drift(self, model: Any, hidden: torch.Tensor, bare: torch.Tensor) -> torch.Tensor:
+        """All positions of the one answer at once."""
+        now, before = (causal.head(model)(states).float().log_softmax(dim=-1) for states in (hidden, bare))
+        return functional.kl_div(now, before, reduction="sum", log_target=True)
 
 
 def family_of(part: Any) -> Family:

@@ -81,6 +81,49 @@ def frozen_head_loss(
     return loss
 
 
+class _DriftLoss(torch.autograd.Function):
+    """Sum of Kullback-Leibler divergences from a fixed distribution; the gradient is computed on the way forward."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: torch.Tensor, bare: torch.Tensor, weight: torch.Tensor, chunk: int) -> torch.Tensor:
+        total = hidden.new_zeros((), dtype=torch.float32)
+        gradient = torch.empty_like(hidden)
+        for start in range(0, len(hidden), chunk):
+            part = slice(start, start + chunk)
+            now, before = hidden[part] @ weight.T, bare[part] @ weight.T
+            for small in range(0, len(now), _CACHED_ROWS):
+                rows = slice(small, small + _CACHED_ROWS)
+                log_now = now[rows].log_softmax(dim=-1, dtype=torch.float32)
+                log_before = before[rows].log_softmax(dim=-1, dtype=torch.float32)
+                chances = log_before.exp()
+                total += (chances * (log_before - log_now)).sum()
+                now[rows] = log_now.exp_() - chances
+            gradient[part] = (now @ weight).to(hidden.dtype)
+        ctx.save_for_backward(gradient)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> tuple[torch.Tensor | None, ...]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * grad_outputs[0], None, None, None
+
+
+def drift_loss(hidden: torch.Tensor, bare: torch.Tensor, weight: torch.Tensor, *, chunk: int = 128) -> torch.Tensor:
+    """How far an adapter has moved the next-token distributions, in nats: the sum over positions of KL(bare || adapted).
+
+    Args:
+        hidden: [n, h], the adapted states; differentiable in these only.
+        bare: [n, h], the bare model's at the same positions.
+        weight: [v, h], the head.
+        chunk: positions whose logits exist at once, twice.
+
+    Returns:
+        float32 scalar.
+    """
+    loss: torch.Tensor = _DriftLoss.apply(hidden, bare, weight, chunk)  # type: ignore[no-untyped-call]
+    return loss
+
+
 def token_losses(hidden: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, *, chunk: int = 128) -> torch.Tensor:
     """Cross entropies float32 [n] without gradient, for evaluation; arguments as :func:`frozen_head_loss`."""
     parts = [

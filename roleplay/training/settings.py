@@ -23,7 +23,8 @@ class TrainSettings:
 
     ``learning_rate`` 0 takes the adapter's own: a prefix that starts from real text wants a far larger one than LoRA.
     ``max_tokens`` bounds a passage (causal models), ``max_source_length`` and ``max_target_length`` a prompt and its answer
-    (ChatGLM). ``quantization_bit`` and ``prefix_projection`` are ChatGLM's.
+    (ChatGLM). ``patience`` above 0 ends the run after so many evaluations without a better held-out loss. ``keep_weight``
+    weighs, on general rows, the divergence from the bare model, nats a token. ``quantization_bit`` and ``prefix_projection`` are ChatGLM's.
 
     Raises:
         DatasetError: settings that contradict each other, all of them named at once.
@@ -45,6 +46,8 @@ class TrainSettings:
     max_source_length: int = 512
     max_target_length: int = 128
     quantization_bit: int = 0
+    patience: int = 0
+    keep_weight: float = 0.0
     seed: int = 7
 
     def __post_init__(self) -> None:
@@ -56,6 +59,9 @@ class TrainSettings:
                 wrong.append(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.epochs <= 0 and self.max_steps < 1:
             wrong.append("either epochs or max_steps must be above 0")
+        for name in ("patience", "keep_weight"):
+            if not getattr(self, name) >= 0:
+                wrong.append(f"{name} must be at least 0, not {getattr(self, name)}")
         if self.max_tokens < 32:
             wrong.append(f"max_tokens must be at least 32, not {self.max_tokens}")
         if self.quantization_bit not in (0, 4, 8):

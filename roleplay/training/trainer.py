@@ -2,30 +2,37 @@
 
     result = train(model, tokenizer, train_rows, test_rows, settings, folder=Path("checkpoints/mine"))
 
-The folder then holds the adapter (best held-out loss), ``metrics.jsonl`` (one object a log step), ``curves.png`` and the
-trainer's own state under ``trainer/``; started again with the same settings it goes on from the last saved step. One row
-runs at a time, so nothing is padded; ``batch`` of them make a step. What depends on the kind of model is in ``families.py``.
+The folder then holds ``metrics.jsonl`` (one object a log step), ``curves.png``, ``samples.md`` and the trainer's own state under
+``trainer/``; started again with the same settings it goes on from the last saved step. One row runs at a time, so nothing is
+padded; ``batch`` of them make a step, shared between the processes that a launcher started. What depends on the kind of model is
+in ``families.py``.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import TrainerCallback, TrainingArguments
+from transformers import EarlyStoppingCallback, TrainingArguments
 
 from roleplay import files
-from roleplay.errors import DatasetError
+from roleplay.errors import DatasetError, TrainingError
+from roleplay.training import parallel
 from roleplay.training.attention import use_products
 from roleplay.training.curves import draw_curves
 from roleplay.training.data import TokenRow
 from roleplay.training.families import family_of
+from roleplay.training.recording import Recorder, Watch
+from roleplay.training.reporting import reporter
 from roleplay.training.settings import TrainSettings
-from roleplay.training.steps import collate, features, mean_loss, trainer_class
+from roleplay.training.steps import RowTrainer, collate, features, last_state, mean_loss, trainer_class
+
+__all__ = ["Watch", "check_resume", "mean_loss", "train"]
+
+Result = dict[str, Any]
 
 
 def train(
@@ -36,78 +43,107 @@ def train(
     settings: TrainSettings,
     *,
     folder: Path,
-) -> tuple[Any, dict[str, Any]]:
+    watch: Watch = Watch(),  # noqa: B008  frozen
+    on_last: Callable[[Any, Result], None] = lambda model, result: None,
+) -> tuple[Any, Result]:
     """Train an adapter on a frozen model.
 
     Args:
         model: of :func:`roleplay.models.causal.load_causal`; PEFT's model wraps it, or its own prefix is put into it.
         folder: gets ``metrics.jsonl``, ``curves.png`` and ``trainer/``; a state found there is gone on from.
+        on_last: gets the model with the weights of the last step, and that step's ``test_loss`` and ``steps``, in the first
+            process.
 
     Returns:
         The model with its adapter, with the weights of the best held-out loss, and the results: ``bare_loss``, ``test_loss``
-        (nats a token), ``steps``, ``learnt_tokens``.
+        (nats a token), ``steps``, ``best_step``, ``learnt_tokens``; with ``watch.general`` also ``bare_general_loss`` and
+        ``general_loss``.
 
     Raises:
         DatasetError: no rows to train or to test on.
+        TrainingError: the loss is no number, a state cannot be saved, or ``batch`` does not divide among the processes.
     """
     if not train_rows or not test_rows:
         raise DatasetError(f"{len(train_rows)} training and {len(test_rows)} test rows: both are needed")
+    parallel.begin()
     torch.manual_seed(settings.seed)
     folder.mkdir(parents=True, exist_ok=True)
     use_products(model)
-    bare = mean_loss(model, test_rows)
+    before = _losses(model, test_rows, watch, "bare_")
     adapted = family_of(model).new_adapter(model, train_rows, settings)
-    state = _last_state(folder / "trainer")
-    log = _Log(folder / "metrics.jsonl", begun=int(state.split("-")[-1]) if state else 0)
+    state = last_state(folder / "trainer")
+    recorder = _recorder(folder, watch, settings, begun=int(state.name.split("-")[1]) if state else 0)
     if not state:
-        log.write({"step": 0, "bare_loss": bare})
+        recorder.metrics.write({"step": 0} | before)
+    recorder.watch(adapted, tokenizer, test_rows, watch.samples)
+    trainer = _trainer(adapted, train_rows, test_rows, settings, folder, recorder)
+    trainer.on_last = lambda last: parallel.is_first() and on_last(last, before | _last(trainer))
+    trainer.train(resume_from_checkpoint=str(state) if state else None)
+    if parallel.is_first():
+        draw_curves(folder / "metrics.jsonl", folder / "curves.png")
+    return adapted.eval(), {
+        **before,
+        **_losses(adapted, test_rows, watch, ""),
+        "steps": trainer.state.global_step,
+        "best_step": trainer.state.best_global_step,
+        "learnt_tokens": sum(row.learnt for row in train_rows),
+    }
+
+
+def _losses(model: Any, test_rows: Sequence[TokenRow], watch: Watch, name: str) -> Result:
+    """Of the held-out rows, and of general ones if there are any, under their names in the results."""
+    found = {f"{name or 'test_'}loss": mean_loss(model, test_rows)}
+    return found | ({f"{name}general_loss": mean_loss(model, watch.general)} if watch.general else {})
+
+
+def _last(trainer: RowTrainer) -> Result:
+    losses = [row["eval_loss"] for row in trainer.state.log_history if "eval_loss" in row]
+    return {"test_loss": losses[-1], "steps": trainer.state.global_step}
+
+
+def _recorder(folder: Path, watch: Watch, settings: TrainSettings, *, begun: int) -> Recorder:
+    kind = watch.report_to if parallel.is_first() else "none"
+    return Recorder(folder, reporter(kind, folder, vars(settings)), begun=begun)
+
+
+def _trainer(
+    adapted: Any,
+    train_rows: Sequence[TokenRow],
+    test_rows: Sequence[TokenRow],
+    settings: TrainSettings,
+    folder: Path,
+    recorder: Recorder,
+) -> RowTrainer:
     trainer = trainer_class(adapted)(
         model=adapted,
         args=_arguments(folder / "trainer", settings),
         train_dataset=[features(row) for row in train_rows],
         eval_dataset=[features(row) for row in test_rows],
         data_collator=collate,
-        callbacks=[log],
+        callbacks=[recorder, *([EarlyStoppingCallback(settings.patience)] if settings.patience else [])],
     )
-    trainer.train(resume_from_checkpoint=state)
-    draw_curves(folder / "metrics.jsonl", folder / "curves.png")
-    return adapted.eval(), {
-        "bare_loss": bare,
-        "test_loss": mean_loss(adapted, test_rows),
-        "steps": trainer.state.global_step,
-        "learnt_tokens": sum(row.learnt for row in train_rows),
-    }
+    trainer.keep_weight = settings.keep_weight
+    return trainer
 
 
-class _Log(TrainerCallback):  # type: ignore[misc]
-    """Appends every log of the Trainer to ``metrics.jsonl`` and shows progress on one line."""
+def _rows_each(settings: TrainSettings) -> int:
+    """Rows of a step that each process runs.
 
-    def __init__(self, path: Path, *, begun: int) -> None:
-        """Keep the rows up to step ``begun``, from which the run goes on; later ones will be written again."""
-        self._path = path
-        rows = [row for row in files.read_jsonl(path) if row["step"] <= begun] if begun and path.exists() else []
-        files.write_jsonl(path, rows)
-
-    def write(self, row: dict[str, Any]) -> None:
-        """Append one JSON object."""
-        with self._path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        """Called by the Trainer."""
-        if logs:
-            self.write({"step": state.global_step} | logs)
-            known = {key: value for key, value in logs.items() if key in ("loss", "eval_loss")}
-            text = "  ".join(f"{key} {value:.3f}" for key, value in known.items())
-            if text:
-                print(f"step {state.global_step}/{state.max_steps}  {text}", flush=True)
+    Raises:
+        TrainingError: they cannot be shared evenly.
+    """
+    if settings.batch % parallel.count():
+        raise TrainingError(
+            f"batch {settings.batch} cannot be shared by {parallel.count()} processes: give a multiple of them"
+        )
+    return settings.batch // parallel.count()
 
 
 def _arguments(folder: Path, settings: TrainSettings) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=1,
-        gradient_accumulation_steps=settings.batch,
+        gradient_accumulation_steps=_rows_each(settings),
         num_train_epochs=settings.epochs,
         max_steps=settings.max_steps,
         learning_rate=settings.learning_rate,
@@ -123,6 +159,7 @@ def _arguments(folder: Path, settings: TrainSettings) -> TrainingArguments:
         load_best_model_at_end=True,
         metric_for_best_model="eval_loss",
         greater_is_better=False,
+        restore_callback_states_from_checkpoint=settings.patience > 0,
         seed=settings.seed,
         data_seed=settings.seed,
         report_to=[],
@@ -133,18 +170,12 @@ def _arguments(folder: Path, settings: TrainSettings) -> TrainingArguments:
     )
 
 
-def _last_state(folder: Path) -> str | None:
-    """The newest whole trainer state, or None; a state cut off while it was written has no trainer_state.json."""
-    states = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
-    return str(max(states, key=lambda path: int(path.name.split("-")[1]))) if states else None
-
-
 def check_resume(folder: Path, wanted: dict[str, Any], *, restart: bool) -> None:
     """Keep ``settings.json`` of the run, or refuse to go on with other settings than it was begun with.
 
     Args:
         wanted: the settings, the model's name and a digest of the data. A setting that the run did not know is no
-            difference.
+            difference, nor is a lower learning rate.
 
     Raises:
         DatasetError: the folder holds an unfinished run of other settings; the message lists the differences.
@@ -153,10 +184,12 @@ def check_resume(folder: Path, wanted: dict[str, Any], *, restart: bool) -> None
     if restart:
         shutil.rmtree(folder / "trainer", ignore_errors=True)
         (folder / "metrics.jsonl").unlink(missing_ok=True)
-    elif path.exists() and _last_state(folder / "trainer"):
+    elif path.exists() and last_state(folder / "trainer"):
         begun = files.read_json(path)
         changed = [
-            f"{key} {begun.get(key)} -> {value}" for key, value in wanted.items() if begun.get(key, value) != value
+            f"{key} {begun.get(key)} -> {value}"
+            for key, value in wanted.items()
+            if begun.get(key, value) != value and not (key == "learning_rate" and value < begun[key])
         ]
         if changed:
             raise DatasetError(

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from roleplay.training.loss import frozen_head_loss, token_losses
+from roleplay.training.loss import drift_loss, frozen_head_loss, token_losses
 
 N, H, V = 11, 6, 17
 
@@ -57,3 +57,22 @@ def test_losses_of_tokens(rows: Rows, chunk: int) -> None:
     hidden, head, labels, _ = rows
     expected = functional.cross_entropy(hidden @ head.T, labels, reduction="none")
     torch.testing.assert_close(token_losses(hidden, head, labels, chunk=chunk).double(), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 128])
+def test_the_drift_is_the_divergence_from_the_bare_model(rows: Rows, chunk: int) -> None:
+    hidden, head, _, _ = rows
+    bare = torch.randn(N, H, dtype=torch.float64)
+    logs = [(states @ head.T).log_softmax(dim=-1) for states in (hidden, bare)]
+    expected = functional.kl_div(*logs, reduction="sum", log_target=True)
+    drift = drift_loss(hidden, bare, head, chunk=chunk)
+    torch.testing.assert_close(drift.double(), expected, atol=1e-4, rtol=1e-5)
+    (slope,) = torch.autograd.grad(drift * 2, hidden)
+    torch.testing.assert_close(slope, torch.autograd.grad(expected * 2, hidden)[0], atol=1e-5, rtol=0)
+
+
+def test_no_drift_from_oneself(rows: Rows) -> None:
+    hidden, head, _, _ = rows
+    drift = drift_loss(hidden, hidden.detach(), head)
+    assert float(drift) == pytest.approx(0, abs=1e-5)
+    assert torch.autograd.grad(drift, hidden)[0].abs().max() < 1e-6

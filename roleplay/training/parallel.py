@@ -1,0 +1,69 @@
+"""Training on several processes (``accelerate launch``, ``torchrun``), and on one, where all of this does nothing.
+
+    begin()                          # once, before a model is loaded
+    if is_first(): write(...)
+    wait()
+
+Each process runs its share of a step's rows; gradients and losses are sums over all processes' learnt tokens, so the curve is
+that of one process with the same ``batch``. Only the first process writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import distributed
+
+
+def begin() -> None:
+    """Join the other processes that the launcher started, if there are any."""
+    from accelerate import PartialState
+
+    PartialState(cpu=not torch.cuda.is_available())
+
+
+def count() -> int:
+    """Processes of this run."""
+    return distributed.get_world_size() if _running() else 1
+
+
+def rank() -> int:
+    """This process's number from 0."""
+    return distributed.get_rank() if _running() else 0
+
+
+def is_first() -> bool:
+    """Whether this process writes files and prints."""
+    return rank() == 0
+
+
+def wait() -> None:
+    """Until all processes are here."""
+    if _running():
+        distributed.barrier()
+
+
+def sums(values: Sequence[float]) -> list[float]:
+    """Each number summed over all processes."""
+    if not _running():
+        return list(values)
+    device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
+    total = torch.tensor(values, dtype=torch.float64, device=device)
+    distributed.all_reduce(total)
+    return [float(value) for value in total]
+
+
+def average_gradients(parameters: Iterable[Any]) -> None:
+    """Replace each gradient by its mean over all processes."""
+    if not _running():
+        return
+    for parameter in parameters:
+        if parameter.grad is not None:
+            distributed.all_reduce(parameter.grad)
+            parameter.grad /= count()
+
+
+def _running() -> bool:
+    return distributed.is_available() and distributed.is_initialized()
