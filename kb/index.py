@@ -43,6 +43,9 @@ _MOST_EXACT = 20_000
 
 Progress = Callable[[int, int], None]
 
+# Its Python wrappers take arrays and keywords that its stubs do not know.
+_untyped: Any = faiss
+
 
 class IndexMeta(BaseModel):
     """meta.json: what made the index, and what must fit together in it."""
@@ -90,12 +93,13 @@ class VectorIndex:
         parameters = None
         if among is not None:
             allowed = np.packbits(among, bitorder="little")
-            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(allowed))
+            parameters = _untyped.SearchParameters(sel=_untyped.IDSelectorBitmap(allowed))
         _, numbers = self._faiss.search(vector.reshape(1, -1), count, params=parameters)
         return [int(number) for number in numbers[0] if number >= 0]
 
 
 def _faiss_index(vectors: Vectors, dim: int) -> Any:
+    index: Any
     if len(vectors) <= _MOST_EXACT:
         index = faiss.IndexFlatIP(dim)
     else:

@@ -154,7 +154,7 @@ class RowTrainer(Trainer):  # type: ignore[misc]
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         """A state brings the learning rate it was begun with; a run may go on with a lower one."""
         super()._load_optimizer_and_scheduler(checkpoint)
-        scheduler = getattr(self.lr_scheduler, "scheduler", self.lr_scheduler)
+        scheduler: Any = getattr(self.lr_scheduler, "scheduler", self.lr_scheduler)
         if not checkpoint or not hasattr(scheduler, "lr_lambdas"):
             return
         rate = self.args.learning_rate

@@ -77,7 +77,12 @@ def train(
         recorder.metrics.write({"step": 0} | before)
     recorder.watch(adapted, tokenizer, test_rows, watch.samples)
     trainer = _trainer(adapted, train_rows, test_rows, settings, folder, recorder)
-    trainer.on_last = lambda last: parallel.is_first() and on_last(last, before | _last(trainer))
+
+    def keep_last(last: Any) -> None:
+        if parallel.is_first():
+            on_last(last, before | _last(trainer))
+
+    trainer.on_last = keep_last
     trainer.train(resume_from_checkpoint=str(state) if state else None)
     if parallel.is_first():
         draw_curves(folder / "metrics.jsonl", folder / "curves.png")
