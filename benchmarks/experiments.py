@@ -1,6 +1,7 @@
 """The three open questions of the seed, answered by training: docs/experiments.md is this program's table.
 
     python benchmarks/experiments.py /tmp/experiments                  # all twelve, more than an hour on two cores
+    python benchmarks/experiments.py /tmp/experiments --star           # the five that answer the three questions
     python benchmarks/experiments.py /tmp/experiments --only many profile --steps 48 --amount="--roles 20"
     python benchmarks/experiments.py /tmp/experiments --table          # the table of what is there
 
@@ -48,6 +49,11 @@ class Run:
         flags = [word for word, given in (("interviews", self.interviews), ("background", self.background)) if given]
         return "-".join([self.mode, *flags, str(self.seed)])
 
+    @property
+    def differences(self) -> int:
+        """In how many things it differs from many characters with interviews and background."""
+        return (self.mode != "many") + (not self.interviews) + (not self.background)
+
 
 def main(argv: list[str] | None = None) -> int:
     """Do what is missing, then print the tables."""
@@ -61,6 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--model", default="gemma3-270m")
     parser.add_argument("--amount", default="", help="flags for scripts/evaluate.py, as one text")
     parser.add_argument("--jobs", type=int, default=2, help="runs at once, each with its share of the cores")
+    parser.add_argument("--star", action="store_true", help="only runs that differ from many with all in one thing")
     parser.add_argument("--table", action="store_true", help="only print what is there")
     args = parser.parse_args(argv)
     args.character = (
@@ -68,6 +75,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     ways = itertools.product((True, False), (True, False), args.only)
     runs = [Run(mode, interviews, background, args.seed) for interviews, background, mode in ways]
+    if args.star:
+        runs = [run for run in runs if run.differences <= 1]
     if not args.table:
         print(describe(), flush=True)
         os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // args.jobs))

@@ -67,3 +67,11 @@ def test_the_experiments_table_has_one_row_a_run(tmp_path: Path) -> None:
     text = "\n".join(experiments.report(tmp_path, "阿灯"))
     assert text.count("\n| one-7 |") == 1 and text.count("\n| many-interviews-background-7 | 3.250 | 3.000 | ") == 2
     assert "| bare-many | - | 3.000 | 25.0% |" in text
+
+
+@pytest.mark.parametrize(
+    ("mode", "interviews", "background", "differences"),
+    [("many", True, True, 0), ("one", True, True, 1), ("many", False, True, 1), ("profile", True, False, 2)],
+)
+def test_how_far_a_run_is_from_the_fullest(mode: str, interviews: bool, background: bool, differences: int) -> None:
+    assert experiments.Run(mode, interviews, background, 7).differences == differences
