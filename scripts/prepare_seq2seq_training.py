@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,11 @@ from roleplay.dataset.flavour import learn
 from roleplay.dataset.report import summarize, write_report
 from roleplay.dataset.settings import MODES, DatasetSettings, Materials
 from roleplay.models import causal, embedded
-from roleplay.prompts import Budget, Lookup
+from roleplay.prompts import Budget
 from roleplay.records import Line
 from roleplay.world import World
 from scripts import _common
-from scripts._background import world_lookup
+from scripts._background import WorldLookup, world_lookup
 
 _HELP = {
     "background_share": "share of scenes with background",
@@ -109,11 +109,15 @@ def _prepare(args: argparse.Namespace) -> None:
             characters=tuple(names),
             count=lru_cache(maxsize=100_000)(lambda text: causal.count_tokens(tokenizer, text)),
             settings=settings,
-            lookup=None if args.no_background else _lookup(world.path),
             profiles=profiles,
         )
         source = _source(world, interviews=not args.no_interviews)
-        made = build(source, materials, budget=Budget(args.max_source_tokens, settings.background_tokens))
+        budget = Budget(args.max_source_tokens, settings.background_tokens)
+        lookup = None if args.no_background else _lookup(world.path)
+        if lookup:
+            planned = replace(materials, lookup=lookup)
+            lookup.plan(lambda: build(source, planned, budget=budget))
+        made = build(source, replace(materials, lookup=lookup), budget=budget)
         answers = [row.answer for row in source.interviews or () if row.character in names]
         _write(folder, made, summarize(made, materials, made_by=made_by, flavour=source.flavour, answers=answers))
         for path in outputs:
@@ -138,11 +142,10 @@ def _settings(args: argparse.Namespace) -> DatasetSettings:
     return DatasetSettings(mode=args.mode, flavour=args.flavour, **given)
 
 
-def _lookup(world: Path) -> Lookup | None:
-    """The world's knowledge base; each question is asked once, since passages and rows ask the same ones."""
+def _lookup(world: Path) -> WorldLookup | None:
     found = world_lookup(world)
     print(f"background: {'from ' + str(world / 'kb') if found else 'none'}")
-    return found and lru_cache(maxsize=None)(found)
+    return found
 
 
 def _inputs(world: World) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 
 from roleplay import prompts
 from roleplay.dataset.interviews import Asked, groups
-from roleplay.dataset.scenes import Chapters, View, Weights, cut_pieces, view_background, view_profiles, views
+from roleplay.dataset.scenes import Chapters, View, Weights, cut_pieces, scene_background, view_profiles, views
 from roleplay.dataset.settings import Materials
 from roleplay.prompts import Snippet
 from roleplay.records import Passage, Segment
@@ -60,7 +60,7 @@ def build_scenes(chapters: Chapters, weights: Weights, materials: Materials) -> 
     for piece in cut_pieces(chapters, weights, materials):
         chapter = piece.scene.chapter
         for view in views(piece):
-            background = view_background(view, chapter, materials) if piece.background else []
+            background = scene_background(piece, view.characters, materials)
             profiles = view_profiles(view, materials) if piece.profiles else []
             passages.append(scene_passage(view, chapter=chapter, background=background, profiles=profiles))
     return passages

@@ -17,10 +17,10 @@ from dataclasses import replace
 
 from roleplay import prompts
 from roleplay.dataset.interviews import Asked, row_background
-from roleplay.dataset.scenes import Chapters, Piece, View, Weights, cut_pieces, view_background
+from roleplay.dataset.scenes import Chapters, Piece, Weights, cut_pieces, scene_background
 from roleplay.dataset.settings import Materials
 from roleplay.errors import DatasetError, PromptError
-from roleplay.prompts import Budget, Snippet
+from roleplay.prompts import Budget
 from roleplay.records import Example, Line
 from roleplay.script import format_body, format_cue
 
@@ -53,7 +53,7 @@ def _scene_row(
             character,
             history,
             count=materials.count,
-            background=_background(character, piece, materials),
+            background=scene_background(piece, (character,), materials),
             budget=replace(budget, prompt=budget.prompt - materials.count(form)),
             profile=materials.profiles.get(character, "") if piece.profiles else "",
         )
@@ -63,13 +63,6 @@ def _scene_row(
     return Example(
         prompt=text, response=format_body(line), character=character, task="scene", chapter=piece.scene.chapter
     )
-
-
-def _background(character: str, piece: Piece, materials: Materials) -> Sequence[Snippet]:
-    if not piece.background:
-        return ()
-    seen = tuple(prompts.visible_lines(piece.scene.lines, character))
-    return view_background(View(seen, (0.0,) * len(seen), (character,)), piece.scene.chapter, materials)
 
 
 def question_rows(asked: Iterable[Asked], materials: Materials, *, budget: Budget) -> Iterator[Example]:

@@ -114,11 +114,15 @@ def _view(pairs: Sequence[tuple[Line, float]], names: tuple[str, ...]) -> View:
     return View(tuple(line for line, _ in pairs), tuple(weight for _, weight in pairs), names)
 
 
-def view_background(view: View, chapter: int, materials: Materials) -> list[Snippet]:
-    """The background of a view, best first, within the settings' budget."""
-    if materials.lookup is None:
+def scene_background(piece: Piece, names: Sequence[str], materials: Materials) -> list[Snippet]:
+    """The background of a scene for ``names``, best first, within the settings' budget; none where chance gave none.
+
+    It is searched with what all can see, so that one scene is one query whoever speaks in it.
+    """
+    if materials.lookup is None or not piece.background:
         return []
-    found = known_to_all(format_script(view.lines), view.characters, chapter=chapter - 1, materials=materials)
+    query = format_script(line for line in piece.scene.lines if line.kind != "think")
+    found = known_to_all(query, names, chapter=piece.scene.chapter - 1, materials=materials)
     return prompts.fit_background(found, materials.count, materials.settings.background_tokens)
 
 
