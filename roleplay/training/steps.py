@@ -93,7 +93,7 @@ class RowTrainer(Trainer):  # type: ignore[misc]
         if self.keep_weight and bool(inputs["general"]):
             loss = loss + self.keep_weight * _drift(plain, inputs, hidden)
         loss = loss / (kwargs.get("num_items_in_batch") or len(labels))
-        self._check("loss", float(loss.detach()))
+        self._check("loss", float(loss.detach()), step=self.state.global_step + 1)
         # The gradients of several processes are averaged, as the Trainer averages the losses that it logs.
         loss = loss * parallel.count()
         return (loss, {"tokens": len(labels)}) if return_outputs else loss
@@ -105,7 +105,7 @@ class RowTrainer(Trainer):  # type: ignore[misc]
             parallel.average_gradients(self.model.parameters())
         return loss
 
-    def _check(self, name: str, value: float) -> None:
+    def _check(self, name: str, value: float, *, step: int) -> None:
         """Stop at a loss that is no number: all later ones would be none either.
 
         Raises:
@@ -116,7 +116,7 @@ class RowTrainer(Trainer):  # type: ignore[misc]
         state = last_state(Path(self.args.output_dir))
         kept = f"the state of step {state.name.split('-')[1]} is kept" if state else "no state was saved yet"
         raise TrainingError(
-            f"the {name} became {value} in step {self.state.global_step + 1}, {kept}: run the same command with a lower "
+            f"the {name} became {value} in step {step}, {kept}: run the same command with a lower "
             f"learning rate to go on from there (--learning_rate {self.args.learning_rate / 4:g})"
         )
 
@@ -126,7 +126,7 @@ class RowTrainer(Trainer):  # type: ignore[misc]
         plain.eval()
         rows = [TokenRow(tuple(row["input_ids"]), tuple(row["weights"])) for row in self.eval_dataset]
         metrics = {"eval_loss": mean_loss(plain, rows)}
-        self._check("held-out loss", metrics["eval_loss"])
+        self._check("held-out loss", metrics["eval_loss"], step=self.state.global_step)
         plain.train()
         self.log(metrics)
         self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)

@@ -28,10 +28,12 @@ from scripts import prepare_seq2seq_training, train_roleplaying
 ROOT = Path(__file__).resolve().parents[3]
 FAST: dict[str, Any] = {"pre_seq_len": 4, "batch": 2, "warmup_steps": 1, "log_steps": 5, "adapter": "prefix"}
 FLAGS = [
+    "--samples",
+    "0",
     "--adapter",
     "prefix",
     "--pre_seq_len",
-    "4",
+    "16",
     "--batch",
     "2",
     "--max_steps",
@@ -107,9 +109,9 @@ def test_a_higher_rate_is_another_run(
 
 
 def small_files() -> None:
-    """No file of this process may grow beyond 4 KB, as on a full disk: writing more is an error."""
+    """No file of this process may grow beyond 7 KB, as on a full disk: writing more is an error."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (7000, 7000))
 
 
 def test_a_full_disk_is_one_line_and_the_run_goes_on(world: Path, gemma_folder: Path, tmp_path: Path) -> None:
