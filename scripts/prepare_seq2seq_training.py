@@ -60,7 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--world", type=Path, required=True)
     parser.add_argument("--data_dir", "--data-dir", type=Path, help="where the data goes (default: the world's folder)")
     parser.add_argument(
-        "--mode", choices=MODES, default=DatasetSettings.mode, help="one character, many, or many with profiles"
+        "--mode",
+        choices=MODES,
+        help="one character, many, or many with profiles (default: profile where world.json has some, else many)",
     )
     parser.add_argument("--characters", nargs="+", help="whose lines are learnt (default: all of world.json)")
     _common.add_model(parser, "whose tokenizer counts")
@@ -88,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
 def _prepare(args: argparse.Namespace) -> None:
     world = World.load(args.world)
     names = [world.character(name).name for name in dict.fromkeys(args.characters or world.names)]
+    args.mode = args.mode or ("profile" if any(world.character(name).profile for name in names) else "many")
     check_mode(args.mode, names)
     profiles = profiles_of(names, world.info.characters) if args.mode == "profile" else {}
     settings = _settings(args)
