@@ -29,7 +29,7 @@ LAYERS = {
     "kb": (
         ("kb.retrieval",),
         ("kb.index", "kb.keyword"),
-        ("kb.building", "kb.names", "kb.choice"),
+        ("kb.building", "kb.names", "kb.choice", "kb.questions"),
         ("kb.embedding", "kb.snippets"),
         ("kb.duplicates", "kb.plot"),
         ("kb.wiki",),

@@ -1,0 +1,78 @@
+"""scripts/evaluate_retrieval.py with the bundled embedder: files, and the example world's must."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scripts import evaluate_retrieval
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXTS = ["闻筝最爱吃街角铺子的椒盐豆糕。", "陆迟的伞丢在缆斗上了。", "钟楼的第三口钟裂了一道缝。", "水务司每月初一收水筹。"]
+ASKED = [("闻筝爱吃什么？", ["0"], []), ("陆迟的伞丢在哪里？", None, ["缆斗"]), ("哪口钟裂了？", [], ["第三口"])]
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The arguments for a small set; the cache is the test's own."""
+    monkeypatch.setenv("ROLEPLAY_CACHE", str(tmp_path / "cache"))
+    passages = [{"id": f"{place}", "text": text} for place, text in enumerate(TEXTS)]
+    questions = [{"question": text, "gold": gold, "answers": answers} for text, gold, answers in ASKED]
+    arguments = []
+    for name, rows in (("passages", passages), ("questions", questions)):
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+        arguments += [f"--{name}", str(path)]
+    return arguments
+
+
+def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
+    report: dict[str, float] = json.loads(capsys.readouterr().out.splitlines()[-1])
+    return report
+
+
+def test_the_last_line_is_the_report(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate_retrieval.main(files) == 0
+    report = last_line(capsys)
+    assert list(report) == ["n", "recall@1", "recall@3", "recall@5", "recall@10", "queries_per_s"]
+    assert (report["n"], report["recall@1"], report["recall@10"]) == (3, 1, 1)
+
+
+def test_a_wrong_gold_costs_recall(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(files[3])
+    path.write_text(path.read_text(encoding="utf-8").replace('["0"]', '["3"]'), encoding="utf-8")
+    assert evaluate_retrieval.main(files) == 0
+    assert last_line(capsys)["recall@1"] == pytest.approx(2 / 3, abs=1e-5)
+
+
+def test_a_second_run_embeds_no_passage(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    evaluate_retrieval.main(files)
+    assert "embedding 4/4" in capsys.readouterr().err
+    evaluate_retrieval.main(files)
+    assert "embedding" not in capsys.readouterr().err
+
+
+def test_nothing_is_written_beside_the_users_files(files: list[str], tmp_path: Path) -> None:
+    evaluate_retrieval.main(files)
+    assert {path.name for path in tmp_path.iterdir()} == {"cache", "passages.jsonl", "questions.jsonl"}
+
+
+def test_keyword_alone_is_shown_for_comparison(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    evaluate_retrieval.main(files)
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[:3]] == ["method", "keyword", "fused"]
+
+
+def test_files_and_a_world_together_are_refused(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate_retrieval.main([*files, "--world", "worlds/chuiyan"]) == 2
+    assert "give --passages with --questions, or --world alone" in capsys.readouterr().err
+
+
+def test_the_example_worlds_questions_are_answered_among_three(capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate_retrieval.main(["--world", str(ROOT / "worlds" / "chuiyan")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert json.loads(lines[-1])["recall@3"] >= 0.95
+    at_the_default = next(line.split() for line in lines if line.strip().startswith("0.20 "))
+    kept, found = (float(share.rstrip("%")) for share in at_the_default[1:])
+    assert kept >= 90 and found <= 20
