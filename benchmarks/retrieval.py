@@ -65,7 +65,9 @@ def made_snippets(count: int) -> Iterator[Snippet]:
     shares = 1 / np.arange(10, len(words) + 10)
     for number in range(count):
         chosen = rng.choice(len(words), size=36, p=shares / shares.sum())
-        yield make_snippet(f"{words[number // 25 % len(words)]}{number // 25}", "".join(words[place] for place in chosen))
+        yield make_snippet(
+            f"{words[number // 25 % len(words)]}{number // 25}", "".join(words[place] for place in chosen)
+        )
 
 
 def report(knowledge: KnowledgeBase, snippets: Sequence[Snippet], count: int) -> None:

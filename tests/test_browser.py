@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic, sleep
+from typing import NamedTuple
 
 import pytest
 
@@ -43,6 +44,22 @@ REPLIES = ["没得商量。", "漏了漏了，全漏了！ \\emoji 大怒", "\\m
 SCENE = "【雨停了】\n陆迟：不好意思，我来晚了。"
 
 
+class Piece(NamedTuple):
+    text: str
+    score: float
+    source: str
+
+
+PAGES = [
+    Piece("闻筝最爱吃椒盐豆糕。椒盐豆糕要趁热吃，凉了就只剩下盐味，街角的铺子每天只做两笼。", 0.71, "闻筝"),
+    Piece("雨停要敲钟。敲钟的人站在檐上，数到十三才许下来。", 0.38, "十二口雨钟"),
+]
+
+
+def find(query: str, k: int, *, character: str | None = None, chapter: int | None = None) -> list[Piece]:
+    return PAGES[:k]
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -53,7 +70,7 @@ def _free_port() -> int:
 def address() -> Iterator[str]:
     """The app with a scripted backend, on loopback."""
     names = ("闻筝", "陆迟")
-    engine = Engine(lambda tell: Player(ScriptedBackend(REPLIES), characters=names))
+    engine = Engine(lambda tell: Player(ScriptedBackend(REPLIES), characters=names, lookup=find))
     app = create_app(AppPage(engine, names, ("你是谁？",), SCENE), title="《第十三场雨》")
     port = _free_port()
     app.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **launch_options())
@@ -98,6 +115,36 @@ def test_an_empty_question_is_one_clear_line(browser: playwright.Browser, addres
     toast = page.get_by_text("the question is empty")
     toast.first.wait_for()
     assert toast.count() >= 1
+
+
+def test_background_is_pinned_and_removed_for_both_tabs(browser: playwright.Browser, address: str) -> None:
+    page = _open(browser, address)
+    page.fill("#ask-question textarea", "雨停了吗？")
+    page.click("#ask-run")
+    page.wait_for_selector('#ask-answers [data-done="true"]')
+    used = page.locator("#ask-used .rp-used-row")
+    used.filter(has_text="0.71").filter(has_text="椒盐豆糕").locator(".rp-remove").click()
+    page.locator("#ask-used .rp-removed", has_text="椒盐豆糕").wait_for()
+    used.filter(has_text="十二口雨钟").locator(".rp-pin").click()
+    page.locator("#ask-used .rp-pinned", has_text="雨停要敲钟").wait_for()
+    page.get_by_role("tab", name="跑团").click()
+    page.click("#scene-example")
+    page.click("#scene-act")
+    page.wait_for_selector("#rp-pick input:not([disabled])")
+    page.locator("#scene-used .rp-pinned", has_text="雨停要敲钟").wait_for()
+    assert page.locator("#scene-used .rp-found").count() == 0
+    page.locator("#scene-used .rp-removed .rp-restore").click()
+    page.locator("#scene-used .rp-removed").wait_for(state="detached")
+
+
+def test_the_list_of_background_fits_a_phone(browser: playwright.Browser, address: str) -> None:
+    page = _open(browser, address, width=390)
+    page.fill("#ask-question textarea", "雨停了吗？")
+    page.click("#ask-run")
+    page.locator("#ask-used .rp-used-row").nth(1).wait_for()
+    page.locator("#ask-used .rp-pin").first.click()
+    page.locator("#ask-used .rp-pinned").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_a_scene_goes_on_with_the_picked_line_and_back(browser: playwright.Browser, address: str) -> None:

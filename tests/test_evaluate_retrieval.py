@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 
 import pytest
 
+from kb.retrieval import MIN_SCORE
+from roleplay.dialogue import Player
 from scripts import evaluate_retrieval
 
 ROOT = Path(__file__).resolve().parents[1]
-TEXTS = ["闻筝最爱吃街角铺子的椒盐豆糕。", "陆迟的伞丢在缆斗上了。", "钟楼的第三口钟裂了一道缝。", "水务司每月初一收水筹。"]
+TEXTS = [
+    "闻筝最爱吃街角铺子的椒盐豆糕。",
+    "陆迟的伞丢在缆斗上了。",
+    "钟楼的第三口钟裂了一道缝。",
+    "水务司每月初一收水筹。",
+]
 ASKED = [("闻筝爱吃什么？", ["0"], []), ("陆迟的伞丢在哪里？", None, ["缆斗"]), ("哪口钟裂了？", [], ["第三口"])]
 
 
@@ -76,3 +84,7 @@ def test_the_example_worlds_questions_are_answered_among_three(capsys: pytest.Ca
     at_the_default = next(line.split() for line in lines if line.strip().startswith("0.20 "))
     kept, found = (float(share.rstrip("%")) for share in at_the_default[1:])
     assert kept >= 90 and found <= 20
+
+
+def test_the_player_uses_the_threshold_that_is_measured() -> None:
+    assert inspect.signature(Player).parameters["min_score"].default == MIN_SCORE

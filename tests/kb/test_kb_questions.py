@@ -25,7 +25,9 @@ def test_without_gold_the_passages_with_an_answer_are_right(gold: tuple[str, ...
 
 
 def test_numbers_may_be_ids_and_more_fields_are_let_be(tmp_path: Path) -> None:
-    passages = read_passages(write(tmp_path / "p", '{"id": 7, "text": "塔", "title": "x"}', "", '{"id": 8, "text": "河"}'))
+    passages = read_passages(
+        write(tmp_path / "p", '{"id": 7, "text": "塔", "title": "x"}', "", '{"id": 8, "text": "河"}')
+    )
     [question] = read_questions(write(tmp_path / "q", '{"question": "哪里", "gold": [7], "answers": null}'), passages)
     assert right_passages(question, passages) == {"7"}
 
