@@ -24,5 +24,5 @@ def test_both_ways_are_measured(tmp_path: Path, capsys: pytest.CaptureFixture[st
     printed = capsys.readouterr().out.splitlines()
     assert "| supervised tokens a second | " in "\n".join(printed)
     found = json.loads(printed[-1])
-    assert found["ratio"] > 0 and found["plain"]["before"] == pytest.approx(found["packed"]["before"])
+    assert found["ratio"] > 0 and found["plain"]["before"] == pytest.approx(found["packed"]["before"], rel=5e-3)
     assert all(60 <= found[way]["tokens"] < 200 and found[way]["after"] < found[way]["before"] for way in training.WAYS)

@@ -46,7 +46,7 @@ def rows(path: Path) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, glm_home: Path) -> Path:
     path = tiny.write_world(tmp_path_factory.mktemp("worlds") / "toy")
-    flags = f"--world {path} --model {glm_home} --scene-tokens 40 --max-source-tokens 24"
+    flags = f"--world {path} --model {glm_home} --scene-tokens 40 --max-source-tokens 24 --protection 0"
     assert prepare_seq2seq_training.main(flags.split()) == 0
     return path
 
