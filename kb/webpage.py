@@ -59,8 +59,10 @@ class WebPage:
 def render_page(source: str, *, fallback: str) -> WebPage:
     """Reads one HTML document; `fallback` is its title where it names none.
 
-    Raises WikiError when there is no element in it.
+    Raises WikiError when it has text but no element can be made of it.
     """
+    if not source.strip():
+        return WebPage(fallback, "")
     parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
     try:
         root = html.document_fromstring(without_marks(source).encode(), parser=parser)

@@ -94,3 +94,7 @@ def test_bold_names_are_marked() -> None:
 )
 def test_bombs_are_read(source: str) -> None:
     assert len(render_page(source, fallback="页").text) <= len(source)
+
+
+def test_an_empty_page_has_no_text() -> None:
+    assert render_page(" \n", fallback="页").text == ""
