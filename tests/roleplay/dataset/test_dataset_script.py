@@ -60,7 +60,9 @@ def report(folder: Path) -> Any:
 
 def test_the_test_part_is_the_same_scenes_in_all_modes(world: Path, gemma_folder: Path) -> None:
     many = prepare(world, gemma_folder, "many", "--mode", "many")
-    bare = prepare(world, gemma_folder, "bare", "--mode", "many", "--no-interviews", "--no-background", "--protection", "0")
+    bare = prepare(
+        world, gemma_folder, "bare", "--mode", "many", "--no-interviews", "--no-background", "--protection", "0"
+    )
     profile = prepare(world, gemma_folder, "profile", "--mode", "profile")
     assert texts(many, "test") == texts(bare, "test")
     without = texts(profile, "test")
