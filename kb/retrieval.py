@@ -150,7 +150,8 @@ class KnowledgeBase:
         cosines = self.index.vectors[numbers] @ vector
         # What lies under the average keeps its order, within the last hundredth.
         nearness = np.maximum((cosines - average) / (1 - average), 0.005 * (1 + cosines))
-        return np.clip(nearness, 0, 1).astype(np.float32)
+        clipped: Scores = np.clip(nearness, 0, 1).astype(np.float32)
+        return clipped
 
     def _find_visible(self, not_after: int | None, known_to: str | None) -> Mask | None:
         """bool [snippets]: what the filters leave; None where they leave everything."""
