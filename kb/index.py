@@ -40,11 +40,10 @@ _BATCH = 64
 # What a killed build may lose: a few seconds of the bundled embedder on a slow core.
 _BATCHES_A_PART = 8
 _MOST_EXACT = 20_000
+# Its wrappers take arguments in ways that its type hints do not know.
+_faiss: Any = faiss
 
 Progress = Callable[[int, int], None]
-
-# Its Python wrappers take arrays and keywords that its stubs do not know.
-_untyped: Any = faiss
 
 
 class IndexMeta(BaseModel):
@@ -92,18 +91,16 @@ class VectorIndex:
             return []
         parameters = None
         if among is not None:
-            allowed = np.packbits(among, bitorder="little")
-            parameters = _untyped.SearchParameters(sel=_untyped.IDSelectorBitmap(allowed))
+            parameters = _faiss.SearchParameters(sel=_faiss.IDSelectorBitmap(np.packbits(among, bitorder="little")))
         _, numbers = self._faiss.search(vector.reshape(1, -1), count, params=parameters)
         return [int(number) for number in numbers[0] if number >= 0]
 
 
 def _faiss_index(vectors: Vectors, dim: int) -> Any:
-    index: Any
     if len(vectors) <= _MOST_EXACT:
-        index = faiss.IndexFlatIP(dim)
+        index = _faiss.IndexFlatIP(dim)
     else:
-        index = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
+        index = _faiss.IndexScalarQuantizer(dim, _faiss.ScalarQuantizer.QT_8bit, _faiss.METRIC_INNER_PRODUCT)
         index.train(vectors[:: len(vectors) // _MOST_EXACT])
     index.add(vectors)
     return index

@@ -149,7 +149,7 @@ class KnowledgeBase:
         average = min(float(self._centre @ vector), 0.99)
         cosines = self.index.vectors[numbers] @ vector
         # What lies under the average keeps its order, within the last hundredth.
-        nearness: Scores = np.maximum((cosines - average) / (1 - average), 0.005 * (1 + cosines))
+        nearness = np.maximum((cosines - average) / (1 - average), 0.005 * (1 + cosines))
         clipped: Scores = np.clip(nearness, 0, 1).astype(np.float32)
         return clipped
 

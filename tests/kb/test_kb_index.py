@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kb.errors import EmbedderError, EmbedderMismatchError, IndexFileError, KnowledgeBaseError
-from kb.index import BuildReport, build_index, load_index
+from kb.index import BuildReport, IndexMeta, VectorIndex, build_index, load_index
 from kb.snippets import Snippet, make_snippet
 
 
@@ -139,3 +139,24 @@ def test_embedder_that_breaks_its_promise_is_refused(tmp_path: Path, snippets: l
 
     with pytest.raises(EmbedderError, match="'liar' must give 7 numbers"):
         build_index(tmp_path / "kb", snippets, Liar())
+
+
+@pytest.fixture(scope="module")
+def large() -> VectorIndex:
+    """More snippets than are compared exactly."""
+    vectors = np.random.default_rng(0).standard_normal((20_500, 32)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    pages = [make_snippet("塔", f"第{n}层。") for n in range(len(vectors))]
+    return VectorIndex(pages, vectors, IndexMeta(embedder="x", dim=32, count=len(pages), snippets_sha256=""))
+
+
+def test_a_large_index_finds_nearly_what_an_exact_one_does(large: VectorIndex) -> None:
+    found = [large.nearest(large.vectors[n] + large.vectors[n + 1], 10) for n in range(50)]
+    exact = [np.argsort(-(large.vectors @ (large.vectors[n] + large.vectors[n + 1])))[:10] for n in range(50)]
+    assert sum(len({*a} & {*b.tolist()}) for a, b in zip(found, exact, strict=True)) >= 470
+
+
+def test_a_large_index_finds_only_among_the_allowed(large: VectorIndex) -> None:
+    among = np.zeros(len(large.snippets), dtype=bool)
+    among[[7, 9, 20_400]] = True
+    assert sorted(large.nearest(large.vectors[5], 10, among=among)) == [7, 9, 20_400]
