@@ -1,6 +1,7 @@
 """The knowledge base: wiki pages in, the few snippets that answer a question out.
 
     kb.wiki       files -> entries            kb.embedding  texts -> unit vectors
+    kb.plot       summaries, lines -> notes   kb.names      names found whole, aliases known
     kb.snippets   entries -> snippets         kb.keyword    BM25 over character bigrams
     kb.index      snippets + vectors on disk  kb.retrieval  search, what the others exist for
 
