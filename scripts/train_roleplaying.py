@@ -3,7 +3,7 @@
     python scripts/train_roleplaying.py --world worlds/chuiyan [--adapter prefix|lora] [--pre_seq_len 64]
     python scripts/train_roleplaying.py --world worlds/chuiyan --model chatglm-6b-int4-qe --pre_seq_len 128
 
-    accelerate launch --cpu --num_processes 2 scripts/train_roleplaying.py --world worlds/chuiyan
+    accelerate launch --multi_gpu --num_processes 2 scripts/train_roleplaying.py --world worlds/chuiyan
 
 The result is a folder under ``checkpoints/``: the adapter of the best held-out loss, that of the last step under ``last/``,
 ``adapter.json``, and for a person ``README.md``, ``curves.png``, ``samples.md``. Stop it with Ctrl-C and start it again with

@@ -4,6 +4,7 @@
     if is_first(): write(...)
     wait()
 
+On CPUs too ``accelerate launch`` wants ``--multi_gpu``: with ``--cpu`` it starts one process, whatever ``--num_processes`` says.
 Each process runs its share of a step's rows; gradients and losses are sums over all processes' learnt tokens, so the curve is
 that of one process with the same ``batch``. Only the first process writes.
 """

@@ -71,7 +71,7 @@ def run(launcher: list[str], world: Path, data: Path, model: Path, out: Path, *m
 
 
 def launcher(port: str) -> list[str]:
-    flags = "--cpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no"
+    flags = "--multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no"
     return ["-m", "accelerate.commands.launch", *flags.split(), "--main_process_port", port]
 
 
