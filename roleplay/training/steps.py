@@ -114,10 +114,12 @@ class RowTrainer(Trainer):  # type: ignore[misc]
         if math.isfinite(value):
             return
         state = last_state(Path(self.args.output_dir))
-        kept = f"the state of step {state.name.split('-')[1]} is kept" if state else "no state was saved yet"
+        kept, go_on = "no state was saved yet", "begin again"
+        if state:
+            kept, go_on = f"the state of step {state.name.split('-')[1]} is kept", "go on from there"
         raise TrainingError(
             f"the {name} became {value} in step {step}, {kept}: run the same command with a lower "
-            f"learning rate to go on from there (--learning_rate {self.args.learning_rate / 4:g})"
+            f"learning rate to {go_on} (--learning_rate {self.args.learning_rate / 4:g})"
         )
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:

@@ -69,7 +69,7 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
 
 def test_a_loss_that_is_no_number_stops_at_once(gemma: Any, tokenizer: Any, tmp_path: Path) -> None:
     """Of sixteen rows one has a weight that is no number; all states are of steps before it."""
-    settings = TrainSettings(**FAST, max_steps=8, eval_steps=1, seed=11)
+    settings = TrainSettings(**FAST, max_steps=8, eval_steps=1, seed=8)
     learnt = rows(*[1.0] * 15, float("nan"))
     with pytest.raises(TrainingError, match=r"the loss became nan in step \d, .*--learning_rate 0\.0075") as caught:
         train(gemma, tokenizer, learnt, rows(1.0), settings, folder=tmp_path)
