@@ -149,6 +149,8 @@ def test_ctrl_c_is_one_line_and_the_run_goes_on(world: Path, gemma_folder: Path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell starts background jobs with SIGINT ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not last_state(tmp_path / "trainer") and run.poll() is None:
         time.sleep(0.02)
