@@ -4,9 +4,9 @@
     python scripts/evaluate_retrieval.py --world worlds/chuiyan
 
     method     recall@1  recall@3  recall@5  recall@10  queries/s
-    keyword       86.1%     94.8%     96.2%      97.9%        310
-    fused         88.3%     95.5%     97.1%      98.5%         74
-    {"n": 3000, "recall@1": 0.883, "recall@3": 0.955, "recall@5": 0.971, "recall@10": 0.985, "queries_per_s": 74.0}
+    keyword       88.1%     95.0%     96.1%      97.8%          7
+    fused         88.6%     96.0%     97.1%      98.6%         17
+    {"n": 800, "recall@1": 0.88625, "recall@3": 0.96, "recall@5": 0.97125, "recall@10": 0.98625, "queries_per_s": 16.85}
 
 P.jsonl has {"id", "text"} rows, Q.jsonl {"question", "answers", "gold"} rows (`kb.questions`); recall@k is the share of
 questions with a right passage among the top k. Vectors are kept in the cache, so that a second run starts at once.
