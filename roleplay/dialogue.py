@@ -171,7 +171,7 @@ class Player:
         lookup: Lookup | None = None,
         budget: Budget | None = None,
         snippets: int = 2,
-        min_score: float = 0.2,
+        min_score: float = prompts.MIN_SCORE,
         profiles: Mapping[str, str] | None = None,
         chapter: int | None = None,
     ) -> None:

@@ -27,6 +27,9 @@ from roleplay.errors import PromptError
 from roleplay.records import Line
 from roleplay.script import format_body, format_cue, format_line
 
+MIN_SCORE = 0.2
+"""Snippets that fit worse are left out of prompts, in training and in chat: what is unrelated teaches to overlook it."""
+
 ASKER = "问"
 """The speaker of a question in a prompt, as the seed's checkpoints were trained."""
 

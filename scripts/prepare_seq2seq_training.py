@@ -39,12 +39,14 @@ _HELP = {
     "min_confidence": "a speaker less certain than this is no target",
     "identity_share": "share of learnt tokens: who one is",
     "unknown_share": "share of learnt tokens: what one cannot know",
+    "reading_share": "share of learnt tokens: to read an answer off the background",
     "general_share": "share of learnt tokens: ordinary dialogue, against forgetting",
     "test_share": "share of chapters held out",
     "test_background": "held-out scenes have background too",
     "forms": "rows ask for speech, action or thought (【请发言】), as some of the seed's do",
     "scene_tokens": "longest scene of a passage",
     "snippets": "most snippets for a scene or a question",
+    "min_score": "background that fits worse is left out, as in chat",
     "seed": "of every choice",
 }
 
@@ -75,7 +77,10 @@ def _parser() -> argparse.ArgumentParser:
         "--flavour", choices=("report", "drop"), default="report", help="interviews that sound generated are ..."
     )
     parser.add_argument(
-        "--protection", type=float, default=1.0, help="factor of the identity, unknown and general shares; 0: none"
+        "--protection",
+        type=float,
+        default=1.0,
+        help="factor of the identity, unknown, reading and general shares; 0: none",
     )
     for field in fields(DatasetSettings):
         if field.name in _HELP:
@@ -140,7 +145,7 @@ def _source(world: World, *, interviews: bool) -> Source:
 
 def _settings(args: argparse.Namespace) -> DatasetSettings:
     given = {name: getattr(args, name) for name in _HELP}
-    for name in ("identity_share", "unknown_share", "general_share"):
+    for name in ("identity_share", "unknown_share", "reading_share", "general_share"):
         given[name] *= args.protection
     return DatasetSettings(mode=args.mode, flavour=args.flavour, **given)
 

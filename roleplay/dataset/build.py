@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from roleplay.dataset import protection
 from roleplay.dataset.curation import line_weights, merged, plain_weights, unique
 from roleplay.dataset.flavour import Flavour
-from roleplay.dataset.interviews import Asked, choose
-from roleplay.dataset.passages import build_interviews, build_scenes
-from roleplay.dataset.rows import question_rows, scene_rows, split_chapters
+from roleplay.dataset.interviews import Asked, Group, choose
+from roleplay.dataset.passages import build_interviews, build_scenes, group_passage
+from roleplay.dataset.reading import reading_groups
+from roleplay.dataset.rows import question_rows, reading_rows, scene_rows, split_chapters
 from roleplay.dataset.settings import Materials
 from roleplay.dataset.voice import Voice, learn_voice
 from roleplay.errors import DatasetError
@@ -115,13 +116,15 @@ def _train(source: Source, numbers: Sequence[int], materials: Materials, budget:
     tokens = learnt_tokens(scenes, materials.count)
     asked, left_out = _interviews(source, tokens, materials)
     tokens += sum(materials.count(f"{row.answer}\n") for row in asked)
-    more, general = _protection(source, tokens, materials)
+    more, read, general = _protection(source, tokens, materials)
     passages = [
         *scenes,
         *build_interviews([*asked, *more], materials),
+        *map(group_passage, read),
         *map(protection.general_passage, general),
     ]
-    rows += [*question_rows([*asked, *more], materials, budget=budget), *protection.general_examples(general)]
+    rows += question_rows([*asked, *more], materials, budget=budget)
+    rows += [*reading_rows(read, materials, budget=budget), *protection.general_examples(general)]
     return Part(tuple(numbers), passages, rows, merged(dropped, left_out))
 
 
@@ -161,8 +164,10 @@ def _unflavoured(
     return kept, {"GPT flavour": len(asked) - len(kept)} if len(kept) < len(asked) else {}
 
 
-def _protection(source: Source, tokens: int, materials: Materials) -> tuple[list[Asked], list[protection.Item]]:
-    """Identity and unknown rows, and general items, each up to its share of all learnt tokens."""
+def _protection(
+    source: Source, tokens: int, materials: Materials
+) -> tuple[list[Asked], list[Group], list[protection.Item]]:
+    """Identity and unknown rows, reading groups and general items, each up to its share of all learnt tokens."""
     settings = materials.settings
     total = tokens / (1 - settings.protection_share)
     voices = _voices(source, materials)
@@ -173,10 +178,13 @@ def _protection(source: Source, tokens: int, materials: Materials) -> tuple[list
         asked += protection.identity_rows(source.people, interviews, voices, materials, most_tokens=most)
     if settings.unknown_share:
         asked += protection.unknown_rows(voices, materials, most_tokens=settings.unknown_share * total)
+    read: list[Group] = []
+    if settings.reading_share:
+        read = reading_groups(voices, materials, most_tokens=settings.reading_share * total)
     general: list[protection.Item] = []
     if settings.general_share:
         general = protection.general_rows(most_tokens=settings.general_share * total, materials=materials)
-    return asked, general
+    return asked, read, general
 
 
 def _voices(source: Source, materials: Materials) -> dict[str, Voice]:

@@ -121,7 +121,7 @@ def row_background(row: Asked, materials: Materials) -> list[Snippet]:
     if materials.lookup is None:
         return []
     query = prompts.question_query(row.question, row.character)
-    found = list(materials.lookup(query, materials.settings.snippets, character=row.character))
+    found = materials.fitting(materials.lookup(query, materials.settings.snippets, character=row.character))
     if row.evidence and not any(row.evidence in snippet.text for snippet in found):
         found = [Evidence(row.evidence), *found][: materials.settings.snippets]
     return found

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from roleplay import prompts
-from roleplay.dataset.interviews import Asked, groups
+from roleplay.dataset.interviews import Asked, Group, groups
 from roleplay.dataset.scenes import Chapters, View, Weights, cut_pieces, scene_background, view_profiles, views
 from roleplay.dataset.settings import Materials
 from roleplay.prompts import Snippet
@@ -68,7 +68,9 @@ def build_scenes(chapters: Chapters, weights: Weights, materials: Materials) -> 
 
 def build_interviews(asked: Sequence[Asked], materials: Materials) -> list[Passage]:
     """Passages of one character and task each, with the background found for their questions."""
-    return [
-        interview_passage(group.asked, background=group.background, profile=group.profile)
-        for group in groups(asked, materials)
-    ]
+    return [group_passage(group) for group in groups(asked, materials)]
+
+
+def group_passage(group: Group) -> Passage:
+    """The passage of a group of questions."""
+    return interview_passage(group.asked, background=group.background, profile=group.profile)

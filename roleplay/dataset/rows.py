@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from roleplay import prompts
-from roleplay.dataset.interviews import Asked, row_background
+from roleplay.dataset.interviews import Asked, Group, row_background
 from roleplay.dataset.scenes import Chapters, Piece, Weights, cut_pieces, scene_background
 from roleplay.dataset.settings import Materials
 from roleplay.errors import DatasetError, PromptError
@@ -85,6 +85,20 @@ def question_rows(asked: Iterable[Asked], materials: Materials, *, budget: Budge
             continue
         answer = prompts.one_line(row.answer)
         yield Example(prompt=prompt.text, response=answer, character=row.character, task=row.task)
+
+
+def reading_rows(groups: Iterable[Group], materials: Materials, *, budget: Budget) -> Iterator[Example]:
+    """A row for every question of groups that bring their background; of invented people, so of no character."""
+    for group in groups:
+        for row in group.asked:
+            try:
+                prompt = prompts.question_prompt(
+                    row.character, row.question, count=materials.count, background=group.background, budget=budget
+                )
+            except PromptError:
+                continue
+            character = row.character if row.character in materials.characters else ""
+            yield Example(prompt=prompt.text, response=prompts.one_line(row.answer), character=character, task=row.task)
 
 
 def split_chapters(chapters: Collection[int], share: float, seed: int) -> tuple[list[int], list[int]]:

@@ -132,7 +132,9 @@ def known_to_all(query: str, names: Sequence[str], *, chapter: int, materials: M
     if lookup is None:
         return []
     # As many for one name as for several, so that a caching lookup answers passages and rows alike.
-    first, *others = [lookup(query, most * _WIDER, character=name, chapter=chapter) for name in names]
+    first, *others = [
+        materials.fitting(lookup(query, most * _WIDER, character=name, chapter=chapter)) for name in names
+    ]
     known = [{snippet.text for snippet in found} for found in others]
     return [snippet for snippet in first if all(snippet.text in texts for texts in known)][:most]
 

@@ -7,12 +7,12 @@ Lengths are tokens of the model that is trained; shares are parts of 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 from roleplay.errors import DatasetError
-from roleplay.prompts import Count, Lookup
+from roleplay.prompts import MIN_SCORE, Count, Lookup, Snippet
 
 Mode = Literal["one", "many", "profile"]
 """Who is learnt: one character; several, told apart by their names; or several, each with its profile in the prompt."""
@@ -29,7 +29,8 @@ class DatasetSettings:
         profile_drop: share of prompts without profiles, in mode profile.
         min_confidence: a speaker less certain than this is never a target.
         interview_share: the most that interviews may take of the learnt tokens of scenes and interviews.
-        identity_share: of all learnt tokens; so are ``unknown_share`` and ``general_share``. 0 leaves them out.
+        identity_share: of all learnt tokens; so are ``unknown_share``, ``reading_share`` and ``general_share``. 0 leaves
+            them out.
         test_background: whether held-out scenes have background; without it they are the same for all settings.
         flavour: what is done with interviews that sound generated: they are reported, or dropped as well.
         forms: rows ask for speech, action or thought as some of the seed's do (``【请发言】``).
@@ -44,13 +45,15 @@ class DatasetSettings:
     background_share: float = 0.6
     interview_background_share: float = 0.9
     snippets: int = 2
+    min_score: float = MIN_SCORE
     profile_drop: float = 0.1
     interviews_a_passage: int = 3
     interview_share: float = 0.35
     interjection_weight: float = 0.3
     min_confidence: float = 0.5
-    identity_share: float = 0.08
-    unknown_share: float = 0.03
+    identity_share: float = 0.1
+    unknown_share: float = 0.02
+    reading_share: float = 0.06
     general_share: float = 0.06
     test_share: float = 0.2
     test_background: bool = False
@@ -64,14 +67,16 @@ class DatasetSettings:
             if not 0 <= getattr(self, name) <= 1:
                 wrong.append(f"{name} must be 0 to 1, not {getattr(self, name)}")
         if self.interview_share == 1 or self.protection_share >= 1:
-            wrong.append("interview_share, and the shares of identity, unknown and general together, must be below 1")
+            wrong.append(
+                "interview_share, and the shares of identity, unknown, reading and general together, must be below 1"
+            )
         if wrong:
             raise DatasetError("; ".join(wrong))
 
     @property
     def protection_share(self) -> float:
         """The share of learnt tokens that is no scene and no interview."""
-        return self.identity_share + self.unknown_share + self.general_share
+        return self.identity_share + self.unknown_share + self.reading_share + self.general_share
 
     def for_test(self) -> DatasetSettings:
         """Held-out scenes: nothing is dropped at random, so that they are the same scenes whatever else is set."""
@@ -88,6 +93,10 @@ class Materials:
     settings: DatasetSettings = field(default_factory=DatasetSettings)
     lookup: Lookup | None = None
     profiles: Mapping[str, str] = field(default_factory=dict)
+
+    def fitting(self, found: Iterable[Snippet]) -> list[Snippet]:
+        """The snippets that chat would show as well."""
+        return [snippet for snippet in found if snippet.score >= self.settings.min_score]
 
     def for_test(self) -> Materials:
         """The same with the settings of held-out scenes."""

@@ -48,7 +48,7 @@ class Voice:
     self_word: str = ""
 
     def dress(self, text: str, chance: random.Random) -> str:
-        """``text`` with the habits, each as often as in the lines they were learnt from, and at least half the time."""
+        """``text`` with the habits, each as often as in the lines they were learnt from."""
         if self.self_word:
             text = re.sub("我(?!们)", self.self_word, text)
         if _wanted(self.particle, chance) and text.endswith("。") and text[-2] not in _PARTICLES + "吧吗":
@@ -59,7 +59,7 @@ class Voice:
 
 
 def _wanted(habit: tuple[str, float], chance: random.Random) -> bool:
-    return bool(habit[0]) and chance.random() < max(habit[1], 0.5)
+    return bool(habit[0]) and chance.random() < habit[1]
 
 
 def learn_voice(lines: Iterable[str]) -> Voice:

@@ -78,7 +78,7 @@ def test_the_test_part_holds_scenes_and_nothing_else(world: Path, gemma_folder: 
 
 def test_the_training_part_holds_every_task(world: Path, gemma_folder: Path) -> None:
     folder = prepare(world, gemma_folder, "many")
-    tasks = {"scene", "question", "identity", "unknown", "general"}
+    tasks = {"scene", "question", "identity", "unknown", "reading", "general"}
     assert {row.task for row in passages(folder, "train")} == tasks
     rows = [json.loads(line) for line in (folder / "train.json").read_text(encoding="utf-8").splitlines()]
     assert {row["task"] for row in rows} == tasks
@@ -91,7 +91,7 @@ def test_protection_can_be_turned_off(world: Path, gemma_folder: Path) -> None:
 
 def test_interviews_can_be_left_out(world: Path, gemma_folder: Path) -> None:
     folder = prepare(world, gemma_folder, "novel", "--no-interviews")
-    assert {row.task for row in passages(folder, "train")} == {"scene", "identity", "unknown", "general"}
+    assert {row.task for row in passages(folder, "train")} == {"scene", "identity", "unknown", "reading", "general"}
 
 
 def test_one_character_learns_its_own_lines_only(world: Path, gemma_folder: Path) -> None:
@@ -99,6 +99,7 @@ def test_one_character_learns_its_own_lines_only(world: Path, gemma_folder: Path
     cues = {
         before.text
         for row in passages(folder, "train")
+        if row.task != "reading"
         for before, segment in zip(row.segments, row.segments[1:], strict=False)
         if segment.weight
     }
