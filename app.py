@@ -124,7 +124,7 @@ def serve(world: World, load: Callable[[Tell], Player], args: argparse.Namespace
     from roleplay.ui.common import Page
     from roleplay.ui.layout import create_app, launch_options
 
-    page = Page(engine, tuple(world.names), _examples(world), _opening(world))
+    page = Page(engine, tuple(world.names), _examples(world), _opening(world), _chapters(world))
     app = create_app(page, title=f"《{world.info.title}》")
     app.queue(default_concurrency_limit=4)
     app.launch(server_name=args.host, server_port=args.port, prevent_thread_lock=True, quiet=True, **launch_options())
@@ -144,6 +144,22 @@ def _opening(world: World) -> str:
     from roleplay.script import format_script
 
     return format_script(world.read_script()[:8]) if (world.path / "script.jsonl").exists() else ""
+
+
+def _chapters(world: World) -> tuple[tuple[str, int], ...]:
+    """Titles and numbers of the chapters that snippets of the knowledge base belong to, where there are any."""
+    from kb.errors import KnowledgeBaseError
+    from kb.snippets import read_snippets
+    from scripts._plot import read_plot
+
+    path = world.path / "kb" / "snippets.jsonl"
+    try:
+        numbers = {row.chapter for row in read_snippets(path)} if path.exists() else set()
+    except KnowledgeBaseError:
+        return ()  # the engine opens the knowledge base as well, and says what is wrong with it
+    chapters = sorted(number for number in numbers if number is not None)
+    plot = read_plot(world.path) if chapters else None
+    return tuple((plot.title(number), number) for number in chapters) if plot else ()
 
 
 def _check_port(host: str, port: int) -> None:

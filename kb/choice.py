@@ -6,8 +6,9 @@ Two texts say one thing when they share most of their character pairs, or when t
 nearly all in the longer. Nothing is scored here.
 """
 
-import re
 from collections.abc import Callable, Iterable
+
+from kb.duplicates import bigrams
 
 _ALIKE, _CONTAINED = 0.6, 0.75
 # A stub's few pairs are easily in any longer text.
@@ -27,7 +28,7 @@ def choose(
     for place, (said, shown) in enumerate(texts):
         if len(chosen) == k:
             break
-        pairs = pairs_of(said)
+        pairs = bigrams(said)
         if any(says_the_same(pairs, other) for other in seen):
             continue
         if left is not None:
@@ -38,12 +39,6 @@ def choose(
         chosen.append(place)
         seen.append(pairs)
     return chosen
-
-
-def pairs_of(text: str) -> frozenset[str]:
-    """The distinct pairs of neighbouring letters of a text; the letter itself where there is one."""
-    letters = re.sub(r"\W", "", text)
-    return frozenset(letters[at : at + 2] for at in range(max(len(letters) - 1, 1)))
 
 
 def says_the_same(left: frozenset[str], right: frozenset[str]) -> bool:

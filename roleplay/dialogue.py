@@ -173,12 +173,10 @@ class Player:
         snippets: int = 2,
         min_score: float = prompts.MIN_SCORE,
         profiles: Mapping[str, str] | None = None,
-        chapter: int | None = None,
     ) -> None:
         """``snippets``: the most in a prompt; those under ``min_score`` or over the budget are left out.
 
-        ``profiles``, by name, are for a model that was trained with them in its prompts. ``chapter``: how far the story
-        has come; background of later chapters stays hidden. None: no limit.
+        ``profiles``, by name, are for a model that was trained with them in its prompts.
         """
         self.backend = backend
         self.characters = tuple(characters)
@@ -187,7 +185,6 @@ class Player:
         self.snippets = snippets
         self.min_score = min_score
         self.profiles = dict(profiles or {})
-        self.chapter = chapter
 
     def ask(
         self,
@@ -199,8 +196,11 @@ class Player:
         background: bool = True,
         history: Sequence[tuple[str, str]] = (),
         pins: Pins = NO_PINS,
+        chapter: int | None = None,
     ) -> Iterator[Reply]:
         """Stream ``n`` answers to a question; ``pins`` decide about background, unless it is off.
+
+        ``chapter``: how far the story has come; background of later chapters stays hidden. None: no limit.
 
         Raises:
             DialogueError: nobody is called ``character``.
@@ -209,7 +209,7 @@ class Player:
         """
         self._check(character, n)
         query = prompts.question_query(question, character)
-        found = self._background(query, character, pins) if background else ()
+        found = self._background(query, character, pins, chapter) if background else ()
         prompt = prompts.question_prompt(
             character,
             question,
@@ -230,11 +230,12 @@ class Player:
         params: SamplingParams,
         background: bool = True,
         pins: Pins = NO_PINS,
+        chapter: int | None = None,
     ) -> Iterator[Reply]:
         """Stream ``n`` candidates for the next line of ``character`` in the scene. Raises as :meth:`ask`."""
         self._check(character, n)
         query = prompts.scene_query(session.lines, character)
-        found = self._background(query, character, pins) if background else ()
+        found = self._background(query, character, pins, chapter) if background else ()
         prompt = prompts.scene_prompt(
             character,
             session.lines,
@@ -250,12 +251,12 @@ class Player:
         if character not in self.characters:
             raise DialogueError(f"no character {character!r}: known are {' '.join(self.characters)}")
 
-    def _background(self, query: str, character: str, pins: Pins) -> Sequence[Snippet]:
+    def _background(self, query: str, character: str, pins: Pins, chapter: int | None) -> Sequence[Snippet]:
         if self.lookup is None:
             return pins.pinned
         # As many more as may be taken out again, so that others come in their place.
         most = self.snippets + len(pins.pinned) + len(pins.removed)
-        found = self.lookup(query, most, character=character, chapter=self.chapter)
+        found = self.lookup(query, most, character=character, chapter=chapter)
         return pins.apply([snippet for snippet in found if snippet.score >= self.min_score], self.snippets)
 
     def _stream(self, prompt: Prompt, n: int, params: SamplingParams) -> Iterator[Reply]:

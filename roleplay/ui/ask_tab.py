@@ -11,7 +11,16 @@ from roleplay.dialogue import Pins
 from roleplay.prompts import Snippet
 from roleplay.ui import render
 from roleplay.ui.background import background_panel
-from roleplay.ui.common import Greeting, Page, language, params_of, samples_slider, sampling_controls, shown
+from roleplay.ui.common import (
+    Greeting,
+    Page,
+    chapter_choice,
+    language,
+    params_of,
+    samples_slider,
+    sampling_controls,
+    shown,
+)
 from roleplay.ui.strings import label
 
 
@@ -34,6 +43,7 @@ def create_ask_tab(page: Page, pins: Any) -> list[Greeting]:
             background = gr.Checkbox(
                 True, label=label("background"), info=label("background_info"), elem_id="ask-background"
             )
+            chapter = chapter_choice(page, elem_id="ask-chapter")
             with gr.Row():
                 run = gr.Button(label("generate"), variant="primary", scale=3, min_width=120, elem_id="ask-run")
                 stop = gr.Button(label("stop"), scale=1, min_width=72, elem_id="ask-stop")
@@ -41,7 +51,7 @@ def create_ask_tab(page: Page, pins: Any) -> list[Greeting]:
         with gr.Column(scale=3, min_width=320):
             answers = gr.HTML(elem_id="ask-answers")
             used = background_panel(pins, elem_id="ask-used")
-    inputs = [character, question, count, background, pins, *sampling]
+    inputs = [character, question, count, background, pins, chapter, *sampling]
     job = gr.on([run.click, question.submit], _callback(page), inputs, [answers, used], show_progress="hidden")
     stop.click(None, cancels=[job])
     return [(answers, lambda language: render.candidate_cards("", (), done=True, language=language))]
@@ -57,6 +67,7 @@ def _callback(page: Page):  # type: ignore[no-untyped-def]
         count: float,
         background: bool,
         pins: Pins,
+        chapter: int | None,
         temperature: float,
         top_p: float,
         max_tokens: float,
@@ -67,7 +78,8 @@ def _callback(page: Page):  # type: ignore[no-untyped-def]
         player = page.engine.player()
         spoken = language(request)
         reply = None
-        for reply in player.ask(character, question, n=int(count), params=params, background=background, pins=pins):
+        decided = {"background": background, "pins": pins, "chapter": chapter}
+        for reply in player.ask(character, question, n=int(count), params=params, **decided):
             yield (
                 render.candidate_cards(character, reply.candidates, done=False, language=spoken),
                 reply.prompt.background,

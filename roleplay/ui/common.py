@@ -29,6 +29,8 @@ class Page:
     characters: tuple[str, ...]
     questions: tuple[str, ...] = ()
     example_scene: str = ""
+    chapters: tuple[tuple[str, int], ...] = ()
+    """Titles and numbers of the chapters that the background tells of, in order."""
 
 
 def language(request: gr.Request | None) -> str:
@@ -45,6 +47,19 @@ def sampling_controls() -> list[Any]:
             gr.Slider(8, 256, 96, step=8, label=label("max_tokens")),
             gr.Textbox(label=label("seed"), max_lines=1),
         ]
+
+
+def chapter_choice(page: Page, *, elem_id: str) -> Any:
+    """How far the story has come; hidden where no background belongs to a chapter."""
+    last = page.chapters[-1][1] if page.chapters else None
+    return gr.Dropdown(
+        list(page.chapters),
+        value=last,
+        label=label("chapter"),
+        info=label("chapter_info"),
+        visible=bool(page.chapters),
+        elem_id=elem_id,
+    )
 
 
 def samples_slider() -> Any:

@@ -16,7 +16,16 @@ from roleplay.errors import DialogueError
 from roleplay.prompts import Snippet
 from roleplay.ui import render
 from roleplay.ui.background import background_panel
-from roleplay.ui.common import Greeting, Page, language, params_of, samples_slider, sampling_controls, shown
+from roleplay.ui.common import (
+    Greeting,
+    Page,
+    chapter_choice,
+    language,
+    params_of,
+    samples_slider,
+    sampling_controls,
+    shown,
+)
 from roleplay.ui.strings import label
 
 
@@ -53,6 +62,7 @@ def create_scene_tab(page: Page, pins: Any) -> list[Greeting]:
             )
             count = samples_slider()
             background = gr.Checkbox(True, label=label("background"))
+            chapter = chapter_choice(page, elem_id="scene-chapter")
             act = gr.Button(label("act"), variant="primary", elem_id="scene-act")
             pick = gr.Radio([], label=label("candidates"), visible=False, elem_id="rp-pick")
             sampling = sampling_controls()
@@ -64,7 +74,10 @@ def create_scene_tab(page: Page, pins: Any) -> list[Greeting]:
     undo.click(undo_move, [session], [*scene, pick, save])
     clear.click(_opener(""), None, [*scene, pick, save])
     act.click(
-        _actor(page), [session, who, count, background, pins, *sampling], [pick, used, acting], show_progress="hidden"
+        _actor(page),
+        [session, who, count, background, pins, chapter, *sampling],
+        [pick, used, acting],
+        show_progress="hidden",
     )
     pick.input(choose, [session, acting, pick], [*scene, pick, save])
     return [(view, lambda language: render.scene_view((), language))]
@@ -116,6 +129,7 @@ def _actor(page: Page):  # type: ignore[no-untyped-def]
         count: float,
         background: bool,
         pins: Pins,
+        chapter: int | None,
         temperature: float,
         top_p: float,
         max_tokens: float,
@@ -124,7 +138,8 @@ def _actor(page: Page):  # type: ignore[no-untyped-def]
         params = params_of(temperature, top_p, max_tokens, seed)
         player = page.engine.player()
         reply = None
-        for reply in player.act(who, session, n=int(count), params=params, background=background, pins=pins):
+        decided = {"background": background, "pins": pins, "chapter": chapter}
+        for reply in player.act(who, session, n=int(count), params=params, **decided):
             yield _choices(reply.candidates, finished=False), reply.prompt.background, who
         if reply:
             yield _choices(reply.candidates, finished=True), reply.prompt.background, who

@@ -20,6 +20,8 @@ STRINGS: dict[str, tuple[str, str]] = {
         "从世界的维基里找出相关内容放进提示",
         "Put what the world's wiki says into the prompt",
     ),
+    "chapter": ("故事讲到", "The story has come to"),
+    "chapter_info": ("这一章之后的情节，谁也不知道", "Nobody knows what later chapters tell"),
     "generate": ("生成回答", "Answer"),
     "stop": ("停止", "Stop"),
     "settings": ("采样设置", "Sampling"),

@@ -216,10 +216,11 @@ def test_the_acting_character_s_profile_stands_first(session: Session) -> None:
 
 def test_the_lookup_is_told_who_asks_and_how_far_the_story_is(session: Session) -> None:
     pages = Pages()
-    chat = Player(ScriptedBackend(["哼。"]), characters=["闻筝"], lookup=pages, chapter=4)
-    last_reply(chat.ask("闻筝", "几岁？", n=1, params=PARAMS))
+    chat = Player(ScriptedBackend(["哼。"]), characters=["闻筝"], lookup=pages)
+    last_reply(chat.ask("闻筝", "几岁？", n=1, params=PARAMS, chapter=4))
+    last_reply(chat.act("闻筝", session, n=1, params=PARAMS, chapter=3))
     last_reply(chat.act("闻筝", session, n=1, params=PARAMS))
-    assert pages.limits == [("闻筝", 4), ("闻筝", 4)]
+    assert pages.limits == [("闻筝", 4), ("闻筝", 3), ("闻筝", None)]
 
 
 TOWER = Piece("塔在河边。", 0.0, "塔")

@@ -32,7 +32,9 @@ class Piece(NamedTuple):
 
 
 def find(query: str, k: int, *, character: str | None = None, chapter: int | None = None) -> list[Piece]:
-    return [Piece("闻筝最爱吃椒盐豆糕。", 0.9, "闻筝")][:k]
+    """One page that is known from the start, and one of the ninth chapter."""
+    found = [Piece("闻筝最爱吃椒盐豆糕。", 0.9, "闻筝")]
+    return [*found, *([Piece("钟裂了。", 0.8, "第九章")] if chapter and chapter >= 9 else [])][:k]
 
 
 @pytest.fixture

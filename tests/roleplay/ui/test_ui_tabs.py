@@ -22,13 +22,27 @@ MakePage = Callable[..., Page]
 
 
 def ask(
-    page: Page, question: str, count: float = 1, *, background: bool = True, pins: Pins = NO_PINS, request: Any = None
+    page: Page,
+    question: str,
+    count: float = 1,
+    *,
+    background: bool = True,
+    pins: Pins = NO_PINS,
+    chapter: int | None = None,
+    request: Any = None,
 ) -> list[Any]:
-    return list(ask_tab._callback(page)("闻筝", question, count, background, pins, *SAMPLING, request))
+    return list(ask_tab._callback(page)("闻筝", question, count, background, pins, chapter, *SAMPLING, request))
 
 
-def act(page: Page, session: Session, count: float = 1, who: str = "闻筝", pins: Pins = NO_PINS) -> list[Any]:
-    return list(scene_tab._actor(page)(session, who, count, True, pins, *SAMPLING))
+def act(
+    page: Page,
+    session: Session,
+    count: float = 1,
+    who: str = "闻筝",
+    pins: Pins = NO_PINS,
+    chapter: int | None = None,
+) -> list[Any]:
+    return list(scene_tab._actor(page)(session, who, count, True, pins, chapter, *SAMPLING))
 
 
 class Piece(NamedTuple):
@@ -64,6 +78,23 @@ def test_pinned_background_is_used_and_removed_is_not(make_page: MakePage, sessi
     pins = Pins().pin(Piece("雨停要敲钟。", 0.1, "雨钟")).remove(found)
     assert texts(ask(page, "你最爱吃什么？", pins=pins)[-1][1]) == ["雨停要敲钟。"]
     assert texts(act(page, session, pins=pins)[-1][1]) == ["雨停要敲钟。"]
+
+
+def test_what_later_chapters_tell_is_not_found(make_page: MakePage, session: Session) -> None:
+    page = make_page("豆糕。")
+    assert "钟裂了。" in texts(ask(page, "钟怎么了？", chapter=9)[-1][1])
+    assert "钟裂了。" not in texts(ask(page, "钟怎么了？", chapter=8)[-1][1])
+    assert "钟裂了。" in texts(act(page, session, chapter=9)[-1][1])
+    assert "钟裂了。" not in texts(act(page, session, chapter=8)[-1][1])
+
+
+def test_chapters_can_be_chosen_where_the_background_has_some(make_page: MakePage) -> None:
+    engine = make_page("哼。").engine
+    for chapters, shown in (((("漏雨的早晨", 1), ("夜市", 2)), True), ((), False)):
+        app = create_app(Page(engine, ("闻筝",), chapters=chapters), title="雨")
+        parts = {getattr(block, "elem_id", None): block for block in app.blocks.values()}
+        for name in ("ask-chapter", "scene-chapter"):
+            assert (parts[name].visible, parts[name].value) == (shown, 2 if shown else None)
 
 
 def test_an_answer_is_in_the_language_of_the_browser(make_page: MakePage, english: Any) -> None:
