@@ -7,7 +7,7 @@
 For evaluation, none of it trained: :func:`identity_probes`, :func:`unknown_probes`, :func:`general_test`.
 
 Answers come from templates that name the trained character (and, where its profile has one, what it is), dressed in its
-own habits of speech; where it names itself in an interview, that answer is taken instead.
+own habits of speech; where it names itself in an interview, that answer is taken now and then.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ Item = Mapping[str, str]
 
 _FOLDER = Path(__file__).parent / "texts"
 _ASKS_NAME = re.compile(r"你是谁|您是谁|你是哪位|叫什么|你的名字|尊姓|贵姓|怎么称呼|自我介绍|介绍一下你自己")
+_OWN_SHARE = 0.4
+"""How often a character's own answer from an interview is taken: a few answers to many questions are learnt by heart."""
+
 _REPEATS = 3
 """How often a general text may be repeated to reach its share."""
 
@@ -111,11 +114,12 @@ def _identity_maker(person: Character, people: Sequence[Character], own: Sequenc
 
     def make(item: Item, chance: random.Random) -> Asked | None:
         kind, question = item["kind"], item["question"]
-        if "{other}" in question and not others:
+        # A robot is not taught to deny that it is one.
+        if ("{other}" in question and not others) or item.get("unless", " ") in person.profile:
             return None
         other = chance.choice(others) if others else ""
         asked = question.replace("{other}", other).replace("{name}", person.name)
-        taken = own if kind == "who" else ()
+        taken = own if kind == "who" and chance.random() < _OWN_SHARE else ()
         answer = chance.choice(taken) if taken else voice.dress(chance.choice(answers[kind]), chance)
         return Asked(person.name, asked, answer, "identity")
 

@@ -51,8 +51,8 @@ class DatasetSettings:
     interview_share: float = 0.35
     interjection_weight: float = 0.3
     min_confidence: float = 0.5
-    identity_share: float = 0.1
-    unknown_share: float = 0.02
+    identity_share: float = 0.12
+    unknown_share: float = 0.03
     reading_share: float = 0.06
     general_share: float = 0.06
     test_share: float = 0.2

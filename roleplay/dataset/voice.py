@@ -15,6 +15,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _CLAUSE = re.compile(r"[^，。！？…～；,!?~;]+[，。！？…～；,!?~;]+")
+_COMMAS = "，,；;"
+"""An opening that ends so leads into what follows, and fits no other text."""
+
 _PARTICLES = "哟嘛呀哦啦呢咯哩喵"
 _SELVES = (
     "本机",
@@ -68,7 +71,7 @@ def learn_voice(lines: Iterable[str]) -> Voice:
     clauses = [found for line in said if len(found := _CLAUSE.findall(line)) > 1]
     ends = [line.rstrip("。！？…～!?~") for line in said]
     return Voice(
-        opening=_habit([row[0] for row in clauses], len(said)),
+        opening=_habit([row[0] for row in clauses if row[0][-1] not in _COMMAS], len(said)),
         closing=_habit([row[-1] for row in clauses], len(said)),
         particle=_habit([end[-1] for end in ends if end and end[-1] in _PARTICLES], len(said)),
         self_word=_self_word(said),

@@ -77,6 +77,14 @@ def test_are_you_somebody_else_is_denied() -> None:
     assert all("不" in answer or "错" in answer or "看清楚" in answer for _, answer in asked)
 
 
+def test_a_robot_does_not_deny_that_it_is_one() -> None:
+    robot = [Character(name="咕噜九号", profile="铜皮雨量计机器人")]
+    materials = Materials(("咕噜九号",), len, DatasetSettings())
+    rows = protection.identity_rows(robot, [], VOICES, materials, most_tokens=1e9)
+    assert not any("机器" in row.question for row in rows)
+    assert any("机器人" in question for who, question, _ in identity() if who == "闻筝")
+
+
 def test_are_you_yourself_is_affirmed() -> None:
     found = {answer for who, question, answer in identity() if who in question and who == "闻笛"}
     assert found and all(answer[0] in "对是没嗯" for answer in found)
@@ -90,7 +98,7 @@ def test_the_share_bounds_the_answers() -> None:
     assert 250 < sum(len(answer) + 1 for *_, answer in identity(most=300)) <= 300
 
 
-def test_what_the_character_says_itself_is_preferred() -> None:
+def test_what_the_character_says_itself_is_taken_too() -> None:
     rows = [
         Interview(id="i1", character="闻筝", question="你是谁？", answer="闻筝，漏水找我，没得商量。"),
         Interview(id="i2", character="闻筝", question="你叫什么？", answer="我是闻笛的女儿闻筝。"),
@@ -98,7 +106,9 @@ def test_what_the_character_says_itself_is_preferred() -> None:
     ]
     who = {row["question"] for row in protection.items("identity") if row["kind"] == "who"}
     answers = {answer for character, question, answer in identity(rows) if character == "闻筝" and question in who}
-    assert answers == {"闻筝，漏水找我，没得商量。"}
+    own = "闻筝，漏水找我，没得商量。"
+    assert own in answers and len(answers) > 3
+    assert not any("闻笛" in answer or "十六" in answer for answer in answers)
 
 
 @pytest.mark.parametrize(("number", "role"), [(0, "滴答铺学徒修雨匠"), (1, ""), (2, "")])
@@ -125,6 +135,11 @@ def test_a_voice_is_learnt_and_worn() -> None:
     voice = learn_voice([*ROBOT, "本机不懂，本机要上油。"])
     assert (voice.opening[0], voice.closing[0], voice.self_word) == ("报告！", "完毕。", "本机")
     assert voice.dress("我没听过。", random.Random(0)) == "报告！本机没听过。完毕。"
+
+
+def test_an_opening_that_leads_into_what_follows_is_not_worn() -> None:
+    assert learn_voice(["老话说，雨大路滑哟。", "老话说，手快有手慢无。", "嘿！来了。"] * 4).opening == ("嘿！", 1 / 3)
+    assert learn_voice(["老话说，雨大路滑哟。", "老话说，手快有手慢无。"] * 4).opening == ("", 0.0)
 
 
 def test_a_particle_takes_the_place_of_the_last_mark() -> None:
