@@ -33,6 +33,10 @@ _ASKS_NAME = re.compile(r"你是谁|您是谁|你是哪位|叫什么|你的名�
 _OWN_SHARE = 0.4
 """How often a character's own answer from an interview is taken: a few answers to many questions are learnt by heart."""
 
+_LEADS = ("请问，", "喂，", "对了，", "老实说，", "等一下，", "嗯……", "你好，", "那个，")
+_LEAD_SHARE = 0.25
+"""How often a question has something before it, as people's have."""
+
 _REPEATS = 3
 """How often a general text may be repeated to reach its share."""
 
@@ -118,7 +122,8 @@ def _identity_maker(person: Character, people: Sequence[Character], own: Sequenc
         if ("{other}" in question and not others) or item.get("unless", " ") in person.profile:
             return None
         other = chance.choice(others) if others else ""
-        asked = question.replace("{other}", other).replace("{name}", person.name)
+        lead = chance.choice(_LEADS) if chance.random() < _LEAD_SHARE else ""
+        asked = lead + question.replace("{other}", other).replace("{name}", person.name)
         taken = own if kind == "who" and chance.random() < _OWN_SHARE else ()
         answer = chance.choice(taken) if taken else voice.dress(chance.choice(answers[kind]), chance)
         return Asked(person.name, asked, answer, "identity")

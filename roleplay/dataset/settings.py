@@ -51,9 +51,9 @@ class DatasetSettings:
     interview_share: float = 0.35
     interjection_weight: float = 0.3
     min_confidence: float = 0.5
-    identity_share: float = 0.12
+    identity_share: float = 0.16
     unknown_share: float = 0.03
-    reading_share: float = 0.06
+    reading_share: float = 0.08
     general_share: float = 0.06
     test_share: float = 0.2
     test_background: bool = False

@@ -49,7 +49,7 @@ def test_every_text_file_ships_with_the_package() -> None:
 
 
 def test_probes_for_evaluation() -> None:
-    assert len(protection.identity_probes()) == 20 and "报上名来！" in protection.identity_probes()
+    assert len(protection.identity_probes()) == 20 and "来，报个名字。" in protection.identity_probes()
     assert len(protection.unknown_probes()) == 15
     passages = protection.general_test()
     assert len(passages) == 40 and {passage.task for passage in passages} == {"general"}
