@@ -101,7 +101,7 @@ def do(run: Run, args: argparse.Namespace) -> None:
     prepare = [*world, "--data_dir", data, "--mode", run.mode, "--model", args.model, *whom, *flags]
     _script("prepare_seq2seq_training", data / "train.passages.jsonl", prepare)
     train = [*world, "--data_dir", data, "--output_dir", adapter, "--model", args.model, "--seed", run.seed]
-    train += ["--max_steps", args.steps, "--eval_steps", args.steps]
+    train += ["--max_steps", args.steps, "--eval_steps", args.steps, "--samples", 0, "--general_rows", 0]
     _script("train_roleplaying", adapter / "adapter.json", train)
     _evaluate(folder, args, run.mode, ["--checkpoint", adapter])
 

@@ -64,7 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--mode",
         choices=MODES,
-        help="one character, many, or many with profiles (default: profile where world.json has some, else many)",
+        default="many",
+        help="one character, many, or many with profiles in the prompts (default: many)",
     )
     parser.add_argument("--characters", nargs="+", help="whose lines are learnt (default: all of world.json)")
     _common.add_model(parser, "whose tokenizer counts")
@@ -95,7 +96,6 @@ def _parser() -> argparse.ArgumentParser:
 def _prepare(args: argparse.Namespace) -> None:
     world = World.load(args.world)
     names = [world.character(name).name for name in dict.fromkeys(args.characters or world.names)]
-    args.mode = args.mode or ("profile" if any(world.character(name).profile for name in names) else "many")
     check_mode(args.mode, names)
     profiles = profiles_of(names, world.info.characters) if args.mode == "profile" else {}
     settings = _settings(args)
