@@ -78,8 +78,10 @@ def _callback(page: Page):  # type: ignore[no-untyped-def]
         player = page.engine.player()
         spoken = language(request)
         reply = None
-        decided = {"background": background, "pins": pins, "chapter": chapter}
-        for reply in player.ask(character, question, n=int(count), params=params, **decided):
+        replies = player.ask(
+            character, question, n=int(count), params=params, background=background, pins=pins, chapter=chapter
+        )
+        for reply in replies:
             yield (
                 render.candidate_cards(character, reply.candidates, done=False, language=spoken),
                 reply.prompt.background,

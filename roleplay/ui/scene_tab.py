@@ -138,8 +138,10 @@ def _actor(page: Page):  # type: ignore[no-untyped-def]
         params = params_of(temperature, top_p, max_tokens, seed)
         player = page.engine.player()
         reply = None
-        decided = {"background": background, "pins": pins, "chapter": chapter}
-        for reply in player.act(who, session, n=int(count), params=params, **decided):
+        replies = player.act(
+            who, session, n=int(count), params=params, background=background, pins=pins, chapter=chapter
+        )
+        for reply in replies:
             yield _choices(reply.candidates, finished=False), reply.prompt.background, who
         if reply:
             yield _choices(reply.candidates, finished=True), reply.prompt.background, who
