@@ -26,6 +26,7 @@ class DatasetSettings:
 
     Attributes:
         background_share: of scenes that have background; a model must also play without.
+        min_score: background that fits worse is left out, as in chat.
         profile_drop: share of prompts without profiles, in mode profile.
         min_confidence: a speaker less certain than this is never a target.
         interview_share: the most that interviews may take of the learnt tokens of scenes and interviews.
