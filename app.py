@@ -149,15 +149,13 @@ def _opening(world: World) -> str:
 def _chapters(world: World) -> tuple[tuple[str, int], ...]:
     """Titles and numbers of the chapters that snippets of the knowledge base belong to, where there are any."""
     from kb.errors import KnowledgeBaseError
-    from kb.snippets import read_snippets
+    from kb.index import read_meta
     from scripts._plot import read_plot
 
-    path = world.path / "kb" / "snippets.jsonl"
     try:
-        numbers = {row.chapter for row in read_snippets(path)} if path.exists() else set()
+        chapters = read_meta(world.path / "kb").chapters
     except KnowledgeBaseError:
-        return ()  # the engine opens the knowledge base as well, and says what is wrong with it
-    chapters = sorted(number for number in numbers if number is not None)
+        return ()  # there is none, or the engine, which opens it as well, says what is wrong with it
     plot = read_plot(world.path) if chapters else None
     return tuple((plot.title(number), number) for number in chapters) if plot else ()
 

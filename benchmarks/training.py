@@ -19,6 +19,7 @@ import resource
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -129,18 +130,18 @@ def _train(way: _Way, args: argparse.Namespace) -> dict[str, float]:
     }  # fmt: skip
 
 
-class _Way:
+class _Way(ABC):
     """One way of training: what a step is, and what it costs."""
 
     adapted: Any
 
+    @abstractmethod
     def steps(self) -> Iterator[Any]:
         """Steps without end."""
-        raise NotImplementedError
 
+    @abstractmethod
     def learn(self, step: Any) -> tuple[int, int]:
         """Add the step's gradients; (supervised tokens, tokens computed)."""
-        raise NotImplementedError
 
 
 class _Plain(_Way):

@@ -57,6 +57,8 @@ class IndexMeta(BaseModel):
     dim: int = Field(ge=1)
     count: int = Field(ge=0)
     snippets_sha256: str
+    chapters: tuple[int, ...] = ()
+    """Those that snippets belong to, in order; empty in an index made before this was kept."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +223,13 @@ def _save(folder: Path, snippets: Sequence[Snippet], vectors: dict[str, Vectors]
     temporary.mkdir(parents=True)
     rows = [vectors[snippet.id] for snippet in snippets]
     table = np.array(rows, dtype=np.float32).reshape(len(rows), embedder.dim)
-    meta = IndexMeta(embedder=embedder.name, dim=embedder.dim, count=len(rows), snippets_sha256=_hash_of(snippets))
+    meta = IndexMeta(
+        embedder=embedder.name,
+        dim=embedder.dim,
+        count=len(rows),
+        snippets_sha256=_hash_of(snippets),
+        chapters=tuple(sorted({snippet.chapter for snippet in snippets if snippet.chapter is not None})),
+    )
     write_snippets(temporary / _SNIPPETS, snippets)
     np.save(temporary / _VECTORS, table, allow_pickle=False)
     (temporary / _META).write_text(meta.model_dump_json(indent=2) + "\n", encoding="utf-8")

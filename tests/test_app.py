@@ -15,7 +15,9 @@ from types import ModuleType
 
 import pytest
 
-from kb.snippets import make_snippet, write_snippets
+from kb.embedding import get_embedder
+from kb.index import build_index
+from kb.snippets import make_snippet
 from roleplay.adapters.checkpoint import AdapterInfo, BaseModelInfo
 from roleplay.errors import AdapterError, WorldError
 from roleplay.world import World, WorldInfo
@@ -198,14 +200,13 @@ def test_the_first_lines_of_the_script_are_the_example(app: ModuleType, world: W
 def test_the_chapters_of_the_background_can_be_chosen(app: ModuleType, world: World) -> None:
     assert app._chapters(world) == ()
     folder = world.path / "kb"
-    folder.mkdir()
     made = [make_snippet(title="雨", text=f"第{n}声钟。", source="s", chapter=n) for n in (None, 2, 1)]
-    write_snippets(folder / "snippets.jsonl", made)
+    build_index(folder, made, get_embedder())
     novel = "".join(f"第{n}章 {title}\n\n雨下了一夜。\n\n" for n, title in (("一", "漏雨"), ("二", "夜市")))
     rows = [{"id": n, "chapter": n, "text": text, "span": [0, 1]} for n, text in enumerate(novel.split("\n\n\n"))]
     (world.path / "chunks.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     assert [number for _, number in app._chapters(world)] == [1, 2]
-    (folder / "snippets.jsonl").write_text("{}", encoding="utf-8")
+    (folder / "meta.json").write_text("{}", encoding="utf-8")
     assert app._chapters(world) == ()
 
 

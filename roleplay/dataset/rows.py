@@ -20,7 +20,7 @@ from roleplay.dataset.interviews import Asked, Group, row_background
 from roleplay.dataset.scenes import Chapters, Piece, Weights, cut_pieces, scene_background
 from roleplay.dataset.settings import Materials
 from roleplay.errors import DatasetError, PromptError
-from roleplay.prompts import Budget
+from roleplay.prompts import Budget, Snippet
 from roleplay.records import Example, Line
 from roleplay.script import format_body, format_cue
 
@@ -72,33 +72,35 @@ def question_rows(asked: Iterable[Asked], materials: Materials, *, budget: Budge
     for row in asked:
         wanted = chance.random() < settings.interview_background_share
         shown = chance.random() >= settings.profile_drop
-        try:
-            prompt = prompts.question_prompt(
-                row.character,
-                row.question,
-                count=materials.count,
-                background=row_background(row, materials) if wanted else (),
-                budget=budget,
-                profile=materials.profiles.get(row.character, "") if shown else "",
-            )
-        except PromptError:
-            continue
-        answer = prompts.one_line(row.answer)
-        yield Example(prompt=prompt.text, response=answer, character=row.character, task=row.task)
+        found = row_background(row, materials) if wanted else ()
+        profile = materials.profiles.get(row.character, "") if shown else ""
+        yield from _question_row(row, found, materials, budget, profile=profile)
 
 
 def reading_rows(groups: Iterable[Group], materials: Materials, *, budget: Budget) -> Iterator[Example]:
-    """A row for every question of groups that bring their background; of invented people, so of no character."""
+    """As :func:`question_rows`, for groups that bring their background; a row of an invented person is of no character."""
     for group in groups:
         for row in group.asked:
-            try:
-                prompt = prompts.question_prompt(
-                    row.character, row.question, count=materials.count, background=group.background, budget=budget
-                )
-            except PromptError:
-                continue
-            character = row.character if row.character in materials.characters else ""
-            yield Example(prompt=prompt.text, response=prompts.one_line(row.answer), character=character, task=row.task)
+            yield from _question_row(row, group.background, materials, budget)
+
+
+def _question_row(
+    row: Asked, background: Sequence[Snippet], materials: Materials, budget: Budget, *, profile: str = ""
+) -> Iterator[Example]:
+    """The row, or none where the question is longer than the budget."""
+    try:
+        prompt = prompts.question_prompt(
+            row.character,
+            row.question,
+            count=materials.count,
+            background=background,
+            budget=budget,
+            profile=profile,
+        )
+    except PromptError:
+        return
+    character = row.character if row.character in materials.characters else ""
+    yield Example(prompt=prompt.text, response=prompts.one_line(row.answer), character=character, task=row.task)
 
 
 def split_chapters(chapters: Collection[int], share: float, seed: int) -> tuple[list[int], list[int]]:
