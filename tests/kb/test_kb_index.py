@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kb.errors import EmbedderError, EmbedderMismatchError, IndexFileError, KnowledgeBaseError
-from kb.index import BuildReport, IndexMeta, VectorIndex, build_index, load_index
+from kb.index import BuildReport, IndexMeta, VectorIndex, build_index, load_index, read_meta
 from kb.snippets import Snippet, make_snippet
 
 
@@ -40,6 +40,19 @@ def test_rebuild_embeds_only_what_changed(folder: Path, snippets: list[Snippet],
     assert build_index(folder, changed, embedder) == BuildReport(total=5, embedded=1, reused=4)
     assert embedder.seen == ["杜若：杜若的猫走丢了。"]
     assert load_index(folder).snippets == changed
+
+
+def test_the_chapters_of_the_snippets_stand_in_its_meta(folder: Path, snippets: list[Snippet], embedder) -> None:
+    told = [make_snippet("雨", f"第{n}声钟。", chapter=n) for n in (9, 2, 9)]
+    build_index(folder, [*snippets, *told], embedder)
+    assert read_meta(folder).chapters == (2, 9)
+
+
+def test_an_index_without_chapters_in_its_meta_is_read(folder: Path) -> None:
+    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    del meta["chapters"]
+    (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+    assert read_meta(folder).chapters == () and len(load_index(folder).snippets) > 0
 
 
 def test_another_embedder_embeds_everything_again(
