@@ -196,9 +196,10 @@ class Segment(Record):
     weight: float = 0.0
 
 
-Task = Literal["scene", "question", "fact", "identity", "unknown", "reading", "general"]
+Task = Literal["scene", "question", "fact", "identity", "unknown", "reading", "talk", "general"]
 """What a row teaches: a line in a scene; an interview's answer, or one that stands in the background; who one is; to say
-that one does not know; to read an answer about strangers off the background; and ordinary text, which holds the model's general ability."""
+that one does not know; to read an answer about strangers off the background; to reply to what somebody says in the novel;
+and ordinary text, which holds the model's general ability."""
 
 
 class Passage(Record):

@@ -40,6 +40,7 @@ _HELP = {
     "identity_share": "share of learnt tokens: who one is",
     "unknown_share": "share of learnt tokens: what one cannot know",
     "reading_share": "share of learnt tokens: to read an answer off the background",
+    "talk_share": "share of learnt tokens: replies to what somebody says in the novel",
     "general_share": "share of learnt tokens: ordinary dialogue, against forgetting",
     "test_share": "share of chapters held out",
     "test_background": "held-out scenes have background too",
@@ -81,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         "--protection",
         type=float,
         default=1.0,
-        help="factor of the identity, unknown, reading and general shares; 0: none",
+        help="factor of the identity, unknown, reading, talk and general shares; 0: none",
     )
     for field in fields(DatasetSettings):
         if field.name in _HELP:
@@ -145,7 +146,7 @@ def _source(world: World, *, interviews: bool) -> Source:
 
 def _settings(args: argparse.Namespace) -> DatasetSettings:
     given = {name: getattr(args, name) for name in _HELP}
-    for name in ("identity_share", "unknown_share", "reading_share", "general_share"):
+    for name in ("identity_share", "unknown_share", "reading_share", "talk_share", "general_share"):
         given[name] *= args.protection
     return DatasetSettings(mode=args.mode, flavour=args.flavour, **given)
 

@@ -20,7 +20,9 @@ from roleplay.dataset.interviews import Asked, Group, choose
 from roleplay.dataset.passages import build_interviews, build_scenes, group_passage
 from roleplay.dataset.reading import reading_groups
 from roleplay.dataset.rows import question_rows, reading_rows, scene_rows, split_chapters
+from roleplay.dataset.scenes import Chapters, Weights
 from roleplay.dataset.settings import Materials
+from roleplay.dataset.talk import talk_rows
 from roleplay.dataset.voice import Voice, learn_voice
 from roleplay.errors import DatasetError
 from roleplay.prompts import Budget, Count
@@ -116,14 +118,17 @@ def _train(source: Source, numbers: Sequence[int], materials: Materials, budget:
     tokens = learnt_tokens(scenes, materials.count)
     asked, left_out = _interviews(source, tokens, materials)
     tokens += sum(materials.count(f"{row.answer}\n") for row in asked)
-    more, read, general = _protection(source, tokens, materials)
+    total = tokens / (1 - materials.settings.protection_share)
+    talk = _talk(chapters, weights, total, materials)
+    more, read, general = _protection(source, total, materials)
+    asked += [*more, *talk]
     passages = [
         *scenes,
-        *build_interviews([*asked, *more], materials),
+        *build_interviews(asked, materials),
         *map(group_passage, read),
         *map(protection.general_passage, general),
     ]
-    rows += question_rows([*asked, *more], materials, budget=budget)
+    rows += question_rows(asked, materials, budget=budget)
     rows += [*reading_rows(read, materials, budget=budget), *protection.general_examples(general)]
     return Part(tuple(numbers), passages, rows, merged(dropped, left_out))
 
@@ -164,12 +169,17 @@ def _unflavoured(
     return kept, {"GPT flavour": len(asked) - len(kept)} if len(kept) < len(asked) else {}
 
 
+def _talk(chapters: Chapters, weights: Weights, total: float, materials: Materials) -> list[Asked]:
+    """Replies of the novel up to their share of ``total`` learnt tokens."""
+    share = materials.settings.talk_share
+    return talk_rows(chapters, weights, materials, most_tokens=share * total) if share else []
+
+
 def _protection(
-    source: Source, tokens: int, materials: Materials
+    source: Source, total: float, materials: Materials
 ) -> tuple[list[Asked], list[Group], list[protection.Item]]:
-    """Identity and unknown rows, reading groups and general items, each up to its share of all learnt tokens."""
+    """Identity and unknown rows, reading groups and general items, each up to its share of ``total`` learnt tokens."""
     settings = materials.settings
-    total = tokens / (1 - settings.protection_share)
     voices = _voices(source, materials)
     asked: list[Asked] = []
     if settings.identity_share:

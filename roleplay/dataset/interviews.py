@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from roleplay import prompts
 from roleplay.dataset.settings import Materials
@@ -21,13 +21,14 @@ from roleplay.records import Interview, Task
 
 @dataclass(frozen=True)
 class Asked:
-    """A question to a character, what it answers, and what that teaches."""
+    """A question to a character, what it answers, and what that teaches; ``chapter`` is where the novel has it."""
 
     character: str
     question: str
     answer: str
     task: Task = "question"
     evidence: str = ""
+    chapter: int | None = None
 
     @classmethod
     def of(cls, row: Interview) -> Asked:
@@ -54,7 +55,7 @@ class Group:
     profile: str
 
 
-def choose(asked: Sequence[Asked], *, most_tokens: int, materials: Materials) -> list[Asked]:
+def choose(asked: Sequence[Asked], *, most_tokens: float, materials: Materials) -> list[Asked]:
     """As many as ``most_tokens`` of answers hold, but one of each character at least: in turns, in the seed's order."""
     kept: list[Asked] = []
     names = {row.character for row in asked}
@@ -107,21 +108,32 @@ def _by_character(asked: Iterable[Asked], chance: random.Random) -> list[list[As
 
 
 def group_background(group: Sequence[Asked], materials: Materials) -> list[Snippet]:
-    """Snippets for all questions of a group, each once, within a budget that grows with the group."""
+    """Snippets for all questions of a group, each once, within a budget that grows with the group.
+
+    Of lines of the novel the earliest decides what is known: background of a later one may hold its answer.
+    """
+    chapters = [row.chapter for row in group if row.chapter is not None]
+    known = min(chapters, default=None)
     best: dict[str, Snippet] = {}
     for row in group:
-        for snippet in row_background(row, materials):
+        for snippet in row_background(replace(row, chapter=known), materials):
             best.setdefault(snippet.text, snippet)
     tokens = materials.settings.background_tokens * len(group)
     return prompts.fit_background(list(best.values()), materials.count, tokens)
 
 
 def row_background(row: Asked, materials: Materials) -> list[Snippet]:
-    """What is found for a question, best first; a fact's evidence is among it, or no background is used at all."""
+    """What is found for a question, best first; a fact's evidence is among it, or no background is used at all.
+
+    A line of the novel has what was known before its chapter, as scenes have.
+    """
     if materials.lookup is None:
         return []
     query = prompts.question_query(row.question, row.character)
-    found = materials.fitting(materials.lookup(query, materials.settings.snippets, character=row.character))
+    known = None if row.chapter is None else row.chapter - 1
+    found = materials.fitting(
+        materials.lookup(query, materials.settings.snippets, character=row.character, chapter=known)
+    )
     if row.evidence and not any(row.evidence in snippet.text for snippet in found):
         found = [Evidence(row.evidence), *found][: materials.settings.snippets]
     return found

@@ -100,7 +100,13 @@ def _question_row(
     except PromptError:
         return
     character = row.character if row.character in materials.characters else ""
-    yield Example(prompt=prompt.text, response=prompts.one_line(row.answer), character=character, task=row.task)
+    yield Example(
+        prompt=prompt.text,
+        response=prompts.one_line(row.answer),
+        character=character,
+        task=row.task,
+        chapter=row.chapter,
+    )
 
 
 def split_chapters(chapters: Collection[int], share: float, seed: int) -> tuple[list[int], list[int]]:

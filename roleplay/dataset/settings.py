@@ -30,8 +30,8 @@ class DatasetSettings:
         profile_drop: share of prompts without profiles, in mode profile.
         min_confidence: a speaker less certain than this is never a target.
         interview_share: the most that interviews may take of the learnt tokens of scenes and interviews.
-        identity_share: of all learnt tokens; so are ``unknown_share``, ``reading_share`` and ``general_share``. 0 leaves
-            them out.
+        identity_share: of all learnt tokens; so are ``unknown_share``, ``reading_share``, ``talk_share`` and
+            ``general_share``. 0 leaves them out.
         test_background: whether held-out scenes have background; without it they are the same for all settings.
         flavour: what is done with interviews that sound generated: they are reported, or dropped as well.
         forms: rows ask for speech, action or thought as some of the seed's do (``【请发言】``).
@@ -52,9 +52,10 @@ class DatasetSettings:
     interview_share: float = 0.35
     interjection_weight: float = 0.3
     min_confidence: float = 0.5
-    identity_share: float = 0.16
+    identity_share: float = 0.14
     unknown_share: float = 0.03
     reading_share: float = 0.08
+    talk_share: float = 0.1
     general_share: float = 0.06
     test_share: float = 0.2
     test_background: bool = False
@@ -69,7 +70,7 @@ class DatasetSettings:
                 wrong.append(f"{name} must be 0 to 1, not {getattr(self, name)}")
         if self.interview_share == 1 or self.protection_share >= 1:
             wrong.append(
-                "interview_share, and the shares of identity, unknown, reading and general together, must be below 1"
+                "interview_share, and the shares of identity, unknown, reading, talk and general together, must be below 1"
             )
         if wrong:
             raise DatasetError("; ".join(wrong))
@@ -77,7 +78,7 @@ class DatasetSettings:
     @property
     def protection_share(self) -> float:
         """The share of learnt tokens that is no scene and no interview."""
-        return self.identity_share + self.unknown_share + self.reading_share + self.general_share
+        return self.identity_share + self.unknown_share + self.reading_share + self.talk_share + self.general_share
 
     def for_test(self) -> DatasetSettings:
         """Held-out scenes: nothing is dropped at random, so that they are the same scenes whatever else is set."""

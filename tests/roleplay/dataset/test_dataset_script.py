@@ -77,8 +77,8 @@ def test_the_test_part_holds_scenes_and_nothing_else(world: Path, gemma_folder: 
 
 
 def test_the_training_part_holds_every_task(world: Path, gemma_folder: Path) -> None:
-    folder = prepare(world, gemma_folder, "many")
-    tasks = {"scene", "question", "identity", "unknown", "reading", "general"}
+    folder = prepare(world, gemma_folder, "many", "--interjection_weight", "1")
+    tasks = {"scene", "question", "identity", "unknown", "reading", "talk", "general"}
     assert {row.task for row in passages(folder, "train")} == tasks
     rows = [json.loads(line) for line in (folder / "train.json").read_text(encoding="utf-8").splitlines()]
     assert {row["task"] for row in rows} == tasks
