@@ -33,9 +33,25 @@ _ASKS_NAME = re.compile(r"你是谁|您是谁|你是哪位|叫什么|你的名�
 _OWN_SHARE = 0.4
 """How often a character's own answer from an interview is taken: a few answers to many questions are learnt by heart."""
 
-_LEADS = ("请问，", "喂，", "对了，", "老实说，", "等一下，", "嗯……", "你好，", "那个，")
+_LEADS = (
+    "请问，",
+    "喂，",
+    "对了，",
+    "老实说，",
+    "等一下，",
+    "嗯……",
+    "你好，",
+    "那个，",
+    "冒昧问一句，",
+    "我再问一遍：",
+    "一句话：",
+    "说真的，",
+)
 _LEAD_SHARE = 0.25
 """How often a question has something before it, as people's have."""
+
+_STRANGER_SHARE = 0.5
+"""How often "are you somebody else" names somebody whom the novel does not know."""
 
 _REPEATS = 3
 """How often a general text may be repeated to reach its share."""
@@ -114,21 +130,37 @@ def _fill(found: Sequence[Item], makers: Mapping[str, Maker], materials: Materia
 
 def _identity_maker(person: Character, people: Sequence[Character], own: Sequence[str], voice: Voice) -> Maker:
     others = [other.name for other in people if other.name != person.name]
+    strangers = [
+        row["name"]
+        for row in items("reading_names")
+        if row["kind"] == "person" and row["name"] not in (person.name, *others)
+    ]
     answers = _answers(person, people)
 
     def make(item: Item, chance: random.Random) -> Asked | None:
         kind, question = item["kind"], item["question"]
         # A robot is not taught to deny that it is one.
-        if ("{other}" in question and not others) or item.get("unless", " ") in person.profile:
+        if item.get("unless", " ") in person.profile:
             return None
-        other = chance.choice(others) if others else ""
+        other = chance.choice(strangers if chance.random() < _STRANGER_SHARE or not others else others)
         lead = chance.choice(_LEADS) if chance.random() < _LEAD_SHARE else ""
-        asked = lead + question.replace("{other}", other).replace("{name}", person.name)
+        names = {
+            "{other}": other,
+            "{name}": person.name,
+            "{brand}": _named("brand", chance),
+            "{maker}": _named("maker", chance),
+        }
+        asked = lead + re.sub(r"\{\w+\}", lambda found: names[found[0]], question)
         taken = own if kind == "who" and chance.random() < _OWN_SHARE else ()
         answer = chance.choice(taken) if taken else voice.dress(chance.choice(answers[kind]), chance)
         return Asked(person.name, asked, answer, "identity")
 
     return make
+
+
+def _named(kind: str, chance: random.Random) -> str:
+    """An assistant's name (kind "brand") or its maker's ("maker")."""
+    return chance.choice([row["name"] for row in items("identity_brands") if row["kind"] == kind])
 
 
 def _answers(person: Character, people: Sequence[Character]) -> dict[str, list[str]]:

@@ -43,13 +43,13 @@ def test_no_item_is_both_trained_and_held_out(name: str, train: int, held_out: i
 def test_every_text_file_ships_with_the_package() -> None:
     folder = Path(protection.__file__).parent / "texts"
     assert {path.stem for path in folder.glob("*.jsonl")} == {
-        "identity", "identity_test", "identity_answers", "unknown", "unknown_test", "unknown_answers",
+        "identity", "identity_test", "identity_answers", "identity_brands", "unknown", "unknown_test", "unknown_answers",
         "general", "general_test", "reading", "reading_names",
     }  # fmt: skip
 
 
 def test_probes_for_evaluation() -> None:
-    assert len(protection.identity_probes()) == 20 and "来，报个名字。" in protection.identity_probes()
+    assert len(protection.identity_probes()) == 20 and "说一下你的名字。" in protection.identity_probes()
     assert len(protection.unknown_probes()) == 15
     passages = protection.general_test()
     assert len(passages) == 40 and {passage.task for passage in passages} == {"general"}
@@ -75,6 +75,16 @@ def test_are_you_somebody_else_is_denied() -> None:
     asked = [(who, answer) for who, question, answer in identity() if any(n in question for n in NAMES if n != who)]
     assert len(asked) >= 6
     assert all("不" in answer or "错" in answer or "看清楚" in answer for _, answer in asked)
+
+
+def test_somebody_unknown_is_denied_too_and_no_slot_is_left() -> None:
+    rows = identity()
+    assert not any("{" in text for row in rows for text in row)
+    strangers = {row["name"] for row in protection.items("reading_names") if row["kind"] == "person"}
+    brands = {row["name"] for row in protection.items("identity_brands")}
+    for names in (strangers, brands):
+        asked = [(who, answer) for who, question, answer in rows if any(name in question for name in names)]
+        assert len(asked) > 5 and all(who in answer for who, answer in asked)
 
 
 def test_a_robot_does_not_deny_that_it_is_one() -> None:
