@@ -43,6 +43,7 @@ COLUMNS = {
     "identity": "identity",
     "facts": "facts with background",
     "facts_without": "facts without",
+    "remarks": "remarks answered",
     "form": "well-formed",
     "distinct_2": "distinct-2",
     "interjections": "bare interjections",
@@ -124,6 +125,7 @@ def _material(world: World, data: Path) -> Material:
         aliases={person.name: (person.name, *person.aliases) for person in world.info.characters},
         identity=protection.identity_probes(),
         unknown=protection.unknown_probes(),
+        remarks=protection.remarks(),
         questions=_questions(world),
         is_flavoured=learnt.is_flavoured,
     )

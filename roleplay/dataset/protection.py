@@ -4,7 +4,7 @@
     rows += unknown_rows(voices, materials, most_tokens=700)
     passages = general_passages(general_rows(most_tokens=1400, materials=materials))
 
-For evaluation, none of it trained: :func:`identity_probes`, :func:`unknown_probes`, :func:`general_test`.
+For evaluation, none of it trained: :func:`identity_probes`, :func:`unknown_probes`, :func:`remarks`, :func:`general_test`.
 
 Answers come from templates that name the trained character (and, where its profile has one, what it is), dressed in its
 own habits of speech; where it names itself in an interview, that answer is taken now and then.
@@ -71,6 +71,11 @@ def identity_probes() -> list[str]:
 def unknown_probes() -> list[str]:
     """Questions about things outside any novel's world that are never trained."""
     return [row["question"] for row in items("unknown_test")]
+
+
+def remarks() -> list[str]:
+    """What people say without asking anything, never trained."""
+    return [row["text"] for row in items("remarks_test")]
 
 
 def general_test() -> list[Passage]:

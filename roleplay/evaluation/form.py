@@ -6,10 +6,15 @@ check_form("陆迟：不好意思", "闻筝", ["闻筝", "陆迟"])             
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 from roleplay.records import Question
 from roleplay.script import parse_body
+
+_DECLINES = re.compile(
+    "不知道|没听|没见过|从没听|听不懂|答不上|不清楚|不晓得|不懂这|问倒|头一回听|没有这种东西|见都没见|不明白你说"
+)
 
 
 def check_form(reply: str, character: str, names: Collection[str]) -> str | None:
@@ -42,6 +47,15 @@ def names_itself(reply: str, own: Collection[str], others: Collection[str]) -> b
     for name in sorted(own, key=len, reverse=True):
         rest = rest.replace(name, "\0")
     return "\0" in rest and not any(name in rest for name in others)
+
+
+def answers_remark(reply: str, own: Collection[str]) -> bool:
+    """Whether a reply to what was no question is more than a name, or that one does not know.
+
+    Args:
+        own: the character's name and aliases.
+    """
+    return bool(reply.strip()) and not _DECLINES.search(reply) and not any(name in reply for name in own)
 
 
 def distinct_2(texts: Collection[str]) -> float:

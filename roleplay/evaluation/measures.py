@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from roleplay.backends.local import LocalBackend
 from roleplay.dialogue import Player, Session, last_reply
-from roleplay.evaluation.form import check_form, distinct_2, holds_fact, names_itself, share
+from roleplay.evaluation.form import answers_remark, check_form, distinct_2, holds_fact, names_itself, share
 from roleplay.evaluation.roles import choose_role, role_places
 from roleplay.prompts import Prompt
 from roleplay.records import Line, Question
@@ -37,6 +37,7 @@ class Material:
         aliases: name -> all names of that character, its own among them.
         identity: ways to ask who somebody is, of which none was trained.
         unknown: questions about what no novel's world has.
+        remarks: what asks for nothing, and still wants an answer.
         questions: with the facts that right answers hold.
         is_flavoured: whether a text sounds like an assistant.
         profiles: what stands first in prompts, for a model trained so.
@@ -46,6 +47,7 @@ class Material:
     aliases: Mapping[str, Sequence[str]]
     identity: Sequence[str]
     unknown: Sequence[str]
+    remarks: Sequence[str]
     questions: Sequence[Question]
     is_flavoured: Callable[[str], bool]
     profiles: Mapping[str, str] = field(default_factory=dict)
@@ -70,6 +72,7 @@ class Found:
     identity: list[bool] = field(default_factory=list)
     facts: list[bool] = field(default_factory=list)
     facts_without: list[bool] = field(default_factory=list)
+    remarks: list[bool] = field(default_factory=list)
     form: list[bool] = field(default_factory=list)
     replies: list[str] = field(default_factory=list)
     answers: list[dict[str, str]] = field(default_factory=list)
@@ -92,6 +95,7 @@ def measure(player: Player, material: Material, names: Sequence[str], amount: Am
     asker = _Asker(player)
     _identity(asker, material, found, amount)
     _facts(asker, material, found, amount)
+    _remarks(asker, material, found, amount)
     _unknown(asker, material, found, amount)
     _scenes(player, material, found, amount)
     return found
@@ -160,6 +164,15 @@ def _facts(asker: _Asker, material: Material, found: dict[str, Found], amount: A
             found[row.character].answers.append(_answer(kind, row.question, reply, right))
 
 
+def _remarks(asker: _Asker, material: Material, found: dict[str, Found], amount: Amount) -> None:
+    """With background, as the app asks: is a remark met with more than the name, or that one does not know?"""
+    asked = [(name, text) for name in found for text in material.remarks[: amount.probes]]
+    for (name, text), reply in zip(asked, asker.ask(asked, background=True), strict=True):
+        right = answers_remark(reply, material.aliases[name])
+        found[name].remarks.append(right)
+        found[name].answers.append(_answer("remark", text, reply, right))
+
+
 def _unknown(asker: _Asker, material: Material, found: dict[str, Found], amount: Amount) -> None:
     """Answers to what nobody in the story can know; they are read by a person, not judged."""
     asked = [(name, question) for name in found for question in material.unknown[: max(1, amount.probes // 4)]]
@@ -192,7 +205,7 @@ def summary(found: Mapping[str, Found], names: Sequence[str], material: Material
     """The shares over some characters; None where nothing was measured."""
     parts = [found[name] for name in names]
     result: dict[str, float | None] = {}
-    for kind in ("role", "identity", "facts", "facts_without", "form"):
+    for kind in ("role", "identity", "facts", "facts_without", "remarks", "form"):
         outcomes = [right for part in parts for right in getattr(part, kind)]
         result[kind] = share(outcomes) if outcomes else None
     replies = [reply for part in parts for reply in part.replies]

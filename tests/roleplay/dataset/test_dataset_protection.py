@@ -44,13 +44,14 @@ def test_every_text_file_ships_with_the_package() -> None:
     folder = Path(protection.__file__).parent / "texts"
     assert {path.stem for path in folder.glob("*.jsonl")} == {
         "identity", "identity_test", "identity_answers", "identity_brands", "unknown", "unknown_test", "unknown_answers",
-        "general", "general_test", "reading", "reading_names",
+        "general", "general_test", "reading", "reading_names", "remarks_test",
     }  # fmt: skip
 
 
 def test_probes_for_evaluation() -> None:
     assert len(protection.identity_probes()) == 20 and "说一下你的名字。" in protection.identity_probes()
     assert len(protection.unknown_probes()) == 15
+    assert len(protection.remarks()) == 20 and "早上好。" in protection.remarks()
     passages = protection.general_test()
     assert len(passages) == 40 and {passage.task for passage in passages} == {"general"}
 

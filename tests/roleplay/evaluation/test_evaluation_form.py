@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from roleplay.evaluation.form import check_form, distinct_2, names_itself
+from roleplay.dataset.protection import items
+from roleplay.evaluation.form import answers_remark, check_form, distinct_2, names_itself
 from roleplay.evaluation.measures import is_interjection
 
 OWN, OTHERS = ("沈砚秋", "沈大人"), ("沈砚冬", "闻筝", "小筝", "大人")
@@ -18,6 +19,26 @@ def test_a_reply_that_names_the_character(reply: str) -> None:
 @pytest.mark.parametrize("reply", ["", "我是闻筝。", "本官。", "沈砚秋，闻筝的朋友。", "我是沈砚冬。"])
 def test_a_reply_that_does_not(reply: str) -> None:
     assert not names_itself(reply, OWN, OTHERS)
+
+
+@pytest.mark.parametrize(
+    ("reply", "answered"),
+    [
+        ("漏了漏了，别夸我。", True),
+        ("阁下请自重。", True),
+        ("本官是沈砚秋。", False),
+        ("你认错了，我是沈大人。", False),
+        ("你问倒本官了，本官真不知道。", False),
+        ("没听说过，这是什么东西？", False),
+        ("", False),
+    ],
+)
+def test_a_remark_is_answered_with_more_than_the_name(reply: str, answered: bool) -> None:
+    assert answers_remark(reply, OWN) == answered
+
+
+def test_every_way_to_decline_is_known() -> None:
+    assert not any(answers_remark(row["answer"], OWN) for row in items("unknown_answers"))
 
 
 def test_distinct_2_counts_character_pairs() -> None:

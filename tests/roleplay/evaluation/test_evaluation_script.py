@@ -37,10 +37,10 @@ def test_every_figure_is_written(toy: tuple[Path, Path], tmp_path: Path, capsys:
     found = json.loads((tmp_path / "bare.json").read_text("utf-8"))
     figures: dict[str, Any] = found["figures"]["all"]
     assert figures["loss"] > 0 and figures["general_loss"] > 0
-    assert all(0 <= figures[name] <= 1 for name in ("role", "identity", "facts", "facts_without", "form"))
+    assert all(0 <= figures[name] <= 1 for name in ("role", "identity", "facts", "facts_without", "remarks", "form"))
     assert len(found["read"]["阿灯"]["replies"]) == 2 and found["checkpoint"] is None
     kinds = [row["kind"] for row in found["read"]["阿灯"]["answers"]]
-    assert kinds == ["identity", "identity", "facts", "facts_without", "unknown"]
+    assert kinds == ["identity", "identity", "facts", "facts_without", "remark", "remark", "unknown"]
     assert "| role choice | identity |" in capsys.readouterr().out
 
 
