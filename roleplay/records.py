@@ -198,7 +198,7 @@ class Segment(Record):
 
 Task = Literal["scene", "question", "fact", "identity", "unknown", "reading", "talk", "general"]
 """What a row teaches: a line in a scene; an interview's answer, or one that stands in the background; who one is; to say
-that one does not know; to read an answer about strangers off the background; to reply to what somebody says in the novel;
+that one does not know; to read an answer about strangers off the background; to reply to what asks for nothing;
 and ordinary text, which holds the model's general ability."""
 
 

@@ -40,7 +40,7 @@ _HELP = {
     "identity_share": "share of learnt tokens: who one is",
     "unknown_share": "share of learnt tokens: what one cannot know",
     "reading_share": "share of learnt tokens: to read an answer off the background",
-    "talk_share": "share of learnt tokens: replies to what somebody says in the novel",
+    "talk_share": "share of learnt tokens: replies to what asks for nothing",
     "general_share": "share of learnt tokens: ordinary dialogue, against forgetting",
     "test_share": "share of chapters held out",
     "test_background": "held-out scenes have background too",

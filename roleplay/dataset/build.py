@@ -119,8 +119,9 @@ def _train(source: Source, numbers: Sequence[int], materials: Materials, budget:
     asked, left_out = _interviews(source, tokens, materials)
     tokens += sum(materials.count(f"{row.answer}\n") for row in asked)
     total = tokens / (1 - materials.settings.protection_share)
-    talk = _talk(chapters, weights, total, materials)
-    more, read, general = _protection(source, total, materials)
+    voices = _voices(source, materials)
+    talk = _talk(chapters, weights, voices, total, materials)
+    more, read, general = _protection(source, voices, total, materials)
     asked += [*more, *talk]
     passages = [
         *scenes,
@@ -169,18 +170,19 @@ def _unflavoured(
     return kept, {"GPT flavour": len(asked) - len(kept)} if len(kept) < len(asked) else {}
 
 
-def _talk(chapters: Chapters, weights: Weights, total: float, materials: Materials) -> list[Asked]:
-    """Replies of the novel up to their share of ``total`` learnt tokens."""
+def _talk(
+    chapters: Chapters, weights: Weights, voices: Mapping[str, Voice], total: float, materials: Materials
+) -> list[Asked]:
+    """Talk rows up to their share of ``total`` learnt tokens."""
     share = materials.settings.talk_share
-    return talk_rows(chapters, weights, materials, most_tokens=share * total) if share else []
+    return talk_rows(chapters, weights, voices, materials, most_tokens=share * total) if share else []
 
 
 def _protection(
-    source: Source, total: float, materials: Materials
+    source: Source, voices: Mapping[str, Voice], total: float, materials: Materials
 ) -> tuple[list[Asked], list[Group], list[protection.Item]]:
     """Identity and unknown rows, reading groups and general items, each up to its share of ``total`` learnt tokens."""
     settings = materials.settings
-    voices = _voices(source, materials)
     asked: list[Asked] = []
     if settings.identity_share:
         most = settings.identity_share * total

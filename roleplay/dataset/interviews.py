@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from roleplay import prompts
 from roleplay.dataset.settings import Materials
@@ -108,15 +108,10 @@ def _by_character(asked: Iterable[Asked], chance: random.Random) -> list[list[As
 
 
 def group_background(group: Sequence[Asked], materials: Materials) -> list[Snippet]:
-    """Snippets for all questions of a group, each once, within a budget that grows with the group.
-
-    Of lines of the novel the earliest decides what is known: background of a later one may hold its answer.
-    """
-    chapters = [row.chapter for row in group if row.chapter is not None]
-    known = min(chapters, default=None)
+    """Snippets for all questions of a group, each once, within a budget that grows with the group."""
     best: dict[str, Snippet] = {}
     for row in group:
-        for snippet in row_background(replace(row, chapter=known), materials):
+        for snippet in row_background(row, materials):
             best.setdefault(snippet.text, snippet)
     tokens = materials.settings.background_tokens * len(group)
     return prompts.fit_background(list(best.values()), materials.count, tokens)
@@ -125,15 +120,12 @@ def group_background(group: Sequence[Asked], materials: Materials) -> list[Snipp
 def row_background(row: Asked, materials: Materials) -> list[Snippet]:
     """What is found for a question, best first; a fact's evidence is among it, or no background is used at all.
 
-    A line of the novel has what was known before its chapter, as scenes have.
+    A line of the novel has none: what it finds is the plot that it is part of.
     """
-    if materials.lookup is None:
+    if materials.lookup is None or row.chapter is not None:
         return []
     query = prompts.question_query(row.question, row.character)
-    known = None if row.chapter is None else row.chapter - 1
-    found = materials.fitting(
-        materials.lookup(query, materials.settings.snippets, character=row.character, chapter=known)
-    )
+    found = materials.fitting(materials.lookup(query, materials.settings.snippets, character=row.character))
     if row.evidence and not any(row.evidence in snippet.text for snippet in found):
         found = [Evidence(row.evidence), *found][: materials.settings.snippets]
     return found

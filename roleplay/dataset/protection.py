@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from roleplay import files
 from roleplay.dataset.interviews import Asked, answer_tokens
@@ -26,7 +27,7 @@ from roleplay.dataset.voice import Voice
 from roleplay.records import Example, Interview, Passage, Segment
 from roleplay.world import Character
 
-Item = Mapping[str, str]
+Item = Mapping[str, Any]
 
 _FOLDER = Path(__file__).parent / "texts"
 _ASKS_NAME = re.compile(r"你是谁|您是谁|你是哪位|叫什么|你的名字|尊姓|贵姓|怎么称呼|自我介绍|介绍一下你自己")
@@ -97,7 +98,7 @@ def identity_rows(
         name: _identity_maker(cast.get(name, Character(name=name)), people, _own(name, cast, interviews), voices[name])
         for name in materials.characters
     }
-    return _fill(items("identity"), makers, materials, most_tokens)
+    return fill(items("identity"), makers, materials, most_tokens)
 
 
 def unknown_rows(voices: Mapping[str, Voice], materials: Materials, *, most_tokens: float) -> list[Asked]:
@@ -110,14 +111,14 @@ def unknown_rows(voices: Mapping[str, Voice], materials: Materials, *, most_toke
 
         return make
 
-    return _fill(items("unknown"), {name: maker(name) for name in materials.characters}, materials, most_tokens)
+    return fill(items("unknown"), {name: maker(name) for name in materials.characters}, materials, most_tokens)
 
 
 Maker = Callable[[Item, random.Random], Asked | None]
 """An item -> the row of one character, or None where it does not suit."""
 
 
-def _fill(found: Sequence[Item], makers: Mapping[str, Maker], materials: Materials, most: float) -> list[Asked]:
+def fill(found: Sequence[Item], makers: Mapping[str, Maker], materials: Materials, most: float) -> list[Asked]:
     """One row of each character in turns; each character meets the items in an order of its own."""
     chance = random.Random(f"protection {materials.settings.seed}")
     orders = {name: chance.sample(found, len(found)) for name in makers}
@@ -165,7 +166,8 @@ def _identity_maker(person: Character, people: Sequence[Character], own: Sequenc
 
 def _named(kind: str, chance: random.Random) -> str:
     """An assistant's name (kind "brand") or its maker's ("maker")."""
-    return chance.choice([row["name"] for row in items("identity_brands") if row["kind"] == kind])
+    names: list[str] = [row["name"] for row in items("identity_brands") if row["kind"] == kind]
+    return chance.choice(names)
 
 
 def _answers(person: Character, people: Sequence[Character]) -> dict[str, list[str]]:

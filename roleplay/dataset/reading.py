@@ -70,7 +70,7 @@ def _group(teller: str, voice: Voice, materials: Materials, chance: random.Rando
 
 def _name(kind: str, materials: Materials, chance: random.Random) -> str:
     """An invented name that is nobody's in the cast."""
-    names = [row["name"] for row in items("reading_names") if row["kind"] == kind]
+    names: list[str] = [row["name"] for row in items("reading_names") if row["kind"] == kind]
     return chance.choice([name for name in names if name not in materials.characters])
 
 

@@ -52,7 +52,7 @@ class DatasetSettings:
     interview_share: float = 0.35
     interjection_weight: float = 0.3
     min_confidence: float = 0.5
-    identity_share: float = 0.14
+    identity_share: float = 0.12
     unknown_share: float = 0.03
     reading_share: float = 0.08
     talk_share: float = 0.1

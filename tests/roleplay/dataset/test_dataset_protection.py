@@ -44,7 +44,7 @@ def test_every_text_file_ships_with_the_package() -> None:
     folder = Path(protection.__file__).parent / "texts"
     assert {path.stem for path in folder.glob("*.jsonl")} == {
         "identity", "identity_test", "identity_answers", "identity_brands", "unknown", "unknown_test", "unknown_answers",
-        "general", "general_test", "reading", "reading_names", "remarks_test",
+        "general", "general_test", "reading", "reading_names", "remarks", "remarks_test",
     }  # fmt: skip
 
 

@@ -77,7 +77,7 @@ def test_the_test_part_holds_scenes_and_nothing_else(world: Path, gemma_folder: 
 
 
 def test_the_training_part_holds_every_task(world: Path, gemma_folder: Path) -> None:
-    folder = prepare(world, gemma_folder, "many", "--interjection_weight", "1")
+    folder = prepare(world, gemma_folder, "many")
     tasks = {"scene", "question", "identity", "unknown", "reading", "talk", "general"}
     assert {row.task for row in passages(folder, "train")} == tasks
     rows = [json.loads(line) for line in (folder / "train.json").read_text(encoding="utf-8").splitlines()]
@@ -91,7 +91,9 @@ def test_protection_can_be_turned_off(world: Path, gemma_folder: Path) -> None:
 
 def test_interviews_can_be_left_out(world: Path, gemma_folder: Path) -> None:
     folder = prepare(world, gemma_folder, "novel", "--no-interviews")
-    assert {row.task for row in passages(folder, "train")} == {"scene", "identity", "unknown", "reading", "general"}
+    assert {row.task for row in passages(folder, "train")} == {
+        "scene", "identity", "unknown", "reading", "talk", "general",
+    }  # fmt: skip
 
 
 def test_one_character_learns_its_own_lines_only(world: Path, gemma_folder: Path) -> None:

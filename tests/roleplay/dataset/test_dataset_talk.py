@@ -1,4 +1,4 @@
-"""Talk rows: replies of the novel as answers, in their characters' turns, with what was known before."""
+"""Talk rows: replies of the novel and our own, in their characters' turns and voices."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from roleplay.dataset.curation import line_weights
 from roleplay.dataset.interviews import Asked, Evidence
 from roleplay.dataset.passages import build_interviews
+from roleplay.dataset.protection import items, remarks
 from roleplay.dataset.rows import question_rows
 from roleplay.dataset.settings import DatasetSettings, Materials
 from roleplay.dataset.talk import talk_rows
+from roleplay.dataset.voice import Voice
 from roleplay.prompts import Budget, Snippet
 from roleplay.records import Line
 
 MATERIALS = Materials(("闻筝", "陆迟"), len, DatasetSettings())
+VOICES = {"闻筝": Voice(closing=("没得商量。", 1.0)), "陆迟": Voice()}
 
 
 def said(char: str, text: str, confidence: float | None = None) -> Line:
@@ -24,10 +27,15 @@ def info(text: str) -> Line:
     return Line(kind="info", text=text)
 
 
-def talk(lines: Sequence[Line], most: float = 1e9, *, chapter: int = 3) -> list[Asked]:
-    chapters = {chapter: lines}
+def rows_of(lines: Sequence[Line], most: float = 1e9) -> list[Asked]:
+    chapters = {3: lines}
     weights, _ = line_weights(chapters, MATERIALS)
-    return talk_rows(chapters, weights, MATERIALS, most_tokens=most)
+    return talk_rows(chapters, weights, VOICES, MATERIALS, most_tokens=most)
+
+
+def talk(lines: Sequence[Line], most: float = 1e9) -> list[Asked]:
+    """The novel's rows only."""
+    return [row for row in rows_of(lines, most) if row.chapter is not None]
 
 
 def test_a_reply_right_after_somebody_else_is_a_row() -> None:
@@ -63,29 +71,39 @@ def test_the_share_is_dealt_out_evenly() -> None:
     for number in range(40):
         lines += [said("郝婶", f"第{number}回喊你。"), said("闻筝", f"第{number}回答你。")]
     lines += [said("郝婶", "抄完了没有？"), said("陆迟", "还差一页……")]
-    few = talk(lines, 40)
-    assert {row.character for row in few} == {"闻筝", "陆迟"}
-    assert 20 < sum(len(row.answer) + 1 for row in few) <= 40
+    few = rows_of(lines, 200)
+    novel = [row for row in few if row.chapter == 3]
+    assert {row.character for row in novel} == {row.character for row in few if row not in novel} == {"闻筝", "陆迟"}
+    assert 60 < sum(len(row.answer) + 1 for row in novel) <= 80
+    assert 170 < sum(len(row.answer) + 1 for row in few) <= 200
     assert len(talk(lines)) == 41
 
 
-class Chapters:
-    """A lookup that gives one snippet of every chapter that is known."""
+def test_remarks_of_our_own_fill_up_in_the_characters_voices() -> None:
+    rows = rows_of([])
+    assert {row.character for row in rows} == {"闻筝", "陆迟"} and {row.task for row in rows} == {"talk"}
+    replies = {item["text"]: item["replies"] for item in items("remarks")}
+    assert len(rows) == 2 * len(replies) >= 140
+    for row in rows:
+        plain = row.answer.removesuffix("没得商量。")
+        assert plain in replies[row.question] and (plain != row.answer) == (row.character == "闻筝")
 
-    def __call__(
-        self, query: str, k: int, *, character: str | None = None, chapter: int | None = None
-    ) -> Sequence[Snippet]:
-        return [Evidence(f"第{number}章的事。") for number in range(1, 10) if chapter is None or number <= chapter][-k:]
+
+def test_no_remark_is_both_trained_and_held_out() -> None:
+    assert not {item["text"] for item in items("remarks")} & set(remarks())
 
 
-def test_the_background_is_what_was_known_before_the_earliest_line() -> None:
-    settings = DatasetSettings(interview_background_share=1.0, snippets=9, interviews_a_passage=2)
-    materials = Materials(("闻筝",), len, settings, lookup=Chapters())
-    rows = [Asked("闻筝", f"第{n}问？", f"第{n}答。", "talk", chapter=n) for n in (4, 6)]
-    for passage in build_interviews(rows, materials):
-        text = "".join(segment.text for segment in passage.segments)
-        first = 4 if "第4问" in text else 6
-        assert f"第{first - 1}章的事" in text and f"第{first}章的事" not in text
-    for row in question_rows(rows, materials, budget=Budget(500, 400)):
-        assert row.chapter in (4, 6) and row.task == "talk"
-        assert f"第{row.chapter - 1}章" in row.prompt and f"第{row.chapter}章" not in row.prompt
+def always(query: str, k: int, *, character: str | None = None, chapter: int | None = None) -> Sequence[Snippet]:
+    """A lookup that finds something for everything."""
+    return [Evidence(f"{query}：有这么一回事。")]
+
+
+def test_a_line_of_the_novel_has_no_background_and_a_remark_has() -> None:
+    settings = DatasetSettings(interview_background_share=1.0)
+    materials = Materials(("闻筝",), len, settings, lookup=always)
+    asked = [Asked("闻筝", "钟响了？", "响了。", "talk", chapter=4), Asked("闻筝", "早啊。", "你也早。", "talk")]
+    novel, remark = question_rows(asked, materials, budget=Budget(500, 400))
+    assert (novel.chapter, novel.prompt) == (4, "问：钟响了？\n闻筝：")
+    assert remark.chapter is None and "有这么一回事" in remark.prompt
+    texts = ["".join(s.text for s in passage.segments) for passage in build_interviews(asked[:1], materials)]
+    assert texts == ["问：钟响了？\n闻筝：响了。\n"]
