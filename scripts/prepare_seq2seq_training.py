@@ -23,7 +23,7 @@ from roleplay.dataset import texts
 from roleplay.dataset.build import Part, Source, build, check_mode, profiles_of
 from roleplay.dataset.flavour import learn
 from roleplay.dataset.report import summarize, write_report
-from roleplay.dataset.settings import MODES, DatasetSettings, Materials
+from roleplay.dataset.settings import MODES, PROTECTION_SHARES, DatasetSettings, Materials
 from roleplay.models import causal, embedded
 from roleplay.prompts import Budget
 from roleplay.records import Line
@@ -146,7 +146,7 @@ def _source(world: World, *, interviews: bool) -> Source:
 
 def _settings(args: argparse.Namespace) -> DatasetSettings:
     given = {name: getattr(args, name) for name in _HELP}
-    for name in ("identity_share", "unknown_share", "reading_share", "talk_share", "general_share"):
+    for name in PROTECTION_SHARES:
         given[name] *= args.protection
     return DatasetSettings(mode=args.mode, flavour=args.flavour, **given)
 

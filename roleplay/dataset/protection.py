@@ -64,6 +64,11 @@ def items(name: str) -> tuple[Item, ...]:
     return tuple(files.read_jsonl(_FOLDER / f"{name}.jsonl"))
 
 
+def names(file: str, kind: str) -> list[str]:
+    """The names of one kind in a file of names, as :func:`items` finds it."""
+    return [row["name"] for row in items(file) if row["kind"] == kind]
+
+
 def identity_probes() -> list[str]:
     """Ways to ask who somebody is that are never trained."""
     return [row["question"] for row in items("identity_test")]
@@ -136,11 +141,7 @@ def fill(found: Sequence[Item], makers: Mapping[str, Maker], materials: Material
 
 def _identity_maker(person: Character, people: Sequence[Character], own: Sequence[str], voice: Voice) -> Maker:
     others = [other.name for other in people if other.name != person.name]
-    strangers = [
-        row["name"]
-        for row in items("reading_names")
-        if row["kind"] == "person" and row["name"] not in (person.name, *others)
-    ]
+    strangers = [name for name in names("reading_names", "person") if name not in (person.name, *others)]
     answers = _answers(person, people)
 
     def make(item: Item, chance: random.Random) -> Asked | None:
@@ -150,24 +151,18 @@ def _identity_maker(person: Character, people: Sequence[Character], own: Sequenc
             return None
         other = chance.choice(strangers if chance.random() < _STRANGER_SHARE or not others else others)
         lead = chance.choice(_LEADS) if chance.random() < _LEAD_SHARE else ""
-        names = {
+        slots = {
             "{other}": other,
             "{name}": person.name,
-            "{brand}": _named("brand", chance),
-            "{maker}": _named("maker", chance),
+            "{brand}": chance.choice(names("identity_brands", "brand")),
+            "{maker}": chance.choice(names("identity_brands", "maker")),
         }
-        asked = lead + re.sub(r"\{\w+\}", lambda found: names[found[0]], question)
+        asked = lead + re.sub(r"\{\w+\}", lambda found: slots[found[0]], question)
         taken = own if kind == "who" and chance.random() < _OWN_SHARE else ()
         answer = chance.choice(taken) if taken else voice.dress(chance.choice(answers[kind]), chance)
         return Asked(person.name, asked, answer, "identity")
 
     return make
-
-
-def _named(kind: str, chance: random.Random) -> str:
-    """An assistant's name (kind "brand") or its maker's ("maker")."""
-    names: list[str] = [row["name"] for row in items("identity_brands") if row["kind"] == kind]
-    return chance.choice(names)
 
 
 def _answers(person: Character, people: Sequence[Character]) -> dict[str, list[str]]:
@@ -184,8 +179,8 @@ def _answers(person: Character, people: Sequence[Character]) -> dict[str, list[s
 def role_of(person: Character, people: Sequence[Character]) -> str:
     """What a character is: its profile's first clause, unless that is long or names somebody."""
     clause = re.split(r"[，。；：、,.;:]", person.profile.strip())[0]
-    names = [name for other in people for name in (other.name, *other.aliases)]
-    return clause if 2 <= len(clause) <= 16 and not any(name in clause for name in names) else ""
+    cast = [name for other in people for name in (other.name, *other.aliases)]
+    return clause if 2 <= len(clause) <= 16 and not any(name in clause for name in cast) else ""
 
 
 def _own(name: str, cast: Mapping[str, Character], interviews: Sequence[Interview]) -> list[str]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from roleplay.dataset.interviews import Asked, Evidence, Group, answer_tokens
-from roleplay.dataset.protection import Item, items
+from roleplay.dataset.protection import Item, items, names
 from roleplay.dataset.settings import Materials
 from roleplay.dataset.voice import Voice
 
@@ -70,8 +70,7 @@ def _group(teller: str, voice: Voice, materials: Materials, chance: random.Rando
 
 def _name(kind: str, materials: Materials, chance: random.Random) -> str:
     """An invented name that is nobody's in the cast."""
-    names: list[str] = [row["name"] for row in items("reading_names") if row["kind"] == kind]
-    return chance.choice([name for name in names if name not in materials.characters])
+    return chance.choice([name for name in names("reading_names", kind) if name not in materials.characters])
 
 
 def _facts(kind: str, name: str, chance: random.Random) -> list[Fact]:
@@ -84,7 +83,7 @@ def _facts(kind: str, name: str, chance: random.Random) -> list[Fact]:
 
 def _with_pet(template: Item, chance: random.Random) -> Item:
     """A template with the kind of animal filled in, where it has one."""
-    pet = chance.choice([row["name"] for row in items("reading_names") if row["kind"] == "pet"])
+    pet = chance.choice(names("reading_names", "pet"))
     filled: dict[str, Any] = {"statement": template["statement"].replace("{pet}", pet)}
     filled |= {key: [text.replace("{pet}", pet) for text in template[key]] for key in ("to_self", "to_other")}
     return {**template, **filled}

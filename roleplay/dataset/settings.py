@@ -19,6 +19,9 @@ Mode = Literal["one", "many", "profile"]
 
 MODES: tuple[Mode, ...] = ("one", "many", "profile")
 
+PROTECTION_SHARES = ("identity_share", "unknown_share", "reading_share", "talk_share", "general_share")
+"""The settings whose rows are no scene and no interview."""
+
 
 @dataclass(frozen=True)
 class DatasetSettings:
@@ -78,7 +81,7 @@ class DatasetSettings:
     @property
     def protection_share(self) -> float:
         """The share of learnt tokens that is no scene and no interview."""
-        return self.identity_share + self.unknown_share + self.reading_share + self.talk_share + self.general_share
+        return sum(float(getattr(self, name)) for name in PROTECTION_SHARES)
 
     def for_test(self) -> DatasetSettings:
         """Held-out scenes: nothing is dropped at random, so that they are the same scenes whatever else is set."""

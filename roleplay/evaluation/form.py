@@ -15,6 +15,7 @@ from roleplay.script import parse_body
 _DECLINES = re.compile(
     "不知道|没听|没见过|从没听|听不懂|答不上|不清楚|不晓得|不懂这|问倒|头一回听|没有这种东西|见都没见|不明白你说"
 )
+"""How a character says that it does not know: the ways of ``texts/unknown_answers.jsonl`` and those near them."""
 
 
 def check_form(reply: str, character: str, names: Collection[str]) -> str | None:
