@@ -5,7 +5,8 @@
 People and places are invented and their facts drawn at random from ``texts/reading.jsonl``, so that nothing in them can
 be learnt by heart: the only way to answer is to find the sentence. Half of the passages are played by an invented person,
 who is asked about itself ("your cat") and for its name; in the others a trained character tells, in its own habits of
-speech, what it read of strangers.
+speech, what it read of strangers. In half of them the background tells of two people with the same attributes, so that
+the name decides, as where two pages of a cast are found for one question.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ _NAME_SHARE = 0.4
 
 _PRONOUN_SHARE = 0.4
 """How often a snippet names its subject only once."""
+
+_RIVAL_SHARE = 0.5
+"""How often the other snippet is of a second person with the same attributes, as wiki pages of a cast are."""
 
 _BOUND = ("{name}的", "{name}里")
 """How statements begin that do not stand without their subject."""
@@ -56,8 +60,15 @@ def reading_groups(voices: Mapping[str, Voice], materials: Materials, *, most_to
 
 def _group(teller: str, voice: Voice, materials: Materials, chance: random.Random) -> Group:
     """Two snippets and questions about them; ``teller`` empty: the invented person of the first snippet answers."""
-    person, place = (_name(kind, materials, chance) for kind in ("person", "thing"))
-    facts = {name: _facts(kind, name, chance) for kind, name in (("person", person), ("thing", place))}
+    person = _name("person", materials, chance)
+    first = _facts("person", person, chance)
+    if chance.random() < _RIVAL_SHARE:
+        other = _name("person", materials, chance, but=person)
+        second = _other_facts(first, other, chance)
+    else:
+        other = _name("thing", materials, chance)
+        second = _facts("thing", other, chance)
+    facts = {person: first, other: second}
     cue = teller or person
     snippets = [Evidence(_snippet(name, found, chance), source=name) for name, found in facts.items()]
     chance.shuffle(snippets)
@@ -68,9 +79,9 @@ def _group(teller: str, voice: Voice, materials: Materials, chance: random.Rando
     return Group(tuple(asked), tuple(snippets), "")
 
 
-def _name(kind: str, materials: Materials, chance: random.Random) -> str:
-    """An invented name that is nobody's in the cast."""
-    return chance.choice([name for name in names("reading_names", kind) if name not in materials.characters])
+def _name(kind: str, materials: Materials, chance: random.Random, but: str = "") -> str:
+    """An invented name that is nobody's in the cast, nor ``but``."""
+    return chance.choice([name for name in names("reading_names", kind) if name not in (*materials.characters, but)])
 
 
 def _facts(kind: str, name: str, chance: random.Random) -> list[Fact]:
@@ -78,6 +89,14 @@ def _facts(kind: str, name: str, chance: random.Random) -> list[Fact]:
     return [
         (name, chance.choice(row["values"]), _with_pet(row, chance))
         for row in chance.sample(templates, chance.randint(*_FACTS))
+    ]
+
+
+def _other_facts(facts: Sequence[Fact], name: str, chance: random.Random) -> list[Fact]:
+    """The same attributes with other values, in another order: only the name tells whose they are."""
+    return [
+        (name, chance.choice([other for other in template["values"] if other != value]), template)
+        for _, value, template in chance.sample(facts, len(facts))
     ]
 
 

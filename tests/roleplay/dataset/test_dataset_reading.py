@@ -10,7 +10,7 @@ import pytest
 from roleplay.dataset import reading
 from roleplay.dataset.interviews import Group
 from roleplay.dataset.passages import group_passage
-from roleplay.dataset.protection import items
+from roleplay.dataset.protection import items, names
 from roleplay.dataset.rows import reading_rows
 from roleplay.dataset.settings import DatasetSettings, Materials
 from roleplay.dataset.voice import Voice
@@ -61,16 +61,30 @@ def test_an_invented_person_is_asked_about_itself_and_a_character_about_others()
                 assert name not in row.question
 
 
+def test_the_name_alone_tells_two_people_apart() -> None:
+    """Half of the groups are about two people with the same attributes; the answer is the asked one's, not the other's."""
+    people = set(names("reading_names", "person"))
+    rivals = [group for group in groups() if {snippet.source for snippet in group.background} <= people]
+    assert 0.35 < len(rivals) / len(groups()) < 0.65
+    asked = [(group, row) for group in rivals for row in group.asked if row.evidence]
+    for group, row in asked:
+        (whose,) = [s.source for s in group.background if s.source in row.question] or [row.character]
+        own, other = sorted(group.background, key=lambda snippet: snippet.source != whose)
+        sentence = row.evidence.replace("{name}", "")
+        assert sentence in own.text.replace(own.source, "") and sentence not in other.text.replace(other.source, "")
+    assert len({row.character in NAMES for _, row in asked}) == 2
+
+
 def test_the_same_question_has_many_answers() -> None:
     answers: dict[str, set[str]] = {}
-    for group in groups(20_000):
+    for group in groups(40_000):
         for row in group.asked:
             answers.setdefault(row.question, set()).add(row.answer)
     assert len(answers["你几岁了？"]) > 5
 
 
 def test_statements_without_their_subject_can_be_read() -> None:
-    for group in groups(20_000):
+    for group in groups(40_000):
         for snippet in group.background:
             assert "。的" not in snippet.text and "。里" not in snippet.text and "{" not in snippet.text
 
