@@ -52,7 +52,7 @@ def read_export(path: Path, *, quiet: bool = False) -> Iterator[ExportPage]:
     yield from pages.take()
     if pages.count == 0:
         raise WikiError(
-            f"{str(path)!r} is not a MediaWiki export ({broken or 'it holds no <page>'}): export the pages again"
+            f"{str(path)!r} holds no whole page of a MediaWiki export ({broken or 'no <page>'}): export the pages again"
         )
     if broken and not quiet:
         _log.warning(

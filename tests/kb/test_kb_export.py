@@ -62,7 +62,9 @@ def test_bz2_cut_off_gives_what_could_be_unpacked(tmp_path: Path, caplog: pytest
 
 @pytest.mark.parametrize("data", [b"", b"BZh", b"\x00\x01\x02", b"{}", WHOLE.encode()[:90], b"<html></html>"])
 def test_a_file_without_a_whole_page_is_an_error(tmp_path: Path, data: bytes) -> None:
-    with pytest.raises(WikiError, match=r"dump\.xml' is not a MediaWiki export .*export the pages again") as caught:
+    with pytest.raises(
+        WikiError, match=r"dump\.xml' holds no whole page of a MediaWiki export .*export the pages again"
+    ) as caught:
         list(read_export(export(tmp_path, data)))
     assert "\n" not in str(caught.value)
 
