@@ -43,7 +43,7 @@ _HELP = {
     "prefix_projection": "ChatGLM: compute the prefix through two linear layers",
     "learning_rate": "0 takes the adapter's own: 3e-2 for a prefix (ChatGLM: 2e-2), 1e-3 for LoRA",
     "patience": "end after so many evaluations without a better held-out loss (default: 0, never)",
-    "keep_weight": "on general rows: weight of the divergence from the bare model (default: 0)",
+    "keep_weight": "on general rows: weight of the divergence from the bare model (default: 1, 0: none)",
     "max_steps": "above 0: so many steps, whatever the epochs",
     "batch": "rows a step",
     "max_tokens": "the longest passage; older tokens are cut (all but ChatGLM)",

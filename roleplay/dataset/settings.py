@@ -55,11 +55,11 @@ class DatasetSettings:
     interview_share: float = 0.35
     interjection_weight: float = 0.3
     min_confidence: float = 0.5
-    identity_share: float = 0.12
+    identity_share: float = 0.13
     unknown_share: float = 0.03
-    reading_share: float = 0.08
-    talk_share: float = 0.1
-    general_share: float = 0.06
+    reading_share: float = 0.11
+    talk_share: float = 0.09
+    general_share: float = 0.07
     test_share: float = 0.2
     test_background: bool = False
     forms: bool = False

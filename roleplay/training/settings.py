@@ -47,7 +47,7 @@ class TrainSettings:
     max_target_length: int = 128
     quantization_bit: int = 0
     patience: int = 0
-    keep_weight: float = 0.0
+    keep_weight: float = 1.0
     seed: int = 7
 
     def __post_init__(self) -> None:
