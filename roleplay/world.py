@@ -113,16 +113,17 @@ class World:
                 return character
         raise WorldError(f"no character {name!r} in {self.path}: known are {' '.join(self.names) or '(none)'}")
 
-    def file(self, name: str) -> Path:
-        """The path of a file that must exist.
+    def file(self, name: str, folder: Path | None = None) -> Path:
+        """The path of a file that must exist, here or in another ``folder`` where it was prepared with ``--data_dir``.
 
         Raises:
             WorldError: it does not; the message names the command that makes it.
         """
-        path = self.path / name
+        path = (folder or self.path) / name
         if not path.exists():
             command = _MADE_BY.get(name)
-            step = f"make it with `{command.format(self.path)}`" if command else "put it there"
+            elsewhere = f" --data_dir {folder}" if folder and folder != self.path else ""
+            step = f"make it with `{command.format(self.path)}{elsewhere}`" if command else "put it there"
             raise WorldError(f"{path} is missing: {step}")
         return path
 

@@ -28,7 +28,7 @@ from roleplay.dialogue import Player
 from roleplay.errors import ModelError
 from roleplay.evaluation.measures import Amount, Found, Material, measure, summary
 from roleplay.models import causal
-from roleplay.records import Question
+from roleplay.records import Passage, Question
 from roleplay.training.data import encode_passages, read_passages
 from roleplay.training.steps import mean_loss
 from roleplay.world import World
@@ -80,16 +80,15 @@ def _evaluate(args: argparse.Namespace) -> None:
     tokenizer = causal.load_tokenizer(args.model)
     if causal.is_prefix_lm(tokenizer):
         raise ModelError(f"{args.model} is a ChatGLM; this script reads likelihoods of causal models: choose another")
-    material = _material(world, args.data_dir or world.path)
+    held_out = read_passages(world.file("test.passages.jsonl", args.data_dir))
+    material = _material(world, held_out)
     names = [world.character(name).name for name in args.characters or _asked(material)]
     checkpoint = choose_checkpoint(args.checkpoint, world, args.model)
     begun = time.perf_counter()
     model, info = causal.load_causal(args.model), None
     if checkpoint:
         model, info = load_adapter(model, checkpoint, name=public_name(args.model))
-    passages = (
-        {} if args.no_test_loss else {"loss": read_passages((args.data_dir or world.path) / "test.passages.jsonl")}
-    )
+    passages = {} if args.no_test_loss else {"loss": held_out}
     passages["general_loss"] = protection.general_test()
     losses = {
         name: mean_loss(model, encode_passages(tokenizer, part, max_tokens=1024)) for name, part in passages.items()
@@ -116,8 +115,8 @@ def _asked(material: Material) -> list[str]:
     return [name for name in material.aliases if name in asked] or list(material.aliases)
 
 
-def _material(world: World, data: Path) -> Material:
-    held = {passage.chapter for passage in read_passages(data / "test.passages.jsonl")}
+def _material(world: World, held_out: Sequence[Passage]) -> Material:
+    held = {passage.chapter for passage in held_out}
     chapters = [lines for chapter, lines in chapter_lines(world).items() if chapter in held]
     learnt = flavour.learn(world.read_interviews(), [line.text for line in world.read_script() if line.kind == "say"])
     return Material(

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from roleplay import files
 from roleplay.dataset.export import FORMATS, export
-from roleplay.errors import DatasetError, WorldError
+from roleplay.errors import DatasetError
 from roleplay.records import Example
 from roleplay.world import World
 from scripts import _common
@@ -42,12 +42,7 @@ def _export(args: argparse.Namespace) -> None:
 
 
 def _rows(world: World, folder: Path | None, name: str) -> list[Example]:
-    path = folder / name if folder else world.file(name)
-    if not path.exists():
-        raise WorldError(
-            f"{path} is missing: make it with `python scripts/prepare_seq2seq_training.py --world {world.path} "
-            f"--data_dir {folder}`"
-        )
+    path = world.file(name, folder)
     try:
         return [Example.model_validate(row) for row in files.read_jsonl(path)]
     except ValueError as error:

@@ -24,7 +24,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from roleplay import files
 from roleplay.adapters.checkpoint import AdapterInfo, BaseModelInfo, check_original, public_name, save_adapter
 from roleplay.dataset import protection
-from roleplay.errors import WorldError
 from roleplay.models import causal, embedded
 from roleplay.training import parallel
 from roleplay.training.data import TokenRow
@@ -160,7 +159,7 @@ def _plan(args: argparse.Namespace) -> _Run:
     settings = family.settings(given)
     check_original(args.original_format, causal.is_prefix_lm(tokenizer) and settings.adapter == "prefix")
     data = args.data_dir or world.path
-    found = {part: family.read(_data_file(world, data, family.file.format(part))) for part in ("train", "test")}
+    found = {part: family.read(world.file(family.file.format(part), data)) for part in ("train", "test")}
     texts = [record.model_dump_json() for part in found.values() for record in part]
     begun_with = {"model": public_name(args.model), "data": files.digest(*texts)[:16], **asdict(settings)}
     rows = {part: family.encode(tokenizer, records, settings) for part, records in found.items()}
@@ -168,20 +167,6 @@ def _plan(args: argparse.Namespace) -> _Run:
     rows["general"] = family.encode(tokenizer, general, settings) if general else []
     folder = args.output_dir or Path("checkpoints") / f"{world.name}-{Path(args.model).name}-{settings.adapter}"
     return _Run(world, data, folder, tokenizer, family, settings, rows, begun_with)
-
-
-def _data_file(world: World, data: Path, name: str) -> Path:
-    """A file of the data, which must be there: it is looked for before anything is written.
-
-    Raises:
-        WorldError: it is missing; the message names the command that makes it.
-    """
-    if data == world.path or (data / name).exists():
-        return world.file(name) if data == world.path else data / name
-    raise WorldError(
-        f"{data / name} is missing: make it with `python scripts/prepare_seq2seq_training.py --world {world.path} "
-        f"--data_dir {data}`"
-    )
 
 
 def _general(family: Family) -> list[Any]:

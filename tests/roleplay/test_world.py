@@ -66,6 +66,16 @@ def test_a_missing_file_names_the_command_that_makes_it(folder: Path, name: str,
         World.load(folder).file(name)
 
 
+def test_data_that_was_prepared_elsewhere_is_looked_for_there(folder: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    step = re.escape(f"prepare_seq2seq_training.py --world {folder} --data_dir {data}`")
+    with pytest.raises(WorldError, match=rf"{re.escape(str(data / 'train.json'))} is missing: .*{step}"):
+        World.load(folder).file("train.json", data)
+    data.mkdir()
+    (data / "train.json").touch()
+    assert World.load(folder).file("train.json", data) == data / "train.json"
+
+
 def test_a_missing_file_that_nothing_makes_is_to_be_put_there(folder: Path) -> None:
     with pytest.raises(WorldError, match=r"questions\.jsonl is missing: put it there"):
         World.load(folder).read_questions()

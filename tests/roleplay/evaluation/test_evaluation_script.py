@@ -56,6 +56,15 @@ def test_an_unknown_character_is_one_line(toy: tuple[Path, Path], capsys: pytest
     assert capsys.readouterr().err.startswith("error: no character '阿火'")
 
 
+def test_a_world_without_data_names_the_command_that_makes_it(
+    toy: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(toy, "--data_dir", str(tmp_path)) == 2
+    assert f"make it with `python scripts/prepare_seq2seq_training.py --world {toy[0]} --data_dir {tmp_path}`" in (
+        capsys.readouterr().err
+    )
+
+
 def test_the_experiments_table_has_one_row_a_run(tmp_path: Path) -> None:
     for name, loss in (("bare-many", None), ("many-interviews-background-7", 3.25), ("one-7", 3.5)):
         (tmp_path / name / "adapter").mkdir(parents=True)
