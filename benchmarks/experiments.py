@@ -2,12 +2,13 @@
 
     python benchmarks/experiments.py /tmp/experiments                  # all twelve, more than an hour on two cores
     python benchmarks/experiments.py /tmp/experiments --star           # the five that answer the three questions
-    python benchmarks/experiments.py /tmp/experiments --only many profile --steps 48 --amount="--roles 20"
+    python benchmarks/experiments.py /tmp/experiments --only many profile --steps 48 --seeds 7 8 --amount="--roles 20"
     python benchmarks/experiments.py /tmp/experiments --table          # the table of what is there
 
 {one, many, profile} x {with, without interviews} x {with, without background in training}, equal compute: the same
 number of steps, each of the same number of passages. Each run is prepared, trained and evaluated by the project's own
-scripts in its own folder; what is done is not done again, so the program can be stopped and started.
+scripts in its own folder; what is done is not done again, so the program can be stopped and started. Seeds are those of
+training (first weights, order); the table has the means over them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -63,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--character", help="of mode one, and of the first table (default: the first of world.json)")
     parser.add_argument("--only", nargs="+", default=list(MODES), choices=MODES)
     parser.add_argument("--steps", type=int, default=32)
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[7])
     parser.add_argument("--model", default="gemma3-270m")
     parser.add_argument("--amount", default="", help="flags for scripts/evaluate.py, as one text")
     parser.add_argument("--jobs", type=int, default=2, help="runs at once, each with its share of the cores")
@@ -73,8 +75,8 @@ def main(argv: list[str] | None = None) -> int:
     args.character = (
         args.character or json.loads((args.world / "world.json").read_text("utf-8"))["characters"][0]["name"]
     )
-    ways = itertools.product((True, False), (True, False), args.only)
-    runs = [Run(mode, interviews, background, args.seed) for interviews, background, mode in ways]
+    ways = itertools.product(args.seeds, (True, False), (True, False), args.only)
+    runs = [Run(mode, interviews, background, seed) for seed, interviews, background, mode in ways]
     if args.star:
         runs = [run for run in runs if run.differences <= 1]
     if not args.table:
@@ -145,12 +147,24 @@ def report(folder: Path, character: str) -> Iterator[str]:
 
 
 def _rows(shown: dict[str, Any], row: str) -> Iterator[str]:
-    yield f"| run | {' | '.join(COLUMNS.values())} |"
-    yield "|---" * (len(COLUMNS) + 1) + "|"
+    """One row a way of training, the mean over its seeds; below them how far two seeds of a way lie apart at most."""
+    ways: dict[str, list[dict[str, float | None]]] = {}
     for name, figures in shown.items():
         losses = {key: figures["all"].get(key) for key in ("loss", "general_loss")}
-        values = figures.get(row, {}) | losses
-        yield f"| {name} | {' | '.join(cell(key, values.get(key)) for key in COLUMNS)} |"
+        ways.setdefault(re.sub(r"-\d+$", "", name), []).append(figures.get(row, {}) | losses)
+    yield f"| run | {' | '.join(COLUMNS.values())} | seeds |"
+    yield "|---" * (len(COLUMNS) + 2) + "|"
+    apart: dict[str, float] = {}
+    for way, seeds in ways.items():
+        means: dict[str, float | None] = {}
+        for key in COLUMNS:
+            values = [value for each in seeds if (value := each.get(key)) is not None]
+            means[key] = sum(values) / len(values) if values else None
+            if len(values) > 1:
+                apart[key] = max(apart.get(key, 0.0), max(values) - min(values))
+        yield f"| {way} | {' | '.join(cell(key, means[key]) for key in COLUMNS)} | {len(seeds)} |"
+    if apart:
+        yield f"| two seeds apart, at most | {' | '.join(cell(key, apart.get(key)) for key in COLUMNS)} | |"
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ class TrainSettings:
     ``learning_rate`` 0 takes the adapter's own: a prefix that starts from real text wants a far larger one than LoRA.
     ``max_tokens`` bounds a passage (causal models), ``max_source_length`` and ``max_target_length`` a prompt and its answer
     (ChatGLM). ``patience`` above 0 ends the run after so many evaluations without a better held-out loss. ``keep_weight``
-    weighs, on general rows, the divergence from the bare model, nats a token. ``quantization_bit`` and ``prefix_projection`` are ChatGLM's.
+    weighs, on general rows, the divergence from the bare model, nats a token; 0 for none. ``quantization_bit`` and
+    ``prefix_projection`` are ChatGLM's.
 
     Raises:
         DatasetError: settings that contradict each other, all of them named at once.

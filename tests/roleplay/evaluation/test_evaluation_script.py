@@ -65,17 +65,25 @@ def test_a_world_without_data_names_the_command_that_makes_it(
     )
 
 
-def test_the_experiments_table_has_one_row_a_run(tmp_path: Path) -> None:
-    for name, loss in (("bare-many", None), ("many-interviews-background-7", 3.25), ("one-7", 3.5)):
+def test_the_experiments_table_has_the_means_over_the_seeds(tmp_path: Path) -> None:
+    runs = [
+        ("bare-many", None, 0.5),
+        ("many-interviews-background-7", 3.25, 0.5),
+        ("many-interviews-background-8", 3.75, 0.25),
+        ("one-7", 3.5, 0.5),
+    ]
+    for name, loss, role in runs:
         (tmp_path / name / "adapter").mkdir(parents=True)
-        figures = {"all": {"general_loss": 3.0, "role": 0.5}, "阿灯": {"role": 0.25}}
+        figures = {"all": {"general_loss": 3.0, "role": role}, "阿灯": {"role": role / 2}}
         (tmp_path / name / "evaluation.json").write_text(json.dumps({"figures": figures}), encoding="utf-8")
         if loss:
             info = {"result": {"test_loss": loss}}
             (tmp_path / name / "adapter" / "adapter.json").write_text(json.dumps(info), encoding="utf-8")
-    text = "\n".join(experiments.report(tmp_path, "阿灯"))
-    assert text.count("\n| one-7 |") == 1 and text.count("\n| many-interviews-background-7 | 3.250 | 3.000 | ") == 2
-    assert "| bare-many | - | 3.000 | 25.0% |" in text
+    one, everybody = "\n".join(experiments.report(tmp_path, "阿灯")).split("### all six")
+    assert "| one | 3.500 | 3.000 | 25.0% |" in one and "| one |" not in everybody
+    assert "| many-interviews-background | 3.500 | 3.000 | 37.5% |" in everybody
+    assert "| two seeds apart, at most | 0.500 | 0.000 | 25.0% |" in everybody
+    assert "| bare-many | - | 3.000 | 50.0% |" in everybody
 
 
 @pytest.mark.parametrize(
