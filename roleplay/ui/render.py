@@ -48,26 +48,37 @@ def _card(character: str, text: str, number: int, done: bool, language: str) -> 
     )
 
 
+def reply_text(character: str, text: str) -> str:
+    """A reply as people read it, where no HTML can stand: ``*action*``, （thought）, expression as a face."""
+    lines = _lines(character, text)
+    return (
+        " ".join(_marked(line) + (f" {_FACES[line.expression]}" if line.expression else "") for line in lines) or text
+    )
+
+
 def _body(character: str, text: str) -> str:
     """A reply as people read it: action in italics, thought in brackets, expression as a face."""
+    return " ".join(_spoken(line) for line in _lines(character, text)) or escape(text) or "…"
+
+
+def _lines(character: str, text: str) -> Sequence[Line]:
+    """What a reply holds; nothing while it is still being written, or where it is no script line."""
     try:
-        lines = parse_body(text, character)
+        return parse_body(text, character)
     except ValueError:
-        # Still being written, or no script line: shown as it is.
-        return escape(text) or "…"
-    return " ".join(_spoken(line) for line in lines)
+        return ()
+
+
+def _marked(line: Line) -> str:
+    return {"act": f"*{line.text}*", "think": f"（{line.text}）"}.get(line.kind, line.text)
 
 
 def _spoken(line: Line) -> str:
-    text = escape(line.text).replace("\n", "<br>")
+    text = escape(_marked(line)).replace("\n", "<br>")
     face = (
         f' <span class="rp-face" title="{line.expression}">{_FACES[line.expression]}</span>' if line.expression else ""
     )
-    if line.kind == "act":
-        return f'<span class="rp-act">*{text}*</span>{face}'
-    if line.kind == "think":
-        return f'<span class="rp-think">（{text}）</span>{face}'
-    return f"<span>{text}</span>{face}"
+    return f'<span class="rp-{line.kind}">{text}</span>{face}'
 
 
 def background_item(snippet: Snippet, *, scored: bool = True) -> str:

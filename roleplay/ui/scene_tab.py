@@ -36,7 +36,7 @@ def create_scene_tab(page: Page, pins: Any) -> list[Greeting]:
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
             view = gr.HTML(elem_id="scene-view")
-            with gr.Row():
+            with gr.Row(elem_classes="rp-scene-files"):
                 example = gr.Button(label("example"), size="sm", min_width=48, elem_id="scene-example")
                 undo = gr.Button(label("undo"), size="sm", min_width=48, elem_id="scene-undo")
                 clear = gr.Button(label("clear"), size="sm", min_width=48, elem_id="scene-clear")
@@ -142,17 +142,18 @@ def _actor(page: Page):  # type: ignore[no-untyped-def]
             who, session, n=int(count), params=params, background=background, pins=pins, chapter=chapter
         )
         for reply in replies:
-            yield _choices(reply.candidates, finished=False), reply.prompt.background, who
+            yield _choices(who, reply.candidates, finished=False), reply.prompt.background, who
         if reply:
-            yield _choices(reply.candidates, finished=True), reply.prompt.background, who
+            yield _choices(who, reply.candidates, finished=True), reply.prompt.background, who
 
     return act
 
 
-def _choices(candidates: tuple[str, ...], *, finished: bool) -> Any:
+def _choices(who: str, candidates: tuple[str, ...], *, finished: bool) -> Any:
     """The candidates as a list to pick from; not to be picked while they grow."""
     texts = list(dict.fromkeys(text for text in candidates if text)) if finished else list(candidates)
-    choices = [(text or "…", text if finished else f"{place}") for place, text in enumerate(texts)]
+    named = [(render.reply_text(who, text) or "…", text) for text in texts]
+    choices = [(name, text if finished else f"{place}") for place, (name, text) in enumerate(named)]
     return gr.Radio(choices=choices, value=None, visible=True, interactive=finished)
 
 

@@ -145,6 +145,12 @@ def test_candidates_can_be_picked_only_when_finished(make_page: MakePage, sessio
     assert texts(steps[-1][1]) == ["闻筝最爱吃椒盐豆糕。"]
 
 
+def test_candidates_are_offered_as_people_read_them(make_page: MakePage, session: Session) -> None:
+    said, done, thought = "哼。 \\emoji 微怒", "\\me 转身", "(又迟到。)"
+    choices = act(make_page(said, done, thought), session, count=3)[-1][0].choices
+    assert choices == [("哼。 😠", said), ("*转身*", done), ("（又迟到。）", thought)]
+
+
 def test_equal_candidates_are_offered_once(make_page: MakePage, session: Session) -> None:
     assert act(make_page("哼。"), session, count=3)[-1][0].choices == [("哼。", "哼。")]
 
