@@ -72,6 +72,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--megabytes", type=float, default=200)
     parser.add_argument("--folder", type=Path, help="where the export is written (default: a temporary folder)")
     args = parser.parse_args(argv)
+    if args.folder:
+        args.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         path = Path(folder) / "dump.xml"
         write_dump(path, megabytes=args.megabytes)
