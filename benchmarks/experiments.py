@@ -98,7 +98,7 @@ def do(run: Run, args: argparse.Namespace) -> None:
     world = ["--world", args.world]
     whom = ["--characters", args.character] if run.mode == "one" else []
     flags = [] if run.interviews else ["--no-interviews"]
-    flags += [] if run.background else ["--no-background"]
+    flags += [] if run.background else ["--background_share", 0, "--interview_background_share", 0]
     data, adapter = folder / "data", folder / "adapter"
     prepare = [*world, "--data_dir", data, "--mode", run.mode, "--model", args.model, *whom, *flags]
     _script("prepare_seq2seq_training", data / "train.passages.jsonl", prepare)

@@ -33,6 +33,7 @@ from scripts._background import WorldLookup, world_lookup
 
 _HELP = {
     "background_share": "share of scenes with background",
+    "interview_background_share": "share of interviews and protection rows with background",
     "profile_drop": "mode profile: share of prompts without profiles",
     "interview_share": "the most that interviews take of what scenes and interviews teach",
     "interjection_weight": "weight of a line of three letters or fewer",
@@ -73,7 +74,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max_source_tokens", "--max-source-tokens", type=int, default=512, help="prompt budget of a row"
     )
-    parser.add_argument("--no-background", action="store_true", help="do not use the knowledge base")
     parser.add_argument("--no-interviews", action="store_true", help="do not use interviews")
     parser.add_argument(
         "--flavour", choices=("report", "drop"), default="report", help="interviews that sound generated are ..."
@@ -104,7 +104,6 @@ def _prepare(args: argparse.Namespace) -> None:
         "characters": names,
         "model": args.model,
         "prompt_tokens": args.max_source_tokens,
-        "background": not args.no_background,
         "interviews": not args.no_interviews,
     }
     folder: Path = args.data_dir or world.path
@@ -122,7 +121,7 @@ def _prepare(args: argparse.Namespace) -> None:
         )
         source = _source(world, interviews=not args.no_interviews)
         budget = Budget(args.max_source_tokens, settings.background_tokens)
-        lookup = None if args.no_background else _lookup(world.path)
+        lookup = _lookup(world.path) if settings.has_background else None
         if lookup:
             planned = replace(materials, lookup=lookup)
             lookup.plan(lambda: build(source, planned, budget=budget))

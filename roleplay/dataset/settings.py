@@ -29,6 +29,7 @@ class DatasetSettings:
 
     Attributes:
         background_share: of scenes that have background; a model must also play without.
+        interview_background_share: of groups of interview, identity, unknown and talk rows that have it.
         min_score: background that fits worse is left out, as in chat.
         profile_drop: share of prompts without profiles, in mode profile.
         min_confidence: a speaker less certain than this is never a target.
@@ -77,6 +78,11 @@ class DatasetSettings:
             )
         if wrong:
             raise DatasetError("; ".join(wrong))
+
+    @property
+    def has_background(self) -> bool:
+        """Whether anything of it is shown the knowledge base."""
+        return self.test_background or max(self.background_share, self.interview_background_share) > 0
 
     @property
     def protection_share(self) -> float:

@@ -60,9 +60,7 @@ def report(folder: Path) -> Any:
 
 def test_the_test_part_is_the_same_scenes_in_all_modes(world: Path, gemma_folder: Path) -> None:
     many = prepare(world, gemma_folder, "many", "--mode", "many")
-    bare = prepare(
-        world, gemma_folder, "bare", "--mode", "many", "--no-interviews", "--no-background", "--protection", "0"
-    )
+    bare = prepare(world, gemma_folder, "bare", "--mode", "many", "--no-interviews", "--protection", "0")
     profile = prepare(world, gemma_folder, "profile", "--mode", "profile")
     assert texts(many, "test") == texts(bare, "test")
     without = texts(profile, "test")
@@ -82,6 +80,16 @@ def test_the_training_part_holds_every_task(world: Path, gemma_folder: Path) -> 
     assert {row.task for row in passages(folder, "train")} == tasks
     rows = [json.loads(line) for line in (folder / "train.json").read_text(encoding="utf-8").splitlines()]
     assert {row["task"] for row in rows} == tasks
+
+
+def test_the_knowledge_base_is_looked_for_only_where_a_share_asks(
+    world: Path, gemma_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shares = ("--background_share", "0", "--interview_background_share")
+    prepare(world, gemma_folder, "half", *shares, "0.5")
+    assert "background: none" in capsys.readouterr().out
+    prepare(world, gemma_folder, "none", *shares, "0")
+    assert "background" not in capsys.readouterr().out
 
 
 def test_protection_can_be_turned_off(world: Path, gemma_folder: Path) -> None:
