@@ -1,5 +1,7 @@
 """Entries and plot notes to snippets: pieces of 60-150 characters that can stand alone as background, and their file.
 
+A section shorter than that is a snippet of its own, for its heading tells what it is about.
+
     >>> snippets = entries_to_snippets(read_wiki("worlds/chuiyan/wiki"))
     >>> snippets[1].title, snippets[1].heading, snippets[1].source
     ('井底街', '概况', '井底街.wiki')

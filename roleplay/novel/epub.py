@@ -43,6 +43,7 @@ def read_epub(path: Path) -> str:
         with zipfile.ZipFile(path) as book:
             _refuse_huge(book, path)
             pages = [decode(book.read(name), f"{path}:{name}")[0] for name in _spine(book)]
+    # zipfile raises RuntimeError for an encrypted book and NotImplementedError for a packing that it does not know.
     except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, RuntimeError, NotImplementedError) as error:
         reason = str(error).strip("'\"")
         raise NovelError(f"{path} is no readable EPUB ({reason}): save the book as txt or epub again") from error

@@ -50,10 +50,8 @@ def _card(character: str, text: str, number: int, done: bool, language: str) -> 
 
 def reply_text(character: str, text: str) -> str:
     """A reply as people read it, where no HTML can stand: ``*action*``, （thought）, expression as a face."""
-    lines = _lines(character, text)
-    return (
-        " ".join(_marked(line) + (f" {_FACES[line.expression]}" if line.expression else "") for line in lines) or text
-    )
+    parts = [f"{_marked(line)} {_FACES.get(line.expression or '', '')}".strip() for line in _lines(character, text)]
+    return " ".join(parts) or text
 
 
 def _body(character: str, text: str) -> str:

@@ -152,8 +152,9 @@ def _actor(page: Page):  # type: ignore[no-untyped-def]
 def _choices(who: str, candidates: tuple[str, ...], *, finished: bool) -> Any:
     """The candidates as a list to pick from; not to be picked while they grow."""
     texts = list(dict.fromkeys(text for text in candidates if text)) if finished else list(candidates)
-    named = [(render.reply_text(who, text) or "…", text) for text in texts]
-    choices = [(name, text if finished else f"{place}") for place, (name, text) in enumerate(named)]
+    choices = [
+        (render.reply_text(who, text) or "…", text if finished else f"{place}") for place, text in enumerate(texts)
+    ]
     return gr.Radio(choices=choices, value=None, visible=True, interactive=finished)
 
 
