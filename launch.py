@@ -1,7 +1,7 @@
 """The launcher: `python3 launch.py` starts the app, `python3 launch.py test` runs every check.
 
-It needs Python 3.11 or newer and the standard library alone. It makes `.venv` beside itself, installs
-`requirements.txt` into it (again only when that file changed) and hands over. Flags are passed through to `app.py`:
+It needs Python 3.11 or newer and the standard library alone. It makes `.venv` beside itself, installs `requirements.txt`
+and the package into it (again only when a file changed) and hands over. Flags are passed through to `app.py`:
 
     python3 launch.py --port 8000
     HOST=0.0.0.0 MODEL=/models/mine CHECKPOINT=none WORLD=worlds/mine python3 launch.py
@@ -22,18 +22,23 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 def main(argv: list[str]) -> int:
     """Install what is missing, then run the app or the checks; their exit status."""
     if sys.version_info < (3, 11):  # noqa: UP036 - this file meets whatever Python the user has
-        print(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: install a newer one and start again")
+        print(
+            f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: install a newer one and start again"
+        )
         return 2
     testing = argv[:1] == ["test"]
     try:
         make_venv()
-        install("requirements.txt")
+        install("requirements.txt", "-r", "requirements.txt")
+        install("pyproject.toml", "--no-deps", "-e", ".")  # the package in place, and its command
         if testing:
-            install("requirements-dev.txt")
+            install("requirements-dev.txt", "-r", "requirements-dev.txt")
             install_browser()
     except subprocess.CalledProcessError as error:
         print(f"a step failed with status {error.returncode}: {' '.join(map(str, error.cmd))}")
-        print("check the network and the free disk space, then start again: what is installed is kept")
+        print(
+            "check the network and the free disk space, then start again: what is installed is kept"
+        )
         return 2
     if testing:
         return run_checks(argv[1:])
@@ -42,44 +47,57 @@ def main(argv: list[str]) -> int:
 
 def make_venv() -> None:
     """Create `.venv` unless it is there and works."""
-    if PYTHON.exists() and subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0:
+    if (
+        PYTHON.exists()
+        and subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0
+    ):
         return
     print(f"creating {VENV}", flush=True)
-    made = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True)
+    made = subprocess.run(
+        [sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True
+    )
     if made.returncode:
         print((made.stdout + made.stderr).strip())
-        print("Python's venv module is missing or broken. Debian and Ubuntu: `apt-get install python3-venv`; ")
+        print(
+            "Python's venv module is missing or broken. Debian and Ubuntu: `apt-get install python3-venv`; "
+        )
         print(
             "Fedora: `dnf install python3`; Windows and macOS: install Python from its own installer. Then start again."
         )
         raise SystemExit(2)
 
 
-def install(name: str) -> None:
-    """Install a requirements file into `.venv`; at once done if it did not change since the last time."""
-    source = ROOT / name
+def install(name: str, *arguments: str) -> None:
+    """Let pip install into `.venv`; at once done if the file `name` did not change since the last time."""
+    digest = hashlib.sha256((ROOT / name).read_bytes()).hexdigest()
     stamp = VENV / f".installed-{name}"
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text() == digest:
         return
     print(f"installing {name} (minutes the first time)", flush=True)
-    pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off", "-q"]
-    subprocess.run([*pip, "-r", str(source)], check=True)
+    pip = [
+        str(PYTHON),
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--progress-bar",
+        "off",
+        "-q",
+    ]
+    subprocess.run([*pip, *arguments], check=True, cwd=ROOT)
     stamp.write_text(digest)
 
 
 def install_browser() -> None:
     """Install Debian's Chromium for the browser test where none is found and the user may."""
-    if find_browser() or not shutil.which("apt-get") or not hasattr(os, "geteuid") or os.geteuid() != 0:
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    if find_browser() or not shutil.which("apt-get") or not root:
         return
     print("installing chromium for the browser test", flush=True)
-    quiet = {"stdout": subprocess.DEVNULL, "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
-    subprocess.run(["apt-get", "update", "-qq"], check=True, **quiet)
-    subprocess.run(
-        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-noto-cjk"],
-        check=True,
-        **quiet,
-    )
+    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    packages = ["--no-install-recommends", "chromium", "fonts-noto-cjk"]
+    for command in (["update", "-qq"], ["install", "-y", "-qq", *packages]):
+        subprocess.run(["apt-get", *command], check=True, stdout=subprocess.DEVNULL, env=env)
 
 
 def find_browser() -> str | None:

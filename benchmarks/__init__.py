@@ -1,1 +1,1 @@
-"""Benchmarks: programs that print their tables with the machine they ran on. Run them alone on the machine."""
+"""Programs that print their tables with the machine they ran on. Run each alone on the machine."""

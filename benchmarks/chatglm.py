@@ -1,12 +1,13 @@
 """ChatGLM-6B-int4-qe on this machine's CPU, beside its limits and its peers, all in one run.
 
-    python benchmarks/chatglm_checkpoint.py /tmp/glm6b                       # once: random numbers, full size
-    python benchmarks/chatglm.py /tmp/glm6b                                  # alone on the machine, about 12 minutes
-    python benchmarks/chatglm.py /tmp/glm6b --chatglm-cpp PYTHON MODEL.bin   # beside chatglm.cpp in its own environment
+    python benchmarks/chatglm_checkpoint.py /tmp/glm6b     # once: random numbers, full size
+    python benchmarks/chatglm.py /tmp/glm6b                # alone on the machine, about 12 minutes
+    python benchmarks/chatglm.py /tmp/glm6b --chatglm-cpp PYTHON MODEL.bin    # beside chatglm.cpp
 
-Parts: ``limits`` (memory bandwidth, matrix rate), ``products`` (all int4 products of one token by torch's op and by our
-kernel, weights from memory), ``model`` (load, prefill, decoding, memory), ``plain`` (every matrix expanded in every call, as
-the original does on a CPU), ``train`` (one step through a prefix), ``peer`` (chatglm.cpp). Every part is a process of its
+Parts: ``limits`` (memory bandwidth, matrix rate), ``products`` (all int4 products of one token by
+torch's op and by our kernel, weights from memory), ``model`` (load, prefill, decoding, memory),
+``plain`` (every matrix expanded in every call, as the original does on a CPU), ``train`` (one step
+through a prefix), ``peer`` (chatglm.cpp, in its own environment). Every part is a process of its
 own; the repacked weights go to a folder that is removed at the end (``--cache`` keeps them).
 """
 
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +43,12 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="a checkpoint of int4-qe weights")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--chatglm-cpp", nargs=2, metavar=("PYTHON", "MODEL"), help="its interpreter and model file")
-    parser.add_argument("--cache", type=Path, help="folder for the repacked weights (default: a temporary one)")
+    parser.add_argument(
+        "--chatglm-cpp", nargs=2, metavar=("PYTHON", "MODEL"), help="its interpreter and model file"
+    )
+    parser.add_argument(
+        "--cache", type=Path, help="folder for the repacked weights (default: a temporary one)"
+    )
     parser.add_argument("--steps", type=int, default=32, help="decoded tokens a figure")
     parser.add_argument("--child", choices=CHILDREN, help=argparse.SUPPRESS)
     parser.add_argument("--context", type=int, help=argparse.SUPPRESS)
@@ -64,7 +70,15 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(part: str, args: argparse.Namespace, *more: str) -> dict[str, Any]:
     """The figures of one part, from a process of its own."""
-    command = [sys.executable, str(HERE), str(args.folder), "--child", part, "--steps", str(args.steps)]
+    command = [
+        sys.executable,
+        str(HERE),
+        str(args.folder),
+        "--child",
+        part,
+        "--steps",
+        str(args.steps),
+    ]
     command += ["--cache", str(args.cache), *more]
     print(f"... {part}", file=sys.stderr, flush=True)
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -75,7 +89,10 @@ def _peer(python: str, model: str, *, steps: int) -> dict[str, Any]:
     print("... chatglm.cpp", file=sys.stderr, flush=True)
     script = HERE.with_name("peer_chatglm_cpp.py")
     done = subprocess.run(
-        [python, str(script), model, str(SHORT), str(LONG), str(steps)], stdout=subprocess.PIPE, text=True, check=True
+        [python, str(script), model, str(SHORT), str(LONG), str(steps)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
@@ -134,22 +151,36 @@ def products(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _product_seconds(kernel: Any, o: int, i: int, *, copies: int) -> dict[int, float]:
-    """Seconds of one product with one and with five rows; copies of the matrix take turns, larger than the caches."""
+    """Seconds of one product with one and with five rows.
+
+    Copies of the matrix, larger together than the caches, take turns.
+    """
     fitting = max(1, min(copies, round(480e6 / (o * i))))
-    forms = [kernel.form(torch.randint(-128, 128, (o, i // 2), dtype=torch.int8)) for _ in range(fitting)]
+    forms = [
+        kernel.form(torch.randint(-128, 128, (o, i // 2), dtype=torch.int8)) for _ in range(fitting)
+    ]
     scale, turn = torch.rand(o), itertools.cycle(forms)
     inputs = {rows: torch.randn(rows, i) for rows in (1, 5)}
-    return {
-        rows: median_seconds(lambda x=x: kernel.product(x, next(turn), scale, None), 15) for rows, x in inputs.items()
-    }
+
+    def product(x: torch.Tensor) -> torch.Tensor:
+        return kernel.product(x, next(turn), scale, None)  # type: ignore[no-any-return]
+
+    return {rows: median_seconds(partial(product, x), 15) for rows, x in inputs.items()}
 
 
 def model(args: argparse.Namespace) -> dict[str, Any]:
-    """The whole model with the best kernel: its first load, and in a process of its own for each context, the rest."""
+    """Model with the best kernel: its first load, and in a process for each context the rest."""
     begun = time.perf_counter()
     kernel = _load(args).kernel
-    found: dict[str, Any] = {"kernel": kernel, "first_load_s": time.perf_counter() - begun, "first_load": _memory()}
-    return found | {f"context_{context}": _run("context", args, "--context", str(context)) for context in (SHORT, LONG)}
+    found: dict[str, Any] = {
+        "kernel": kernel,
+        "first_load_s": time.perf_counter() - begun,
+        "first_load": _memory(),
+    }
+    return found | {
+        f"context_{context}": _run("context", args, "--context", str(context))
+        for context in (SHORT, LONG)
+    }
 
 
 def context(args: argparse.Namespace) -> dict[str, Any]:
@@ -165,18 +196,27 @@ def _load(args: argparse.Namespace, **settings: Any) -> Any:
     """The model, its repacked weights from the benchmark's cache."""
     from roleplay.models.chatglm import ChatGLMForConditionalGeneration
 
-    return ChatGLMForConditionalGeneration.from_pretrained(args.folder, kernel_cache=args.cache, **settings)
+    return ChatGLMForConditionalGeneration.from_pretrained(
+        args.folder, kernel_cache=args.cache, **settings
+    )
 
 
-def _chat_figures(loaded: Any, context: int, steps: int, candidates: tuple[int, ...] = (1, 5)) -> dict[str, Any]:
-    """Prefill of ``context`` tokens, then milliseconds a step for one and for more candidates; forced random tokens."""
+def _chat_figures(
+    loaded: Any, context: int, steps: int, candidates: tuple[int, ...] = (1, 5)
+) -> dict[str, Any]:
+    """Prefill of ``context`` tokens, then milliseconds a step for 1 and for more candidates.
+
+    Tokens are random and forced, so that no reply ends early.
+    """
     from roleplay.models import causal
 
     found: dict[str, Any] = {}
     with torch.inference_mode():
         for rows in candidates:
             cache, prompt = causal.new_cache(loaded), _ids(loaded, 1, context)
-            prompt[0, -2:] = torch.tensor([loaded.config.gmask_token_id, loaded.config.bos_token_id])
+            prompt[0, -2:] = torch.tensor(
+                [loaded.config.gmask_token_id, loaded.config.bos_token_id]
+            )
             begun = time.perf_counter()
             _logits(loaded, prompt, cache)
             found.setdefault("prefill_s", []).append(time.perf_counter() - begun)
@@ -198,25 +238,33 @@ def _ids(loaded: Any, rows: int, count: int) -> torch.Tensor:
 def _logits(loaded: Any, ids: torch.Tensor, cache: Any) -> torch.Tensor:
     from roleplay.models import causal
 
-    return torch.as_tensor(causal.head(loaded)(causal.hidden_states(loaded, ids, cache=cache)[:, -1]))
+    return torch.as_tensor(
+        causal.head(loaded)(causal.hidden_states(loaded, ids, cache=cache)[:, -1])
+    )
 
 
 def _memory() -> dict[str, float]:
     """Gigabytes resident now and at the peak of this process."""
-    lines = Path("/proc/self/status").read_text().splitlines() if Path("/proc/self/status").exists() else []
-    peak = next((int(line.split()[1]) * 1024 / 1e9 for line in lines if line.startswith("VmHWM")), 0.0)
+    lines = (
+        Path("/proc/self/status").read_text().splitlines()
+        if Path("/proc/self/status").exists()
+        else []
+    )
+    peak = next(
+        (int(line.split()[1]) * 1024 / 1e9 for line in lines if line.startswith("VmHWM")), 0.0
+    )
     return {"resident_GB": psutil.Process().memory_info().rss / 1e9, "peak_GB": peak}
 
 
 def plain(args: argparse.Namespace) -> dict[str, Any]:
-    """Decoding with every matrix expanded to float32 in every call; a few steps only, they take seconds."""
+    """Decoding with every matrix expanded in every call; a few steps only, they take seconds."""
     loaded = _load(args, kernel="plain")
     figures = _chat_figures(loaded, SHORT, 5, candidates=(1,))
     return {name: figures[name] for name in ("prefill_s", "rows_1_ms", "rows_1")}
 
 
 def train(args: argparse.Namespace) -> dict[str, Any]:
-    """One step of P-Tuning: prefix of 128, 384 + 96 tokens as the seed trained, blocks computed again on the way back."""
+    """One step of P-Tuning: prefix of 128, 384 + 96 tokens like the seed, checkpointed blocks."""
     loaded = _load(args, pre_seq_len=128)
     loaded.train().activation_checkpointing_enable()
     before = _memory()
@@ -225,7 +273,12 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
     labels = ids.masked_fill(torch.arange(480) < 384, -100)
     begun = time.perf_counter()
     loaded(input_ids=ids, labels=labels).loss.backward()
-    return {"step_s": time.perf_counter() - begun, "tokens": 480, "before": before, "after": _memory()}
+    return {
+        "step_s": time.perf_counter() - begun,
+        "tokens": 480,
+        "before": before,
+        "after": _memory(),
+    }
 
 
 CHILDREN = {
@@ -257,25 +310,62 @@ def table(found: dict[str, Any]) -> list[str]:
     short, long = f"context_{SHORT}", f"context_{LONG}"
     op = "products/torch-int4pack"
     ours = f"ours ({found.get('model', {}).get('kernel', '-')})"
-    rows: list[list[str]] = [["", "limit", "torch's op, products only", "chatglm.cpp", "as the original", ours]]
+    rows: list[list[str]] = [
+        ["", "limit", "torch's op, products only", "chatglm.cpp", "as the original", ours]
+    ]
     for context in (short, long):
-        line = [cell(get("limits/token_ms")), cell(get(f"{op}/rows_1_ms")), cell(get(f"peer/{context}/rows_1_ms"))]
-        line += [cell(get("plain/rows_1_ms")) if context == short else "-", cell(get(f"model/{context}/rows_1_ms"))]
+        line = [
+            cell(get("limits/token_ms")),
+            cell(get(f"{op}/rows_1_ms")),
+            cell(get(f"peer/{context}/rows_1_ms")),
+        ]
+        line += [
+            cell(get("plain/rows_1_ms")) if context == short else "-",
+            cell(get(f"model/{context}/rows_1_ms")),
+        ]
         rows.append([f"decode after {context.split('_')[1]} tokens, ms a token", *line])
     for context in (short, long):
         line = ["1", cell(ratio(op), "{:.2f}"), "-", "-", cell(ratio(f"model/{context}"), "{:.2f}")]
         rows.append([f"five candidates / one, after {context.split('_')[1]}", *line])
     line = [cell(get("limits/prefill_s"), "{:.1f}"), "-", cell(get(f"peer/{long}/prefill_s")), "-"]
     rows.append([f"prefill of {LONG}, s", *line, cell(get(f"model/{long}/prefill_s"), "{:.1f}")])
-    line = [cell(get("limits/weights_GB"), "{:.2f}"), "-", cell(get(f"peer/{long}/resident_GB"), "{:.2f}"), "-"]
-    rows.append([f"resident at {LONG} tokens, GB", *line, cell(get(f"model/{long}/rows_1/resident_GB"), "{:.2f}")])
-    line = ["-", "-", cell(get(f"peer/{long}/peak_GB"), "{:.2f}"), cell(get("plain/rows_1/peak_GB"), "{:.2f}")]
+    line = [
+        cell(get("limits/weights_GB"), "{:.2f}"),
+        "-",
+        cell(get(f"peer/{long}/resident_GB"), "{:.2f}"),
+        "-",
+    ]
+    rows.append(
+        [
+            f"resident at {LONG} tokens, GB",
+            *line,
+            cell(get(f"model/{long}/rows_1/resident_GB"), "{:.2f}"),
+        ]
+    )
+    line = [
+        "-",
+        "-",
+        cell(get(f"peer/{long}/peak_GB"), "{:.2f}"),
+        cell(get("plain/rows_1/peak_GB"), "{:.2f}"),
+    ]
     rows.append(["peak, GB", *line, cell(get(f"model/{long}/rows_1/peak_GB"), "{:.2f}")])
-    line = ["-", "-", cell(get("peer/load_s"), "{:.1f}"), "-", cell(get(f"model/{short}/load_s"), "{:.2f}")]
+    line = [
+        "-",
+        "-",
+        cell(get("peer/load_s"), "{:.1f}"),
+        "-",
+        cell(get(f"model/{short}/load_s"), "{:.2f}"),
+    ]
     rows.append(["load (repacked weights mapped), s", *line])
-    rows.append(["first load, repacking, s", "-", "-", "-", "-", cell(get("model/first_load_s"), "{:.1f}")])
-    rows.append(["training step, 384 + 96 tokens, s", "-", "-", "-", "-", cell(get("train/step_s"))])
-    rows.append(["training peak, GB", "-", "-", "-", "-", cell(get("train/after/peak_GB"), "{:.2f}")])
+    rows.append(
+        ["first load, repacking, s", "-", "-", "-", "-", cell(get("model/first_load_s"), "{:.1f}")]
+    )
+    rows.append(
+        ["training step, 384 + 96 tokens, s", "-", "-", "-", "-", cell(get("train/step_s"))]
+    )
+    rows.append(
+        ["training peak, GB", "-", "-", "-", "-", cell(get("train/after/peak_GB"), "{:.2f}")]
+    )
     head, *body = ["| " + " | ".join(row) + " |" for row in rows]
     return [head, "|---" * len(rows[0]) + "|", *body]
 

@@ -1,10 +1,11 @@
-"""A full-size ChatGLM-6B checkpoint of random numbers, in the exact layout of ``chatglm-6b-int4-qe``.
+"""A full-size ChatGLM-6B checkpoint of random numbers, in the layout of ``chatglm-6b-int4-qe``.
 
     python benchmarks/chatglm_checkpoint.py /tmp/glm6b              # 3.9 GB, half a minute
     python benchmarks/chatglm_checkpoint.py /tmp/small --layers 2 --hidden 64 --heads 4 --vocab 512
 
-Speed and memory do not depend on the numbers. Names, shapes and dtypes are those of ``keys_6b.json`` (scaled where other
-sizes are given). ``--tokenizer ice_text.model`` is copied beside it, if the app is to run on it.
+Speed and memory do not depend on the numbers. Names, shapes and dtypes are those of
+``keys_6b.json`` (scaled where other sizes are given). ``--tokenizer ice_text.model`` is copied
+beside it, if the app is to run on it.
 """
 
 from __future__ import annotations
@@ -40,11 +41,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--tokenizer", type=Path, help="ice_text.model, copied into the folder")
     args = parser.parse_args(argv)
     write(args.folder, {name: getattr(args, name) for name in _FULL}, tokenizer=args.tokenizer)
-    print(f"wrote {sum(path.stat().st_size for path in args.folder.iterdir()) / 1e9:.2f} GB to {args.folder}")
+    written = sum(path.stat().st_size for path in args.folder.iterdir())
+    print(f"wrote {written / 1e9:.2f} GB to {args.folder}")
     return 0
 
 
-def write(folder: Path, sizes: Mapping[str, int] | None = None, *, tokenizer: Path | None = None) -> None:
+def write(
+    folder: Path, sizes: Mapping[str, int] | None = None, *, tokenizer: Path | None = None
+) -> None:
     """Write ``config.json`` and ``model.safetensors`` of random numbers."""
     sizes = dict(_FULL) | dict(sizes or {})
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +81,9 @@ def _config(sizes: Mapping[str, int]) -> ChatGLMConfig:
 
 def keys(sizes: Mapping[str, int]) -> Iterator[tuple[str, list[int], torch.dtype]]:
     """(name, shape, dtype) of all tensors, the shapes scaled from those of the full size."""
-    for pattern, (shape, dtype) in json.loads(_KEYS.read_text(encoding="utf-8"))[_FORM]["keys"].items():
+    for pattern, (shape, dtype) in json.loads(_KEYS.read_text(encoding="utf-8"))[_FORM][
+        "keys"
+    ].items():
         scaled = [_scaled(size, sizes) for size in shape]
         for number in range(sizes["layers"]) if "{0..27}" in pattern else (0,):
             yield re.sub(r"\{0\.\.27\}", str(number), pattern), scaled, _DTYPES[dtype]
@@ -92,7 +98,7 @@ def _scaled(size: int, sizes: Mapping[str, int]) -> int:
 
 
 def _tensors(wanted: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
-    """Random bytes for packed weights, scales that make weights of a standard deviation of about 0.02, layer norms of 1."""
+    """Random bytes for weights, scales for a standard deviation of about 0.02, norms of 1."""
     generator = torch.Generator().manual_seed(0)
     for name, like in wanted.items():
         made = torch.zeros(like.shape, dtype=like.dtype)

@@ -1,13 +1,14 @@
-"""What one training step allocates above the weights, counted tensor by tensor: no GPU needed, and in its dtype.
+"""What a training step allocates above the weights, counted tensor by tensor without a GPU.
 
     with Allocations(model) as count:
         train_step(...)
     count.peak                                        # bytes that lived at once
 
-Every operation's new storages are counted when they are made and taken off when they are freed, also in the backward pass.
-That is what a GPU's allocator is asked for; its rounding, cuBLAS's workspace and the insides of the attention are not in it.
-Sizes do not depend on numbers, so products and attention may be left out (``computed=False``): 28 layers then take a minute.
-Weights are expanded a few thousand rows at a time, as the GPU's kernel does.
+Every operation's new storages are counted when they are made and taken off when they are freed,
+also in the backward pass. That is what a GPU's allocator is asked for; its rounding, cuBLAS's
+workspace and the insides of the attention are not in it. Sizes do not depend on numbers, so
+products and attention may be left out (``computed=False``): 28 layers then take a minute. Weights
+are expanded a few thousand rows at a time, as the GPU's kernel does.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ from roleplay.models.chatglm.quantization import packed_layers
 _aten = torch.ops.aten
 
 
-class Allocations(TorchDispatchMode):
+class Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of storages that operations inside make, and the most that lived at once."""
 
     def __init__(self, model: nn.Module, *, computed: bool = True) -> None:
         """What the model holds before is not counted.
 
         Args:
-            computed: compute products and attention; else their results are whatever lay in the memory.
+            computed: compute products and attention; else their results are what lay in memory.
         """
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.live = self.peak = 0
         self._computed = computed
         self._sizes = {part.untyped_storage()._cdata: 0 for part in model.parameters()}
@@ -65,7 +66,7 @@ class Allocations(TorchDispatchMode):
 
 
 def _skipped(func: Any, args: Any) -> Any:
-    """Uncomputed results of a product or of attention [b, n, q, d]; None for any other operation."""
+    """Uncomputed results of a product or of attention [b, n, q, d]; None for other operations."""
     if func is _aten.mm.default:
         return args[0].new_empty(args[0].shape[0], args[1].shape[1])
     if func is _aten.addmm.default:
@@ -73,7 +74,9 @@ def _skipped(func: Any, args: Any) -> Any:
     if func is _aten._scaled_dot_product_flash_attention_for_cpu.default:
         query = args[0]
         sums = query.new_empty(query.shape[:-1], dtype=torch.float32)
-        return torch.empty_like(query.transpose(1, 2), memory_format=torch.contiguous_format).transpose(1, 2), sums
+        return torch.empty_like(
+            query.transpose(1, 2), memory_format=torch.contiguous_format
+        ).transpose(1, 2), sums
     if func is _aten._scaled_dot_product_flash_attention_for_cpu_backward.default:
         return tuple(torch.empty_like(part) for part in args[1:4])
     return args[0] if func is _aten.addmm_.default else None
@@ -93,7 +96,9 @@ class InParts(Kernel):
         self, x: torch.Tensor, form: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor | None
     ) -> torch.Tensor:
         """In parts, whatever the number of rows."""
-        y: torch.Tensor = self.in_parts(x.flatten(0, -2).contiguous(), form, scale, bias).view(*x.shape[:-1], -1)
+        y: torch.Tensor = self.in_parts(x.flatten(0, -2).contiguous(), form, scale, bias).view(
+            *x.shape[:-1], -1
+        )
         return y
 
     def expand(self, form: torch.Tensor, scale: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -112,7 +117,9 @@ def prepare_training(model: Any) -> torch.optim.Optimizer:
     return torch.optim.AdamW([part for part in model.parameters() if part.requires_grad], lr=1e-3)
 
 
-def train_step(model: Any, optimizer: torch.optim.Optimizer, ids: torch.Tensor, labels: torch.Tensor) -> None:
+def train_step(
+    model: Any, optimizer: torch.optim.Optimizer, ids: torch.Tensor, labels: torch.Tensor
+) -> None:
     """Forward, backward, update."""
     optimizer.zero_grad(set_to_none=True)
     model(input_ids=ids, labels=labels).loss.backward()

@@ -2,8 +2,9 @@
 
     model = random_chatglm(config, device=torch.device("cuda"), dtype=torch.float16)
 
-Its form is that of ``chatglm-6b-int4-qe`` (SPEC 4): random bytes for packed weights, scales and norms of a usual size. For
-speed and memory, which do not depend on what the numbers are; its text means nothing.
+Its form is that of ``chatglm-6b-int4-qe`` (SPEC 4): random bytes for packed weights, scales and
+norms of a usual size. For speed and memory, which do not depend on what the numbers are; its text
+means nothing.
 """
 
 from __future__ import annotations
@@ -34,7 +35,11 @@ SIZES_TOY = {
 def int4_config(sizes: dict[str, Any], *, layers: int, prefix: int | None = None) -> ChatGLMConfig:
     """The config of an int4 model with int4 embeddings."""
     return ChatGLMConfig(
-        **sizes, num_layers=layers, quantization_bit=4, quantization_embeddings=True, pre_seq_len=prefix
+        **sizes,
+        num_layers=layers,
+        quantization_bit=4,
+        quantization_embeddings=True,
+        pre_seq_len=prefix,
     )
 
 
@@ -47,21 +52,28 @@ def random_chatglm(
     generator = torch.Generator(device).manual_seed(1)
     tied = model.all_tied_weights_keys
     state = {
-        name: _random(name, part, generator, torch.float32 if name.startswith(PREFIX_NAME) else dtype)
+        name: _random(
+            name, part, generator, torch.float32 if name.startswith(PREFIX_NAME) else dtype
+        )
         for name, part in model.state_dict().items()
         if name not in tied
     }
     state |= {name: state[source] for name, source in tied.items()}
     model.load_state_dict(state, assign=True)
     model.tie_weights()
-    return model.eval()
+    model.eval()
+    return model
 
 
-def _random(name: str, like: torch.Tensor, generator: torch.Generator, dtype: torch.dtype) -> torch.Tensor:
+def _random(
+    name: str, like: torch.Tensor, generator: torch.Generator, dtype: torch.dtype
+) -> torch.Tensor:
     """Numbers of the size that a trained model has in their place."""
     device = generator.device
     if not like.is_floating_point():
-        return torch.randint(-128, 128, like.shape, dtype=torch.int8, device=device, generator=generator)
+        return torch.randint(
+            -128, 128, like.shape, dtype=torch.int8, device=device, generator=generator
+        )
     if name.endswith("layernorm.weight"):
         return torch.ones(like.shape, dtype=dtype, device=device)
     made = torch.empty(like.shape, dtype=dtype, device=device)
@@ -70,16 +82,28 @@ def _random(name: str, like: torch.Tensor, generator: torch.Generator, dtype: to
     return made.normal_(0, 1 if name.startswith(PREFIX_NAME) else 0.01, generator=generator)
 
 
-def random_prompt(config: ChatGLMConfig, length: int, *, device: torch.device, seed: int = 0) -> torch.Tensor:
+def random_prompt(
+    config: ChatGLMConfig, length: int, *, device: torch.device, seed: int = 0
+) -> torch.Tensor:
     """int64 [1, length]: random tokens, [gMASK], sop."""
-    ids = torch.randint(6, config.mask_token_id, (1, length), generator=torch.Generator().manual_seed(seed))
+    ids = torch.randint(
+        6, config.mask_token_id, (1, length), generator=torch.Generator().manual_seed(seed)
+    )
     ids[0, -2:] = torch.tensor([config.gmask_token_id, config.bos_token_id])
     return ids.to(device)
 
 
-def training_batch(config: ChatGLMConfig, length: int, *, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ids and labels int64 [1, length]: a prompt of 16 tokens, and nothing but answer after it, the costliest case."""
-    ids = torch.cat([random_prompt(config, 16, device=device), random_prompt(config, length - 14, device=device)], 1)
+def training_batch(
+    config: ChatGLMConfig, length: int, *, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and labels int64 [1, length]: 16 tokens of prompt, then answer alone, the costliest."""
+    ids = torch.cat(
+        [
+            random_prompt(config, 16, device=device),
+            random_prompt(config, length - 14, device=device),
+        ],
+        1,
+    )
     ids = ids[:, :length].contiguous()
     labels = ids.clone()
     labels[:, :15] = -100

@@ -1,14 +1,15 @@
-"""The three open questions of the seed, answered by training: docs/experiments.md is this program's table.
+"""The three open questions of the seed, answered by training; docs/experiments.md is its table.
 
-    python benchmarks/experiments.py /tmp/experiments                  # all twelve, more than an hour on two cores
-    python benchmarks/experiments.py /tmp/experiments --star           # the five that answer the three questions
-    python benchmarks/experiments.py /tmp/experiments --only many profile --steps 48 --seeds 7 8 --amount="--roles 20"
-    python benchmarks/experiments.py /tmp/experiments --table          # the table of what is there
+    python benchmarks/experiments.py /tmp/x            # all twelve, more than an hour on two cores
+    python benchmarks/experiments.py /tmp/x --star     # the five that answer the three questions
+    python benchmarks/experiments.py /tmp/x --only many --steps 48 --seeds 7 8 --sizes="--roles 20"
+    python benchmarks/experiments.py /tmp/x --table    # the table of what is there
 
-{one, many, profile} x {with, without interviews} x {with, without background in training}, equal compute: the same
-number of steps, each of the same number of passages. Each run is prepared, trained and evaluated by the project's own
-scripts in its own folder; what is done is not done again, so the program can be stopped and started. Seeds are those of
-training (first weights, order); the table has the means over them.
+{one, many, profile} x {with, without interviews} x {with, without background in training}, equal
+compute: the same number of steps, each of the same number of passages. Each run is prepared,
+trained and evaluated by the project's own scripts in its own folder; what is done is not done
+again, so the program can be stopped and started. Seeds are those of training (first weights,
+order); the table has the means over them.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from app import ROOT
 from benchmarks.machine import describe
-from scripts.evaluate import COLUMNS, cell
+from roleplay.stages.character import ROOT
+from roleplay.stages.evaluation import COLUMNS, cell
 
 WORLD = ROOT / "worlds" / "chuiyan"
 MODES = ("one", "many", "profile")
@@ -48,7 +49,8 @@ class Run:
     @property
     def name(self) -> str:
         """``many-interviews-background-7``."""
-        flags = [word for word, given in (("interviews", self.interviews), ("background", self.background)) if given]
+        given = {"interviews": self.interviews, "background": self.background}
+        flags = [word for word, is_on in given.items() if is_on]
         return "-".join([self.mode, *flags, str(self.seed)])
 
     @property
@@ -62,18 +64,25 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--world", type=Path, default=WORLD)
-    parser.add_argument("--character", help="of mode one, and of the first table (default: the first of world.json)")
+    parser.add_argument(
+        "--character", help="of mode one, and of the first table (default: the first of world.json)"
+    )
     parser.add_argument("--only", nargs="+", default=list(MODES), choices=MODES)
     parser.add_argument("--steps", type=int, default=32)
     parser.add_argument("--seeds", type=int, nargs="+", default=[7])
     parser.add_argument("--model", default="gemma3-270m")
-    parser.add_argument("--amount", default="", help="flags for scripts/evaluate.py, as one text")
-    parser.add_argument("--jobs", type=int, default=2, help="runs at once, each with its share of the cores")
-    parser.add_argument("--star", action="store_true", help="only runs that differ from many with all in one thing")
+    parser.add_argument("--sizes", default="", help="flags for scripts/evaluate.py, as one text")
+    parser.add_argument(
+        "--jobs", type=int, default=2, help="runs at once, each with its share of the cores"
+    )
+    parser.add_argument(
+        "--star", action="store_true", help="only runs that differ from many with all in one thing"
+    )
     parser.add_argument("--table", action="store_true", help="only print what is there")
     args = parser.parse_args(argv)
     args.character = (
-        args.character or json.loads((args.world / "world.json").read_text("utf-8"))["characters"][0]["name"]
+        args.character
+        or json.loads((args.world / "world.json").read_text("utf-8"))["characters"][0]["name"]
     )
     ways = itertools.product(args.seeds, (True, False), (True, False), args.only)
     runs = [Run(mode, interviews, background, seed) for seed, interviews, background, mode in ways]
@@ -82,9 +91,10 @@ def main(argv: list[str] | None = None) -> int:
     if not args.table:
         print(describe(), flush=True)
         os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // args.jobs))
-        _prepare_bare(args)
+        _prepare_base(args)
         with ThreadPoolExecutor(args.jobs) as pool:
-            waiting = [pool.submit(_evaluate, args.folder / "bare-many", args, "many", ["--checkpoint", "none"])]
+            base = args.folder / "base-many"
+            waiting = [pool.submit(_evaluate, base, args, "many", ["--checkpoint", "none"])]
             waiting += [pool.submit(do, run, args) for run in runs]
             for each in waiting:
                 each.result()
@@ -97,32 +107,34 @@ def do(run: Run, args: argparse.Namespace) -> None:
     folder = args.folder / run.name
     world = ["--world", args.world]
     whom = ["--characters", args.character] if run.mode == "one" else []
-    flags = [] if run.interviews else ["--no-interviews"]
-    flags += [] if run.background else ["--background_share", 0, "--interview_background_share", 0]
+    flags: list[Any] = [] if run.interviews else ["--no-interviews"]
+    flags += [] if run.background else ["--background-share", 0, "--interview-background-share", 0]
     data, adapter = folder / "data", folder / "adapter"
-    prepare = [*world, "--data_dir", data, "--mode", run.mode, "--model", args.model, *whom, *flags]
+    prepare = [*world, "--data-dir", data, "--mode", run.mode, "--model", args.model, *whom, *flags]
     _script("prepare_seq2seq_training", data / "train.passages.jsonl", prepare)
-    train = [*world, "--data_dir", data, "--output_dir", adapter, "--model", args.model, "--seed", run.seed]
-    train += ["--max_steps", args.steps, "--eval_steps", args.steps, "--samples", 0, "--general_rows", 0]
+    train: list[Any] = [*world, "--data-dir", data, "--output-dir", adapter, "--model", args.model]
+    train += ["--seed", run.seed, "--max-steps", args.steps, "--eval-steps", args.steps]
+    train += ["--samples", 0, "--general-rows", 0]
     _script("train_roleplaying", adapter / "adapter.json", train)
     _evaluate(folder, args, run.mode, ["--checkpoint", adapter])
 
 
-def _prepare_bare(args: argparse.Namespace) -> None:
+def _prepare_base(args: argparse.Namespace) -> None:
     """The held-out scenes of both forms, for all runs."""
     for mode in ("many", "profile"):
-        data = args.folder / f"bare-{mode}" / "data"
-        more = ["--world", args.world, "--data_dir", data, "--mode", mode, "--model", args.model]
+        data = args.folder / f"base-{mode}" / "data"
+        more = ["--world", args.world, "--data-dir", data, "--mode", mode, "--model", args.model]
         _script("prepare_seq2seq_training", data / "train.passages.jsonl", more)
 
 
 def _evaluate(folder: Path, args: argparse.Namespace, mode: str, more: list[Any]) -> None:
-    """With the test scenes of the same form for all: those of the bare folders."""
-    data = args.folder / f"bare-{'profile' if mode == 'profile' else 'many'}" / "data"
+    """With the test scenes of the same form for all: those of the base folders."""
+    data = args.folder / f"base-{'profile' if mode == 'profile' else 'many'}" / "data"
     whom = ["--characters", args.character] if mode == "one" else []
     target = folder / "evaluation.json"
-    flags = ["--world", args.world, "--model", args.model, "--data_dir", data, "--output", target, "--no_test_loss"]
-    _script("evaluate", target, [*flags, *whom, *more, *args.amount.split()])
+    flags = ["--world", args.world, "--model", args.model, "--data-dir", data]
+    flags += ["--output", target, "--no-test-loss"]
+    _script("evaluate", target, [*flags, *whom, *more, *args.sizes.split()])
 
 
 def _script(name: str, result: Path, flags: Sequence[Any]) -> None:
@@ -135,19 +147,27 @@ def _script(name: str, result: Path, flags: Sequence[Any]) -> None:
 
 
 def report(folder: Path, character: str) -> Iterator[str]:
-    """Two Markdown tables: one character in all runs, and all characters where more were trained."""
-    found = {path.parent.name: json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*/evaluation.json"))}
+    """Two Markdown tables: one character in all runs, and all characters where more learnt."""
+    found = {
+        path.parent.name: json.loads(path.read_text("utf-8"))
+        for path in sorted(folder.glob("*/evaluation.json"))
+    }
     for name, part in found.items():
         if (adapter := folder / name / "adapter" / "adapter.json").exists():
-            part["figures"]["all"]["loss"] = json.loads(adapter.read_text("utf-8"))["result"]["test_loss"]
+            result = json.loads(adapter.read_text("utf-8"))["result"]
+            part["figures"]["all"]["loss"] = result["test_loss"]
     for title, row in ((character, character), ("all six", "all")):
-        shown = {name: part["figures"] for name, part in found.items() if row != "all" or not name.startswith("one")}
+        shown = {
+            name: part["figures"]
+            for name, part in found.items()
+            if row != "all" or not name.startswith("one")
+        }
         yield f"\n### {title}\n"
         yield from _rows(shown, row)
 
 
 def _rows(shown: dict[str, Any], row: str) -> Iterator[str]:
-    """One row a way of training, the mean over its seeds; below them how far two seeds of a way lie apart at most."""
+    """One row a way of training, the mean over its seeds; last, how far two seeds lie apart."""
     ways: dict[str, list[dict[str, float | None]]] = {}
     for name, figures in shown.items():
         losses = {key: figures["all"].get(key) for key in ("loss", "general_loss")}
@@ -164,7 +184,8 @@ def _rows(shown: dict[str, Any], row: str) -> Iterator[str]:
                 apart[key] = max(apart.get(key, 0.0), max(values) - min(values))
         yield f"| {way} | {' | '.join(cell(key, means[key]) for key in COLUMNS)} | {len(seeds)} |"
     if apart:
-        yield f"| two seeds apart, at most | {' | '.join(cell(key, apart.get(key)) for key in COLUMNS)} | |"
+        cells = " | ".join(cell(key, apart.get(key)) for key in COLUMNS)
+        yield f"| two seeds apart, at most | {cells} | |"
 
 
 if __name__ == "__main__":

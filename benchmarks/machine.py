@@ -10,9 +10,12 @@ from pathlib import Path
 
 def describe() -> str:
     """One line: processor, cores, memory, load at the start, and the versions that matter."""
-    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "peft", "gradio"))
+    packages = ", ".join(
+        f"{name} {version(name)}" for name in ("torch", "transformers", "peft", "gradio")
+    )
+    size = f"{os.cpu_count()} cores, {_memory_gb():.0f} GB"
     return (
-        f"{_processor()}, {os.cpu_count()} cores, {_memory_gb():.0f} GB, load {os.getloadavg()[0]:.1f} at the start; "
+        f"{_processor()}, {size}, load {os.getloadavg()[0]:.1f} at the start; "
         f"Python {platform.python_version()}, {packages}"
     )
 

@@ -1,4 +1,4 @@
-"""chatglm.cpp's figures for ``chatglm.py``; runs in the environment that has the chatglm-cpp package.
+"""chatglm.cpp's figures for ``chatglm.py``; runs in the environment that has its package.
 
     PYTHON benchmarks/peer_chatglm_cpp.py MODEL.bin 64 512 32
 
@@ -11,23 +11,24 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-import chatglm_cpp
+import chatglm_cpp  # type: ignore[import-not-found]
 from chatglm_cpp import _C
 
 
-def main(path, *numbers):
+def main(path: str, *numbers: str) -> None:
     """Load, prefill and decode."""
     short, long, steps = map(int, numbers)
     begun = time.perf_counter()
     pipeline = chatglm_cpp.Pipeline(path)
-    found = {"load_s": time.perf_counter() - begun}
+    found: dict[str, Any] = {"load_s": time.perf_counter() - begun}
     for context in (short, long):
         found[f"context_{context}"] = figures(pipeline.model, context, steps)
     print(json.dumps(found))
 
 
-def figures(model, context, steps):
+def figures(model: Any, context: int, steps: int) -> dict[str, float]:
     """Seconds of the prefill, milliseconds a token, gigabytes."""
     settings = _C.GenerationConfig(do_sample=False)
     chance = random.Random(0)
@@ -43,7 +44,8 @@ def figures(model, context, steps):
         spent.append(time.perf_counter() - begun)
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     memory = {
-        name: int(status[key].split()[0]) * 1024 / 1e9 for name, key in (("resident_GB", "VmRSS"), ("peak_GB", "VmHWM"))
+        name: int(status[key].split()[0]) * 1024 / 1e9
+        for name, key in (("resident_GB", "VmRSS"), ("peak_GB", "VmHWM"))
     }
     return {"prefill_s": prefill, "rows_1_ms": statistics.median(spent[2:]) * 1e3, **memory}
 

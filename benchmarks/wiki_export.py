@@ -1,8 +1,9 @@
-"""Reading a generated MediaWiki export: time and peak memory, to see that memory does not grow with the file.
+"""Time and peak memory of reading a generated MediaWiki export: memory must not grow with the file.
 
     python benchmarks/wiki_export.py --megabytes 200
 
-The pages are made of a few sentences written here, with an infobox, a table and links; nothing is downloaded.
+The pages are made of a few sentences written here, with an infobox, a table and links; nothing is
+downloaded.
 """
 
 import argparse
@@ -21,7 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from kb.export import read_export
 from kb.wiki import iter_wiki
 
-_PAGE = """<page><title>灯匠{0}</title><ns>0</ns><revision><text>{{{{人物信息|姓名=灯匠{0}|年龄={0}|职业=[[灯匠]]}}}}
+_PAGE = """<page><title>灯匠{0}</title><ns>0</ns>
+<revision><text>{{{{人物信息|姓名=灯匠{0}|年龄={0}|职业=[[灯匠]]}}}}
 '''灯匠{0}'''住在第{0}条街，{{{{黑幕|其实怕黑}}}}。&lt;ref&gt;第{0}章&lt;/ref&gt;
 == 经历 ==
 {1}
@@ -67,10 +69,14 @@ def measure(path: Path, *, megabytes: float) -> Measured:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Reads the export to entries, as a build does, and prints the process's peak memory as it goes."""
-    parser = argparse.ArgumentParser(description="Time and peak memory of reading a large MediaWiki export.")
+    """Reads the export to entries, as a build does, and prints the peak memory as it goes."""
+    parser = argparse.ArgumentParser(
+        description="Time and peak memory of reading a large MediaWiki export."
+    )
     parser.add_argument("--megabytes", type=float, default=200)
-    parser.add_argument("--folder", type=Path, help="where the export is written (default: a temporary folder)")
+    parser.add_argument(
+        "--folder", type=Path, help="where the export is written (default: a temporary folder)"
+    )
     args = parser.parse_args(argv)
     if args.folder:
         args.folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +89,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             if pages in (500, 2000, 8000):
                 print(f"{pages} pages, peak so far: {_peak_mb():.0f} MB", flush=True)
         seconds = time.perf_counter() - began
-        print(f"{args.megabytes:.0f} MB, {pages} pages in {seconds:.0f} s, peak {_peak_mb():.0f} MB")
+        print(
+            f"{args.megabytes:.0f} MB, {pages} pages in {seconds:.0f} s, peak {_peak_mb():.0f} MB"
+        )
 
 
 def _peak_mb() -> float:

@@ -1,18 +1,14 @@
 """What a running build holds beside the index: a lock, and the vectors made so far.
 
     with build_lock(folder):                     # <folder>.lock, gone afterwards
-        parts = Parts(folder, embedder)          # <folder>.partial/
+        parts = Parts(folder, embedder)          # <folder>.partial/00000.npz 00001.npz ...
         parts.add(ids, vectors)                  # one more file; nothing is written twice
-    Parts(folder, embedder).read()               # {"f754f6a627b8aec1": array([...])}, also after a kill -9
+    Parts(folder, embedder).read()               # {"f754f6a627b8aec1": array([...])}
 
-    worlds/chuiyan/kb.partial/   meta.json {"format": "kb-parts", "version": 1, "embedder": "bundled", "dim": 512}
-                                 00000.npz 00001.npz ...   ids (text [n]), vectors (float32 [n, dim])
-
+A part holds embedder (text), ids (text [n]) and vectors (float32 [n, dim]), and outlives a kill -9.
 The lock is the operating system's: it ends with the process that holds it, however that ends.
-No index is read or written here.
 """
 
-import json
 import os
 import shutil
 import zipfile
@@ -26,8 +22,6 @@ from filelock import FileLock, Timeout
 from kb.embedding import Embedder, Vectors
 from kb.errors import IndexBusyError
 
-_FORMAT, _VERSION, _META = "kb-parts", 1, "meta.json"
-
 
 @contextmanager
 def build_lock(folder: Path) -> Iterator[None]:
@@ -38,13 +32,11 @@ def build_lock(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise IndexBusyError(
-            f"another process is building {str(folder)!r} (it holds {path.name}): wait for it, or stop it"
-        ) from error
+        raise IndexBusyError("index.busy", folder=folder, lock=path.name) from error
     try:
         yield
     finally:
-        # Removed while held: whoever waits for this file notices that it is gone and makes a new one.
+        # Removed while held: whoever waits for it notices that it is gone and makes a new one.
         if os.name == "posix":
             path.unlink(missing_ok=True)
         lock.release()
@@ -55,43 +47,30 @@ class Parts:
 
     def __init__(self, folder: Path, embedder: Embedder) -> None:
         self.folder = folder.with_name(f"{folder.name}.partial")
-        self._meta = {"format": _FORMAT, "version": _VERSION, "embedder": embedder.name, "dim": embedder.dim}
+        self._embedder, self._dim = embedder.name, embedder.dim
 
     def read(self) -> dict[str, Vectors]:
-        """Vectors by snippet id; none where another embedder made them. A damaged file is passed over."""
-        if self._stored_meta() != self._meta:
-            return {}
-        return {key: row for file in self._files() for key, row in self._read_file(file)}
+        """Vectors by snippet id; none of a damaged file, or of one that another embedder made."""
+        found: dict[str, Vectors] = {}
+        for file in sorted(self.folder.glob("*.npz")):
+            try:
+                with np.load(file, allow_pickle=False) as part:
+                    embedder, ids, vectors = part["embedder"], part["ids"], part["vectors"]
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                continue
+            if (embedder, vectors.shape) == (self._embedder, (len(ids), self._dim)):
+                found.update(zip(ids.tolist(), vectors, strict=True))
+        return found
 
     def add(self, ids: Sequence[str], vectors: Vectors) -> None:
-        """Adds one file, which is there whole or not at all; what another embedder left goes first."""
-        if self._stored_meta() != self._meta:
-            self.clear()
-            self.folder.mkdir(parents=True)
-            (self.folder / _META).write_text(json.dumps(self._meta), encoding="utf-8")
-        path = self.folder / f"{len(self._files()):05d}.npz"
+        """Adds one file, which is there whole or not at all."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"{len(list(self.folder.glob('*.npz'))):05d}.npz"
         temporary = path.with_suffix(".tmp")
         with temporary.open("wb") as file:
-            np.savez(file, ids=np.array(ids), vectors=vectors)
+            np.savez(file, embedder=self._embedder, ids=np.array(ids), vectors=vectors)
         temporary.replace(path)
 
     def clear(self) -> None:
         """Forgets everything."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _files(self) -> list[Path]:
-        return sorted(self.folder.glob("*.npz"))
-
-    def _stored_meta(self) -> object:
-        try:
-            return json.loads((self.folder / _META).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-
-    def _read_file(self, file: Path) -> list[tuple[str, Vectors]]:
-        try:
-            with np.load(file, allow_pickle=False) as part:
-                ids, vectors = part["ids"].tolist(), part["vectors"]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return []
-        return list(zip(ids, vectors, strict=True)) if vectors.shape == (len(ids), self._meta["dim"]) else []

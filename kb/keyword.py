@@ -1,14 +1,13 @@
-"""BM25 over character bigrams: the half of the search that needs no model, and the stronger one for Chinese.
+"""BM25 over character bigrams: the half of the search that needs no model, and the stronger one.
 
     >>> index = KeywordIndex(["沈灯：最喜欢桂花糕。", "杜若：养了一只猫。"])
     >>> index.scores("沈灯喜欢吃什么")
-    array([0.31251973, 0.        ], dtype=float32)
+    array([0.37993008, 0.        ], dtype=float32)
 
-Terms are bigrams of Chinese characters, single characters at a fraction of their weight, and whole Latin
-words and numbers, lower-cased and in one width; a name that the index was told of is one whole term of
-its own, so that 沈砚秋 does not find 沈砚冬. Question words of the query (什么, 吗, 请问) are no terms:
-a wiki seldom holds them, so BM25 would take them for its rarest and best. Terms of names count half.
-The index lives in memory as numpy arrays, made anew at every start. Nothing is stored on disk.
+Terms are bigrams of Chinese characters, single characters at a fraction of their weight, and whole
+Latin words and numbers, lower-cased and in one width; a name that the index was told of is one term
+of its own, so that 沈砚秋 does not find 沈砚冬, and counts half. Question words of the query (什么, 吗,
+请问) are no terms: a wiki seldom holds them, so BM25 would take them for its rarest and best.
 """
 
 import re
@@ -18,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.names import find_names, names_by_start, normalise
+from kb.sections import WORDS
 
-# Okapi BM25 (Robertson and Zaragoza 2009, equation 3.15). Length counts less than usual (0.75): snippets are of one
-# size by design, and a short one is more often a stub than a precise answer. Repetition counts less (1.2) and single
-# characters more than one would think. Chosen on XQuAD-zh and the development set of DRCD.
+# Okapi BM25 (Robertson and Zaragoza 2009, equation 3.15), chosen on XQuAD-zh and the development
+# set of DRCD. Length counts less than usual (0.75): snippets are of one size, and a short one is
+# more often a stub than a precise answer. Repetition counts less (1.2), single characters more.
 _K1, _B = 0.3, 0.3
 _SINGLE_WEIGHT = 0.5
 # A name tells the page, not what is asked of it: '沈灯最爱吃什么' is to be answered by what holds 最爱吃.
@@ -29,13 +29,12 @@ _NAME_WEIGHT = 0.5
 _MOST_QUERY_TERMS = 200
 _IDEAL_TERMS = 16
 
-_CJK_RANGES = ((0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xAC00, 0xD7AF), (0x20000, 0x323AF))
-_CJK = "".join(f"{chr(first)}-{chr(last)}" for first, last in _CJK_RANGES)
+# Kana, ideographs with their extensions, Hangul.
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\U00020000-\U000323af"
+_CJK_RANGES = [(ord(span[0]), ord(span[2])) for span in re.findall(".-.", _CJK)]
 _LATIN_WORD = re.compile(rf"[^\W_{_CJK}]+")
-_QUESTION_WORDS = re.compile(
-    "请告诉我|请介绍一下|请介绍|介绍一下|告诉我|请问|你知道|知道吗|为什么|为何|是什么|有什么|什么|怎么样|怎么|"
-    "怎样|如何|是谁|谁|哪里|哪儿|哪些|哪个|哪|多少|几个|是不是|有没有|吗|呢|吧|啊|你|我|您|的"
-)
+# Longer ones stand before those that they begin with.
+_QUESTION_WORDS = re.compile("|".join(WORDS["question-words"]))
 # A term is an int64: a character's code, two codes side by side, or a word's number above both.
 _BIGRAM_SHIFT = 20
 _FIRST_WORD = 1 << 60
@@ -52,15 +51,17 @@ class KeywordIndex:
         """`names` are looked for whole in the texts."""
         self.count = len(texts)
         self._words: dict[str, int] = {}
-        self._names = names_by_start(names)
+        self._names = names_by_start(map(normalise, names))
         terms, owners = self._terms_of([normalise(text) for text in texts], learn=True)
-        self._terms, numbers = np.unique(terms, return_inverse=True)
+        unique, numbers = np.unique(terms, return_inverse=True)
+        # One more than there are: a term above all of them is looked up there, and not found.
+        self._terms = np.append(unique, np.iinfo(np.int64).max)
+        # (term, text) as one number, so that equal pairs are counted in one pass.
         pairs, frequencies = np.unique(numbers * max(self.count, 1) + owners, return_counts=True)
-        found = pairs // max(self.count, 1)
-        self._texts = pairs % max(self.count, 1)
-        spread = np.bincount(found, minlength=len(self._terms))
+        found, self._texts = np.divmod(pairs, max(self.count, 1))
+        spread = np.bincount(found, minlength=len(unique))
         self._starts = np.concatenate(([0], np.cumsum(spread)))
-        self._term_weights = self._weight(self._terms, spread)
+        self._term_weights = self._weight(unique, spread)
         lengths = np.bincount(owners, weights=terms >= 1 << _BIGRAM_SHIFT, minlength=self.count)
         relative = lengths / max(lengths.mean(), 1) if self.count else lengths
         damping = _K1 * (1 - _B + _B * relative[self._texts])
@@ -68,15 +69,15 @@ class KeywordIndex:
         self._weights = (self._term_weights[found] * saturated).astype(np.float32)
 
     def scores(self, query: str) -> NDArray[np.float32]:
-        """float32 [texts]: BM25 as a share of what an average text with every query term once would get.
+        """float32 [texts]: BM25 as a share of what an average text with every term once would get.
 
-        Not negative, rarely above 1. Of a query with more than 16 pairs and words 1 stands for as much as 16 of them:
-        no snippet holds more of a scene. Only the 200 weightiest terms count.
+        Not negative, rarely above 1. Of a query with more than 16 pairs and words 1 stands for as
+        much as 16 of them: no snippet holds more of a scene. Only the 200 weightiest terms count.
         """
         wanted, factors = self._query_terms(query)
-        places = np.minimum(np.searchsorted(self._terms, wanted), max(len(self._terms) - 1, 0))
-        known = self._terms[places] == wanted if len(self._terms) else np.zeros(len(wanted), dtype=bool)
-        absent = self._weight(wanted[~known], np.zeros(int((~known).sum()), dtype=np.int64)) * factors[~known]
+        places = np.searchsorted(self._terms, wanted)
+        known = self._terms[places] == wanted
+        absent = self._weight(wanted[~known], np.zeros((~known).sum(), np.int64)) * factors[~known]
         places, factors = places[known], factors[known]
         weights = self._term_weights[places] * factors
         scores = np.zeros(self.count, dtype=np.float32)
@@ -88,8 +89,10 @@ class KeywordIndex:
         return scores / np.float32(ideal or 1)
 
     def _query_terms(self, query: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Distinct terms of the query without its question words (with them where nothing else is left), and
-        the factor of each: a name is one term, and so are the pairs around it, not those inside it.
+        """Distinct terms of the query without its question words, and the factor of each.
+
+        A name is one term, and so are the pairs around it, not those inside it. Question words
+        count where nothing else is left.
         """
         text = normalise(query)
         names = find_names(text, self._names)
@@ -108,11 +111,16 @@ class KeywordIndex:
         rarity: NDArray[np.float64] = np.log(1 + (self.count - spread + 0.5) / (spread + 0.5))
         return np.where(terms < 1 << _BIGRAM_SHIFT, _SINGLE_WEIGHT, 1.0) * rarity
 
-    def _terms_of(self, texts: list[str], *, learn: bool = False) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Terms of all (normalised) texts and the number of the text that each stands in; int64 [n], [n]."""
-        codes = np.frombuffer("\n".join(texts).encode("utf-32-le"), dtype=np.uint32).astype(np.int64)
+    def _terms_of(
+        self, texts: list[str], *, learn: bool = False
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """int64 [n], [n]: terms of all normalised texts, and the number of the text of each."""
+        data = "\n".join(texts).encode("utf-32-le")
+        codes = np.frombuffer(data, dtype=np.uint32).astype(np.int64)
         owners = np.cumsum(codes == ord("\n"))
-        chinese = _is_cjk(codes)
+        chinese = np.zeros(len(codes), dtype=bool)
+        for first, last in _CJK_RANGES:
+            chinese |= (codes >= first) & (codes <= last)
         pairs = chinese[:-1] & chinese[1:]
         bigrams = (codes[:-1][pairs] << _BIGRAM_SHIFT) | codes[1:][pairs]
         words = np.array(list(self._words_of(texts, learn)), dtype=np.int64).reshape(-1, 2)
@@ -120,25 +128,17 @@ class KeywordIndex:
         return terms, np.concatenate((owners[chinese], owners[:-1][pairs], words[:, 1]))
 
     def _words_of(self, texts: list[str], learn: bool) -> Iterator[tuple[int, int]]:
-        """(term, text number) of every Latin word and number; all words not learnt share one term."""
+        """(term, text number) of every Latin word and number; of names only while they are learnt."""
         for owner, text in enumerate(texts):
-            names = self._names_in(text) if learn else []
-            for word in (*_LATIN_WORD.findall(text), *names):
-                if learn:
+            words = _LATIN_WORD.findall(text)
+            if learn:
+                for name in find_names(text, self._names):
+                    words += [name] * text.count(name)
+                for word in words:
                     self._words.setdefault(word, len(self._words))
+            for word in words:
                 yield self._word(word), owner
 
-    def _names_in(self, text: str) -> Iterator[str]:
-        """Every name of the text, as often as it stands there."""
-        for name in find_names(text, self._names):
-            yield from [name] * text.count(name)
-
     def _word(self, word: str) -> int:
+        """The term of a word; all that were not learnt share one."""
         return _FIRST_WORD + self._words.get(word, -1)
-
-
-def _is_cjk(codes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    chinese = np.zeros(len(codes), dtype=bool)
-    for first, last in _CJK_RANGES:
-        chinese |= (codes >= first) & (codes <= last)
-    return chinese

@@ -1,18 +1,17 @@
 """The names of pages: found in a text whole, and known by all the names that a page goes by.
 
     >>> names = Names(snippets)                     # a page 沈灯, also called 小灯
-    >>> names.found_in("小灯最喜欢什么")
-    ['小灯']
-    >>> names.titles_missing_from("小灯最喜欢什么")
-    ['沈灯']
+    >>> names.found_in("小灯最喜欢什么"), names.titles_missing_from("小灯最喜欢什么")
+    (['小灯'], ['沈灯'])
     >>> sorted(names.of_one("小灯"))
     ['小灯', '沈灯']
 
-Names are compared in one width and lower case; those of one character are too common to be looked for.
+Names are compared in one width and lower case; one character alone is too common to look for.
 """
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable
 
 from kb.snippets import Snippet
 
@@ -23,11 +22,14 @@ class Names:
     """Titles and aliases by their first two characters: one pass over a text finds them all."""
 
     def __init__(self, snippets: Iterable[Snippet]) -> None:
-        self._by_start: dict[str, set[str]] = {}
-        self._titles: dict[str, set[str]] = {}
-        self._groups: dict[str, set[str]] = {}
+        self._titles: defaultdict[str, set[str]] = defaultdict(set)
+        self._groups: defaultdict[str, set[str]] = defaultdict(set)
         for title, aliases in {(snippet.title, snippet.aliases) for snippet in snippets}:
-            self._add(title, aliases)
+            group = {normalise(name) for name in (title, *aliases)} - {""}
+            for name in group:
+                self._groups[name] |= group
+                self._titles[name].add(normalise(title))
+        self._by_start = names_by_start(self._titles)
 
     def found_in(self, text: str) -> list[str]:
         """Names that stand in the text, sorted."""
@@ -36,8 +38,7 @@ class Names:
     def titles_missing_from(self, text: str) -> list[str]:
         """Titles of the pages that the text names by an alias only, sorted."""
         found = self.found_in(text)
-        titles = {title for name in found for title in self._titles[name]}
-        return sorted(titles - set(found))
+        return sorted({title for name in found for title in self._titles[name]} - set(found))
 
     def of_one(self, name: str) -> frozenset[str]:
         """All names, normalised, of whoever is called `name`, that one included."""
@@ -47,21 +48,13 @@ class Names:
         """Every name that is looked for, sorted."""
         return sorted(name for names in self._by_start.values() for name in names)
 
-    def _add(self, title: str, aliases: Sequence[str]) -> None:
-        group = {normalise(name) for name in (title, *aliases)} - {""}
-        for name in group:
-            self._groups.setdefault(name, set()).update(group)
-            if len(name) >= _SHORTEST:
-                self._by_start.setdefault(name[:_SHORTEST], set()).add(name)
-                self._titles.setdefault(name, set()).add(normalise(title))
-
 
 def names_by_start(names: Iterable[str]) -> dict[str, set[str]]:
     """Normalised names of two characters and more by their first two, for `find_names`."""
-    table: dict[str, set[str]] = {}
-    for name in map(normalise, names):
+    table: defaultdict[str, set[str]] = defaultdict(set)
+    for name in names:
         if len(name) >= _SHORTEST:
-            table.setdefault(name[:_SHORTEST], set()).add(name)
+            table[name[:_SHORTEST]].add(name)
     return table
 
 

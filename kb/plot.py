@@ -3,8 +3,7 @@
     PlotNote(title="闻筝", text="闻筝想在天黑前修好滴答铺的漏雨。", chapter=1, people=("闻筝",),
              heading="第一章　漏雨的早晨", source="summaries.jsonl")
 
-A wiki holds at any time and for everybody; a note holds from its chapter on and for the people who were there. Who
-reads a world's files and makes the notes stands outside: `scripts/_plot.py`.
+A wiki holds at any time and for everybody, a note from its chapter on and for those who were there.
 """
 
 from dataclasses import dataclass

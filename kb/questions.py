@@ -1,24 +1,23 @@
-"""A question set on disk, for measuring a search: passages, and questions with what answers them.
+"""A question set on disk, for measuring a search: passages, and questions with their answers.
 
     {"id": "p1", "text": "闻筝最爱吃椒盐豆糕。"}
     {"question": "闻筝最爱吃什么？", "answers": ["椒盐豆糕"], "gold": ["p1"]}
 
     >>> passages = read_passages("P.jsonl")
-    >>> right_passages(read_questions("Q.jsonl")[0], passages)
+    >>> right_passages(read_questions("Q.jsonl", passages)[0], passages)
     {'p1'}
 
-Right are the passages whose ids stand in `gold`, or, where a question has none, those that hold one of its answers.
-Nothing is searched here.
+Right are the passages in `gold`, or, where a question has none, those that hold one of its answers.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from kb.errors import QuestionSetError
+from kb.errors import Message, QuestionSetError
 
 Row = TypeVar("Row", bound=BaseModel)
 
@@ -33,7 +32,7 @@ class Passage(BaseModel):
 
 
 class Question(BaseModel):
-    """A question, its answers, and the ids of the passages that answer it (none: those that hold an answer)."""
+    """A question, its answers, and the ids of the passages that answer it, where they are known."""
 
     model_config = ConfigDict(frozen=True, coerce_numbers_to_str=True)
 
@@ -43,35 +42,38 @@ class Question(BaseModel):
 
 
 def read_passages(path: str | Path) -> list[Passage]:
-    """Passages of a JSON Lines file; raises QuestionSetError naming file, line and fault, also for an id used twice."""
+    """Passages of a JSON Lines file.
+
+    Raises QuestionSetError naming file, line and fault, also for an id used twice.
+    """
     seen: dict[str, int] = {}
     passages = []
-    for number, passage in _rows(Path(path), Passage):
-        if passage.id in seen:
-            raise _fault(path, number, f"the id {passage.id!r} stands on line {seen[passage.id]} already")
-        seen[passage.id] = number
+    for number, passage in _rows(path, Passage):
+        first = seen.setdefault(passage.id, number)
+        if first != number:
+            raise _bad_line(path, number, Message("questions.same-id", id=passage.id, first=first))
         passages.append(passage)
     if not passages:
-        raise QuestionSetError(f"{str(path)!r} holds no passage: write one JSON object a line")
+        raise QuestionSetError("questions.no-passage", path=path)
     return passages
 
 
 def read_questions(path: str | Path, passages: Sequence[Passage]) -> list[Question]:
     """Questions of a JSON Lines file.
 
-    Raises QuestionSetError naming file, line and fault: a row that is no question, one with neither gold nor
-    answers, or gold that is no passage's id.
+    Raises QuestionSetError naming file, line and fault: a row that is no question, one with neither
+    gold nor answers, or gold that is no passage's id.
     """
     ids = {passage.id for passage in passages}
     questions = []
-    for number, question in _rows(Path(path), Question):
+    for number, question in _rows(path, Question):
         if not question.gold and not any(question.answers or ()):
-            raise _fault(path, number, "it has neither 'gold' nor 'answers': give one of them")
+            raise _bad_line(path, number, Message("questions.no-answer"))
         if unknown := [key for key in question.gold or () if key not in ids]:
-            raise _fault(path, number, f"no passage has the id {unknown[0]!r} of its 'gold'")
+            raise _bad_line(path, number, Message("questions.unknown-id", id=unknown[0]))
         questions.append(question)
     if not questions:
-        raise QuestionSetError(f"{str(path)!r} holds no question: write one JSON object a line")
+        raise QuestionSetError("questions.no-question", path=path)
     return questions
 
 
@@ -83,33 +85,29 @@ def right_passages(question: Question, passages: Sequence[Passage]) -> set[str]:
     return {passage.id for passage in passages if any(answer in passage.text for answer in answers)}
 
 
-def _rows(path: Path, kind: Callable[..., Row]) -> Iterator[tuple[int, Row]]:
+def _rows(path: str | Path, kind: type[Row]) -> Iterator[tuple[int, Row]]:
     """(line number, row) of every line that is not blank."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise QuestionSetError(
-            f"cannot read {str(path)!r} ({error}): give a UTF-8 file with one JSON object a line"
-        ) from error
+        raise QuestionSetError("questions.unreadable", path=path, detail=error) from error
     for number, line in enumerate(lines, 1):
-        if line.strip():
-            yield number, _row(path, number, line, kind)
+        if not line.strip():
+            continue
+        try:
+            raw = json.loads(line)
+            if not isinstance(raw, dict):
+                name = type(raw).__name__
+                raise _bad_line(path, number, Message("questions.no-object", kind=name))
+            yield number, kind(**raw)
+        except json.JSONDecodeError as error:
+            raise _bad_line(path, number, Message("questions.no-json", detail=error.msg)) from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            what = Message("questions.bad-field", place=place, detail=first["msg"])
+            raise _bad_line(path, number, what) from error
 
 
-def _row(path: Path, number: int, line: str, kind: Callable[..., Row]) -> Row:
-    try:
-        raw: Any = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise _fault(path, number, f"it is not JSON, {error.msg}") from error
-    if not isinstance(raw, dict):
-        raise _fault(path, number, f"it is {type(raw).__name__}, not an object")
-    try:
-        return kind(**{str(key): value for key, value in raw.items()})
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise _fault(path, number, f"{place!r}: {first['msg']}") from error
-
-
-def _fault(path: str | Path, number: int, what: str) -> QuestionSetError:
-    return QuestionSetError(f"line {number} of {str(path)!r} cannot be used: {what}")
+def _bad_line(path: str | Path, number: int, what: Message) -> QuestionSetError:
+    return QuestionSetError("questions.bad-line", path=path, line=number, what=what)

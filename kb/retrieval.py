@@ -6,28 +6,27 @@
     0.47 沈砚秋的黑伞名叫不归。不归有二十四根伞骨。…
     0.26 忘名雨：淋到忘名雨的人会忘掉名字。撑伞可以挡住忘名雨。…
 
-Every score lies in 0-1, whatever the method, and means how near a snippet comes to one that answers all of
-the query. 'keyword' is BM25 as a share of an average snippet that holds every term of the query (of a scene:
-as much as 16 of them). 'dense' is how far the cosine stands above that of the query with an average snippet, as a share of
-the way to 1, which makes models with narrow and wide cosines alike. 'fused' is 0.7 of the first and 0.3 of the
-second, always, so that a threshold means the same for every query: at `MIN_SCORE` unrelated questions find nothing
-and most answers are kept (`python scripts/evaluate_retrieval.py --world worlds/chuiyan` prints both shares).
-
+Every score lies in 0-1 and means how near a snippet comes to one that answers all of the query.
+'keyword' is BM25 as a share of an average snippet that holds every term of the query (of a scene:
+as much as 16 of them). 'dense' is how far the cosine stands above that of an average snippet, as a
+share of the way to 1, which makes models with narrow and wide cosines alike. 'fused' is 0.7 of the
+first and 0.3 of the second, always: at `MIN_SCORE` unrelated questions find nothing and most
+answers are kept (`python scripts/evaluate_retrieval.py --world worlds/chuiyan` prints both shares).
 A query that names a page by an alias is searched with the page's title as well.
-
-It reads an index and never writes one; the model is loaded at the first search that needs it.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.choice import choose
+from kb.duplicates import choose
 from kb.embedding import Embedder, get_embedder
 from kb.errors import EmbedderMismatchError, QueryError
 from kb.index import VectorIndex, load_index
@@ -40,16 +39,32 @@ Scores: TypeAlias = NDArray[np.float32]
 Mask: TypeAlias = NDArray[np.bool_]
 
 MIN_SCORE = 0.2
-# The bundled embedder alone finds 56 of 100 first, BM25 86 (DRCD's development set, where 0.2-0.35 did about as
-# well): the model may tip the balance, not set it.
-_DENSE_SHARE = 0.3
+# The bundled embedder alone finds 56 of 100 first, BM25 86 (DRCD's development set, where 0.2-0.35
+# did about as well): the model may tip the balance, not set it.
+_DENSE_SHARE = np.float32(0.3)
 _CANDIDATES = 200
 _LONGEST_DENSE_QUERY, _KEPT_HEAD = 600, 100
+# Many texts at once are faster to encode; more than these only take memory.
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Query:
+    """A question or a scene, and how many hits it wants at most.
+
+    `not_after` hides snippets of later chapters, `known_to` those with people of whom none goes by
+    this name; neither hides what has no chapter or no people.
+    """
+
+    text: str
+    k: int
+    known_to: str | None = None
+    not_after: int | None = None
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A snippet found; `score` in 0-1 orders the hits, the others are its parts (None: not used)."""
+    """A snippet found; `score` in 0-1 orders the hits, the rest are its parts (None: not used)."""
 
     snippet: Snippet
     score: float
@@ -64,13 +79,15 @@ class KnowledgeBase:
         self.index = index
         self.embedder = embedder
         self._names = Names(index.snippets)
-        self._keyword = KeywordIndex([snippet.searched for snippet in index.snippets], self._names.all())
-        self._centre = index.vectors.mean(axis=0) if len(index.snippets) else np.zeros(index.meta.dim, np.float32)
+        texts = [snippet.searched for snippet in index.snippets]
+        self._keyword = KeywordIndex(texts, self._names.all())
+        # A search of an empty index never gets as far as this.
+        self._centre = index.vectors.mean(axis=0) if len(index.snippets) else index.vectors
         self._visible = lru_cache(maxsize=64)(self._find_visible)
 
     @classmethod
     def load(cls, folder: str | Path, *, embedder: Embedder | None = None) -> "KnowledgeBase":
-        """Opens a folder written by `kb.index.build_index`, by default with the embedder that made it.
+        """Opens a folder written by `kb.index.build_index`, by default with its own embedder.
 
         Raises KnowledgeBaseError (see `kb.index.load_index`) when it cannot be used.
         """
@@ -92,57 +109,105 @@ class KnowledgeBase:
         known_to: str | None = None,
         min_score: float = 0,
     ) -> list[Hit]:
-        """At most `k` hits, highest score first, no two that say one thing.
+        """At most `k` hits, highest score first, no two that say one thing; see `Query`.
 
-        `budget` bounds the sum of `count` (a tokenizer's, or characters) over the hits' `display`; what does not
-        fit is passed over. `not_after` hides snippets of later chapters, `known_to` those with people of whom
-        none goes by this name; neither hides what has no chapter or no people. `min_score` leaves out the rest.
-        A query without a word gives no hits.
+        `budget` bounds the sum of `count` (a tokenizer's, or characters) over the hits' `display`;
+        what does not fit is passed over. `min_score` leaves out the rest. A query without a word
+        gives no hits.
         Raises QueryError for an unknown method, k < 1 or a negative budget.
         """
-        _check(k, budget, method)
-        if not query.strip() or not len(self):
-            return []
-        ranked = self._rank(query, method, self._visible(not_after, known_to))
-        ranked = [hit for hit in ranked if hit.score >= min_score]
-        texts = ((hit.snippet.text, hit.snippet.display) for hit in ranked)
-        return [ranked[place] for place in choose(texts, k=k, budget=budget, count=count)]
+        if method not in (known := get_args(Method)):
+            raise QueryError("search.unknown-method", method=method, known=", ".join(known))
+        if budget is not None and budget < 0:
+            raise QueryError("search.budget", budget=budget)
+        asked = Query(query, k, known_to, not_after)
+        return self._search([asked], method, budget, count, min_score)[0]
+
+    def search_many(self, queries: Sequence[Query]) -> list[list[Hit]]:
+        """What `search` finds for each query; their texts are encoded many at a time.
+
+        A model rounds a batch a little differently: scores may be off by some 1e-7.
+        Raises QueryError for k < 1.
+        """
+        return self._search(queries)
 
     def expand(self, query: str) -> str:
         """The query with the titles of the pages that it names by an alias."""
         return "\n".join((" ".join(self._names.titles_missing_from(query)), query)).strip()
 
-    def _rank(self, query: str, method: Method, visible: Mask | None) -> list[Hit]:
-        """Candidates with a score above 0, best first."""
-        query = self.expand(query)
-        words = np.minimum(self._keyword.scores(query), 1) if method != "dense" else None
-        if words is not None and visible is not None:
-            words *= visible
-        vector = self._query_vector(query) if method != "keyword" else None
-        numbers = self._candidates(words, vector, visible)
-        words = None if words is None else words[numbers]
-        nearness = None if vector is None else self._nearness(vector, numbers)
-        scores = _fuse(words, nearness)
-        return [
-            Hit(
-                snippet=self.index.snippets[numbers[place]],
-                score=float(scores[place]),
-                keyword=None if words is None else float(words[place]),
-                dense=None if nearness is None else float(nearness[place]),
-            )
-            for place in np.argsort(-scores, kind="stable")
-            if scores[place] > 0
-        ]
+    def _search(
+        self,
+        queries: Sequence[Query],
+        method: Method = "fused",
+        budget: int | None = None,
+        count: Callable[[str], int] = len,
+        min_score: float = 0,
+    ) -> list[list[Hit]]:
+        """The hits of each query; those with one text share its vector and its words."""
+        places: dict[str, list[int]] = {}
+        for place, query in enumerate(queries):
+            if query.k < 1:
+                raise QueryError("search.k", k=query.k)
+            if query.text.strip() and len(self):
+                places.setdefault(query.text, []).append(place)
+        found: list[list[Hit]] = [[] for _ in queries]
+        for text, expanded, vector in self._encoded(list(places), method):
+            words = np.minimum(self._keyword.scores(expanded), 1) if method != "dense" else None
+            for place in places[text]:
+                query = queries[place]
+                hits = self._rank(words, vector, self._visible(query.not_after, query.known_to))
+                hits = [hit for hit in hits if hit.score >= min_score]
+                shown = ((hit.snippet.text, hit.snippet.display) for hit in hits)
+                chosen = choose(shown, k=query.k, budget=budget, count=count)
+                found[place] = [hits[number] for number in chosen]
+        return found
 
-    def _candidates(self, keyword: Scores | None, vector: Scores | None, visible: Mask | None) -> NDArray[np.int64]:
-        """Numbers of the best snippets of each method that is used, ascending; int64 [at most 400]."""
-        found = [np.zeros(0, dtype=np.int64)]
-        if keyword is not None:
-            best = np.argpartition(-keyword, min(_CANDIDATES, len(keyword) - 1))[:_CANDIDATES]
-            found.append(best[keyword[best] > 0])
+    def _encoded(
+        self, texts: Sequence[str], method: Method
+    ) -> Iterator[tuple[str, str, Scores | None]]:
+        """(text, text with titles, float32 [dim] where used) of each; one batch's are held at once.
+
+        Raises EmbedderMismatchError when the model's vectors do not fit the index.
+        """
+        name, meta = self.embedder.name, self.index.meta
+        for start in range(0, len(texts), _BATCH):
+            batch = texts[start : start + _BATCH]
+            expanded = [self.expand(text) for text in batch]
+            if method == "keyword":
+                yield from zip(batch, expanded, repeat(None))
+                continue
+            vectors = self.embedder.encode([shorten_query(text) for text in expanded], kind="query")
+            if (dim := vectors.shape[-1]) != meta.dim:
+                raise EmbedderMismatchError(
+                    "embedder.other-size", name=name, dim=dim, made=meta.embedder, wanted=meta.dim
+                )
+            yield from zip(batch, expanded, vectors, strict=True)
+
+    def _rank(self, words: Scores | None, vector: Scores | None, visible: Mask | None) -> list[Hit]:
+        """The 200 best by each method that is used, those with a score above 0, best first."""
+        found: list[NDArray[np.int64]] = []
+        if words is not None:
+            words = words if visible is None else words * visible
+            best = np.argpartition(-words, min(_CANDIDATES, len(words) - 1))[:_CANDIDATES]
+            found.append(best[words[best] > 0])
         if vector is not None:
-            found.append(np.array(self.index.nearest(vector, _CANDIDATES, among=visible), dtype=np.int64))
-        return np.unique(np.concatenate(found))
+            nearest = self.index.nearest(vector, _CANDIDATES, among=visible)
+            found.append(np.array(nearest, dtype=np.int64))
+        numbers = np.unique(np.concatenate(found))
+        parts: dict[str, Scores] = {}
+        if words is not None:
+            parts["keyword"] = scores = words[numbers]
+        if vector is not None:
+            parts["dense"] = scores = self._nearness(vector, numbers)
+        if len(parts) == 2:
+            scores = (1 - _DENSE_SHARE) * parts["keyword"] + _DENSE_SHARE * parts["dense"]
+        hits = []
+        for place in np.argsort(-scores, kind="stable"):
+            if scores[place] > 0:
+                shares = {name: float(part[place]) for name, part in parts.items()}
+                snippet = self.index.snippets[numbers[place]]
+                hits.append(Hit(snippet, float(scores[place]), **shares))
+        return hits
 
     def _nearness(self, vector: Scores, numbers: NDArray[np.int64]) -> Scores:
         """float32 [numbers]: the cosines, about 0 at an average snippet's and under it, 1 at 1."""
@@ -150,55 +215,29 @@ class KnowledgeBase:
         cosines = self.index.vectors[numbers] @ vector
         # What lies under the average keeps its order, within the last hundredth.
         nearness = np.maximum((cosines - average) / (1 - average), 0.005 * (1 + cosines))
-        clipped: Scores = np.clip(nearness, 0, 1).astype(np.float32)
-        return clipped
+        return np.asarray(np.clip(nearness, 0, 1), dtype=np.float32)
 
     def _find_visible(self, not_after: int | None, known_to: str | None) -> Mask | None:
         """bool [snippets]: what the filters leave; None where they leave everything."""
         if not_after is None and known_to is None:
             return None
+        last = math.inf if not_after is None else not_after
         names = self._names.of_one(known_to) if known_to is not None else None
-        return np.array([_is_visible(snippet, not_after, names) for snippet in self.index.snippets], dtype=bool)
 
-    def _query_vector(self, query: str) -> Scores:
-        """float32 [dim]; raises EmbedderMismatchError when the model's vectors do not fit the index."""
-        vector: Scores = self.embedder.encode([shorten_query(query)], kind="query")[0]
-        if vector.shape != (self.index.meta.dim,):
-            raise EmbedderMismatchError(
-                f"the embedder {self.embedder.name!r} gives {len(vector)} dimensions, the index made with "
-                f"{self.index.meta.embedder!r} has {self.index.meta.dim}: build the knowledge base again"
-            )
-        return vector
+        def is_visible(snippet: Snippet) -> bool:
+            if snippet.chapter is not None and snippet.chapter > last:
+                return False
+            people = map(normalise, snippet.people)
+            return names is None or not snippet.people or not names.isdisjoint(people)
+
+        return np.fromiter(map(is_visible, self.index.snippets), dtype=bool)
 
 
 def shorten_query(query: str) -> str:
-    """What the model reads of a query: all of it up to 600 characters, else its first 100 and last 500.
+    """What the model reads of a query: all up to 600 characters, else its first 100 and last 500.
 
     In a scene or a dialogue the start says who is there and the end what is asked.
     """
     if len(query) <= _LONGEST_DENSE_QUERY:
         return query
     return query[:_KEPT_HEAD] + "\n" + query[_KEPT_HEAD - _LONGEST_DENSE_QUERY :]
-
-
-def _check(k: int, budget: int | None, method: str) -> None:
-    if method not in get_args(Method):
-        raise QueryError(f"no search method is called {method!r}: known are {', '.join(get_args(Method))}")
-    if k < 1:
-        raise QueryError(f"a search gives at least one hit, k is {k}: ask for k=1 or more")
-    if budget is not None and budget < 0:
-        raise QueryError(f"budget counts tokens or characters, it is {budget}: give 0 or more")
-
-
-def _is_visible(snippet: Snippet, not_after: int | None, names: frozenset[str] | None) -> bool:
-    too_late = not_after is not None and snippet.chapter is not None and snippet.chapter > not_after
-    unknown = names is not None and snippet.people and names.isdisjoint(map(normalise, snippet.people))
-    return not too_late and not unknown
-
-
-def _fuse(words: Scores | None, nearness: Scores | None) -> Scores:
-    """float32 [n]: the one that is there, or the weighted mean of both."""
-    if words is None or nearness is None:
-        only = words if words is not None else nearness
-        return only if only is not None else np.zeros(0, dtype=np.float32)
-    return (1 - np.float32(_DENSE_SHARE)) * words + np.float32(_DENSE_SHARE) * nearness

@@ -1,55 +1,38 @@
 """Saved web pages of a wiki (.html, .htm) to the same marked text as wikitext.
 
-    >>> render_page("<h1>沈灯</h1><p><b>沈灯</b>是灯匠。</p><h2>喜好</h2><ul><li>糕</li></ul>", fallback="页")
+    >>> render_page("<h1>沈灯</h1><p><b>沈灯</b>是灯匠。</p><h2>喜好</h2>糕", fallback="页")
     WebPage(title='沈灯', text='...')
 
-Headings, paragraphs, lists, tables and infoboxes stay; scripts, menus, edit marks, reference numbers and lists,
-navigation boxes and hidden parts go. The page's own content area is read where it has one (MediaWiki's, <main>,
-<article>), else its body. Nothing is loaded: no picture, style or script.
+Headings, paragraphs, lists, tables and infoboxes stay; scripts, menus, edit marks, references,
+navigation boxes and hidden parts go. The page's own content area is read where it has one, else its
+body. Nothing is loaded: no picture, style or script.
 """
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lxml import etree, html  # type: ignore[import-untyped]
 
 from kb.errors import WikiError
-from kb.sections import MARK, block, bold, heading_line, one_line, without_marks
+from kb.sections import MARK, WORDS, block, bold, heading_line, one_line, without_marks
 from kb.tables import Cell, rows_spanned, table_lines
 
-_DROPPED = {
-    *("script", "style", "nav", "header", "footer", "form", "button", "noscript", "template", "svg", "iframe", "head"),
-    *("input", "select", "textarea", "figure", "figcaption", "rp", "audio", "video", "object", "math"),
-}
-_DROPPED_CLASSES = re.compile(
-    r"(?:^|\s)(?:mw-editsection\S*|reference|references|reflist|mw-references-\S*|navbox\S*|toc|noprint|catlinks|printfooter"
-    r"|mw-jump-link|mw-indicators|gallery|thumb|sidebar|hatnote|mw-empty-elt|metadata|pi-image|pi-navigation)(?:\s|$)"
-)
-_DROPPED_IDS = {"toc", "catlinks", "siteSub", "contentSub", "mw-navigation", "footer", "mw-panel", "mw-head"}
+# Whole class names: 'toc' must not take 'stock' with it.
+_DROPPED_CLASSES = re.compile(rf"(?:^|\s)(?:{'|'.join(WORDS['html-dropped-classes'])})(?:\s|$)")
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
-_BLOCKS = {
-    *("p", "div", "section", "ul", "ol", "li", "dl", "blockquote", "center", "pre", "main", "article", "details"),
-    *("summary", "aside", "tr", "caption", "address", "fieldset"),
-}
-_CONTENT = (
-    "//*[contains(concat(' ', normalize-space(@class), ' '), ' mw-parser-output ')]",
-    "//*[@id='mw-content-text']",
-    "//main",
-    "//article",
-    "//body",
-)
-_TITLES = ("//*[@id='firstHeading']", "//h1", "//title")
+# '沈灯 - 灯百科': what follows the dash in a window's title is the site.
 _SITE_NAME = re.compile(r"\s+[-–—|_]\s+.*$")
 _BLANKS = re.compile(r"\s+")
 # A line break inside a Chinese sentence is no blank.
-_WIDE_BREAK = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef])\s*\n\s*(?=[\u3000-\u9fff\uff00-\uffef])")
+_WIDE = r"[\u3000-\u9fff\uff00-\uffef]"
+_WIDE_BREAK = re.compile(rf"(?<={_WIDE})\s*\n\s*(?={_WIDE})")
+_PORTABLE_FACT = ".//*[contains(@class, 'pi-data') and .//*[contains(@class, 'pi-data-label')]]"
 # Beyond this libxml2 itself gives up; Python's own stack holds less than a thousand calls.
 _DEEPEST = 150
 
 
-@dataclass(frozen=True)
-class WebPage:
+class WebPage(NamedTuple):
     """A page's title and its text with the marks of `kb.sections`."""
 
     title: str
@@ -67,20 +50,19 @@ def render_page(source: str, *, fallback: str) -> WebPage:
     try:
         root = html.document_fromstring(without_marks(source).encode(), parser=parser)
     except (etree.LxmlError, ValueError) as error:
-        raise WikiError(f"page {fallback!r} is not HTML ({error}): save it from the browser again") from error
-    title = next((text for text in map(_title, _found(root, _TITLES)) if text), fallback)
-    content = next(_found(root, _CONTENT), root)
-    return WebPage(title, _children(content, 0))
+        raise WikiError("wiki.no-html", title=fallback, detail=error) from error
+    title = next(filter(None, map(_title, _found(root, WORDS["html-titles"]))), fallback)
+    return WebPage(title, _children(next(_found(root, WORDS["html-contents"]), root), 0))
 
 
-def _found(root: etree._Element, paths: tuple[str, ...]) -> Iterator[etree._Element]:
+def _found(root: etree._Element, paths: list[str]) -> Iterator[etree._Element]:
     """The first element of each path that has one."""
     return (found[0] for path in paths if (found := root.xpath(path)))
 
 
 def _title(element: etree._Element) -> str:
-    text = one_line(_children(element, 0))
-    return _SITE_NAME.sub("", without_marks(text)) if element.tag == "title" else without_marks(text)
+    text = _line(element, 0)
+    return _SITE_NAME.sub("", text) if element.tag == "title" else text
 
 
 def _children(element: etree._Element, depth: int) -> str:
@@ -91,28 +73,33 @@ def _children(element: etree._Element, depth: int) -> str:
     return "".join(parts)
 
 
+def _line(element: etree._Element, depth: int) -> str:
+    """The same in one line, without any mark."""
+    return without_marks(one_line(_children(element, depth)))
+
+
 def _text(text: str | None) -> str:
     return _BLANKS.sub(" ", _WIDE_BREAK.sub("", text)) if text else ""
 
 
 def _element(element: etree._Element, depth: int) -> str:
     name = element.tag
-    if not isinstance(name, str) or name in _DROPPED or _is_furniture(element):
+    if not isinstance(name, str) or name in WORDS["html-dropped"] or _is_furniture(element):
         return ""
     if depth > _DEEPEST:
         return _text("".join(element.itertext()))
     if name in _RENDERERS:
         return _RENDERERS[name](element, depth)
     text = _children(element, depth)
-    return f"\n{text}\n" if name in _BLOCKS else text
+    return f"\n{text}\n" if name in WORDS["html-blocks"] else text
 
 
 def _is_furniture(element: etree._Element) -> bool:
     return bool(
-        _DROPPED_CLASSES.search(element.get("class") or "")
-        or element.get("id") in _DROPPED_IDS
-        or element.get("role") in ("navigation", "banner", "contentinfo", "search")
-        or _HIDDEN.search(element.get("style") or "")
+        _DROPPED_CLASSES.search(element.get("class", ""))
+        or element.get("id") in WORDS["html-dropped-ids"]
+        or element.get("role") in WORDS["html-dropped-roles"]
+        or _HIDDEN.search(element.get("style", ""))
     )
 
 
@@ -124,33 +111,26 @@ def _heading(element: etree._Element, depth: int) -> str:
 
 
 def _table(element: etree._Element, depth: int) -> str:
-    rows = [[_cell(cell, depth) for cell in row if cell.tag in ("td", "th")] for row in _rows(element)]
-    lines = [without_marks(one_line(_children(caption, depth))) for caption in element.findall("caption")]
-    lines += table_lines(row for row in rows if row)
-    return block(lines) if _is_infobox(element) else "\n" + "\n".join(lines) + "\n"
-
-
-def _rows(table: etree._Element) -> Iterator[etree._Element]:
-    for child in table:
-        if child.tag in ("tbody", "thead", "tfoot"):
-            yield from (row for row in child if row.tag == "tr" and not _is_furniture(row))
-        elif child.tag == "tr" and not _is_furniture(child):
-            yield child
+    rows = [
+        [_cell(cell, depth) for cell in row if cell.tag in ("td", "th")]
+        for row in element.xpath("./tr | ./tbody/tr | ./thead/tr | ./tfoot/tr")
+        if not _is_furniture(row)
+    ]
+    lines = [_line(caption, depth) for caption in element.findall("caption")]
+    lines += table_lines(filter(None, rows))
+    is_infobox = "info" in element.get("class", "").lower()
+    return block(lines) if is_infobox else "\n" + "\n".join(lines) + "\n"
 
 
 def _cell(element: etree._Element, depth: int) -> Cell:
-    text = without_marks(one_line(_children(element, depth + 1)))
-    return Cell(text, header=element.tag == "th", rows=rows_spanned(element.get("rowspan") or ""))
-
-
-def _is_infobox(table: etree._Element) -> bool:
-    return "info" in (table.get("class") or "").lower()
+    rows = rows_spanned(element.get("rowspan", ""))
+    return Cell(_line(element, depth + 1), header=element.tag == "th", rows=rows)
 
 
 def _aside(element: etree._Element, depth: int) -> str:
     """A portable infobox: its label and value pairs; any other aside is read as text."""
     lines = []
-    for item in element.xpath(".//*[contains(@class, 'pi-data') and .//*[contains(@class, 'pi-data-label')]]"):
+    for item in element.xpath(_PORTABLE_FACT):
         label, value = (_classed(item, name, depth) for name in ("pi-data-label", "pi-data-value"))
         lines += [f"{label}: {value}"] if label and value else []
     return block(lines) if lines else f"\n{_children(element, depth)}\n"
@@ -158,15 +138,7 @@ def _aside(element: etree._Element, depth: int) -> str:
 
 def _classed(item: etree._Element, name: str, depth: int) -> str:
     found = item.xpath(f".//*[contains(@class, '{name}')]")
-    return without_marks(one_line(_children(found[0], depth + 1))) if found else ""
-
-
-def _term(element: etree._Element, depth: int) -> str:
-    return f"\n{one_line(_children(element, depth))}: "
-
-
-def _definition(element: etree._Element, depth: int) -> str:
-    return f"{one_line(_children(element, depth))}\n"
+    return _line(found[0], depth + 1) if found else ""
 
 
 def _bold(element: etree._Element, depth: int) -> str:
@@ -174,18 +146,15 @@ def _bold(element: etree._Element, depth: int) -> str:
     return text if MARK in text else bold(text)
 
 
-def _reading(element: etree._Element, depth: int) -> str:
-    text = _children(element, depth).strip()
-    return f"（{text}）" if text else ""
-
-
 _RENDERERS: dict[str, Callable[[etree._Element, int], str]] = {
     **dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), _heading),
     **dict.fromkeys(("b", "strong"), _bold),
     "table": _table,
     "aside": _aside,
-    "dt": _term,
-    "dd": _definition,
-    "rt": _reading,
+    "dt": lambda element, depth: f"\n{one_line(_children(element, depth))}: ",
+    "dd": lambda element, depth: f"{one_line(_children(element, depth))}\n",
+    "rt": lambda element, depth: (
+        f"（{text}）" if (text := _children(element, depth).strip()) else ""
+    ),
     "br": lambda element, depth: "\n",
 }

@@ -1,9 +1,16 @@
-"""Files that are whole or not there: atomic writes, JSON Lines, and the meta file of a stage.
+"""Files that are whole or not there: atomic writes, JSON Lines, and the outputs of a stage as one commit.
 
-    write_jsonl(folder / "chunks.jsonl", rows)
-    write_meta(folder / "chunks.jsonl", stage="distill", settings={"chunk_chars": 1200}, inputs=digest)
+    with claim(folder, "distill"), commit(folder, "distill", settings=settings, inputs=digest) as staged:
+        write_jsonl(staged / "chunks.jsonl", rows)
+        write_jsonl(staged / "script.jsonl", lines)
 
-A stage asks ``is_done`` before it works; the answer is yes only if the same settings met the same input.
+    distill.manifest.json   {"format": 1, "stage": "distill", "settings": {...}, "inputs": "9b1c...",
+                             "outputs": {"chunks.jsonl": "51fe...", "script.jsonl": "04ab..."}}
+
+A stage asks ``is_done`` before it works: yes only if the same settings met the same input and every output is as it was
+written. The outputs are made in a folder of their own, then a pending manifest names them with their hashes, then they are
+moved into place, and the manifest comes last. A run that is killed before the pending manifest leaves nothing; one
+that is killed after it is finished by the next (``claim``), so old and new files never stand together as a result.
 """
 
 from __future__ import annotations
@@ -11,12 +18,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from roleplay.errors import WorldError
+from filelock import FileLock, Timeout
+
+from roleplay.errors import BusyError, WorldError, reason
 from roleplay.records import FORMAT_VERSION
 
 
@@ -26,17 +38,25 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write ``data`` through a temporary file in the same folder and one rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
+    """Write ``data`` through a temporary file in the same folder and one rename.
+
+    Raises:
+        WorldError: the disk is full or may not be written; the file is as it was.
+    """
+    temporary = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        temporary = Path(name)
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
         temporary.chmod(0o644)
         temporary.replace(path)
+    except OSError as error:
+        raise WorldError("files.unwritable", path=path, reason=reason(error)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary:
+            temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -58,7 +78,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(_read(path))
     except json.JSONDecodeError as error:
-        raise WorldError(f"{path}: not JSON at line {error.lineno} ({error.msg}): mend or remove it") from error
+        raise WorldError("files.no-json", path=path, line=error.lineno, detail=error.msg) from error
 
 
 def read_jsonl(path: Path) -> Iterator[Any]:
@@ -72,16 +92,20 @@ def read_jsonl(path: Path) -> Iterator[Any]:
             try:
                 yield json.loads(line)
             except json.JSONDecodeError as error:
-                raise WorldError(f"{path}: line {number} is not JSON ({error.msg}): mend or remove it") from error
+                raise WorldError(
+                    "files.no-json", path=path, line=number, detail=error.msg
+                ) from error
 
 
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise WorldError(f"{path} is missing") from error
+        raise WorldError("files.missing", path=path) from error
     except UnicodeDecodeError as error:
-        raise WorldError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
+        raise WorldError("files.no-utf8", path=path, byte=error.start) from error
+    except OSError as error:
+        raise WorldError("files.unreadable", path=path, reason=reason(error)) from error
 
 
 def digest(*parts: str | bytes) -> str:
@@ -93,19 +117,117 @@ def digest(*parts: str | bytes) -> str:
     return total.hexdigest()
 
 
-def write_meta(path: Path, *, stage: str, settings: dict[str, Any], inputs: str) -> None:
-    """Write ``NAME.meta.json`` beside ``path``: the format version, the stage, its settings, its input's digest."""
-    meta = {"format": FORMAT_VERSION, "stage": stage, "settings": settings, "inputs": inputs}
-    write_json(_meta_path(path), meta)
+@contextmanager
+def claim(folder: Path, stage: str) -> Iterator[None]:
+    """Hold the right to run ``stage`` in ``folder``, and finish or sweep what a killed run left there.
+
+    Raises:
+        BusyError: another process has it; the message says which and since when.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path, who = folder / f".{stage}.lock", folder / f".{stage}.lock.json"
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise BusyError("files.busy", folder=folder, stage=stage, **_holder(who)) from error
+    try:
+        write_json(who, {"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")})
+        _recover(folder, stage)
+        yield
+    finally:
+        who.unlink(missing_ok=True)
+        # Removed while held: whoever waits for this file notices that it is gone and makes a new one.
+        if os.name == "posix":
+            path.unlink(missing_ok=True)
+        lock.release()
 
 
-def is_done(path: Path, *, settings: dict[str, Any], inputs: str) -> bool:
-    """Whether ``path`` was written by the same settings from the same input."""
-    if not path.exists() or not _meta_path(path).exists():
-        return False
-    meta = read_json(_meta_path(path))
-    return bool(meta.get("format") == FORMAT_VERSION and meta["settings"] == settings and meta["inputs"] == inputs)
+def _holder(path: Path) -> dict[str, Any]:
+    """Who holds a lock and since when; in the moment between lock and note nobody knows."""
+    try:
+        known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return {"pid": "?", "since": "?"} | known
+    except (OSError, ValueError):
+        return {"pid": "?", "since": "?"}
 
 
-def _meta_path(path: Path) -> Path:
-    return path.with_name(path.name + ".meta.json")
+@contextmanager
+def commit(folder: Path, stage: str, *, settings: dict[str, Any], inputs: str) -> Iterator[Path]:
+    """A folder to write the outputs of ``stage`` into; they and their manifest appear in ``folder`` together."""
+    staged, pending = _staged(folder, stage), _pending(folder, stage)
+    shutil.rmtree(staged, ignore_errors=True)
+    staged.mkdir(parents=True)
+    try:
+        yield staged
+        found = sorted(path for path in staged.rglob("*") if path.is_file())
+        outputs = {path.relative_to(staged).as_posix(): digest(path.read_bytes()) for path in found}
+        made = {"format": FORMAT_VERSION, "stage": stage, "settings": settings, "inputs": inputs}
+        write_json(pending, made | {"outputs": outputs})
+        _publish(folder, stage)
+    finally:
+        if not pending.exists():
+            shutil.rmtree(staged, ignore_errors=True)
+
+
+def _publish(folder: Path, stage: str) -> None:
+    """Move what the pending manifest names into place, then the manifest itself."""
+    staged = _staged(folder, stage)
+    for name in read_json(_pending(folder, stage))["outputs"]:
+        if (staged / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (staged / name).replace(folder / name)
+        (folder / f"{name}.meta.json").unlink(missing_ok=True)  # of versions before 0.4
+    _pending(folder, stage).replace(_manifest(folder, stage))
+    shutil.rmtree(staged, ignore_errors=True)
+
+
+def _recover(folder: Path, stage: str) -> None:
+    """Finish a commit that was killed halfway, and remove what other killed runs left."""
+    if _pending(folder, stage).exists():
+        _publish(folder, stage)
+    shutil.rmtree(_staged(folder, stage), ignore_errors=True)
+    for leftover in (*folder.glob(".*.tmp"), *folder.glob("report/.*.tmp")):
+        leftover.unlink(missing_ok=True)
+
+
+def is_done(folder: Path, stage: str, *, settings: dict[str, Any], inputs: str) -> bool:
+    """Whether the outputs of ``stage`` are there, made by the same settings from the same input, and unchanged."""
+    made = _read_manifest(folder, stage)
+    wanted = {"format": FORMAT_VERSION, "settings": settings, "inputs": inputs}
+    # As JSON gives them back, which knows no tuples.
+    wanted = json.loads(json.dumps(wanted))
+    same = all(made.get(key) == value for key, value in wanted.items())
+    return same and all(_is_unchanged(folder, made, name) for name in made["outputs"])
+
+
+def is_ours(folder: Path, stage: str, name: str) -> bool:
+    """Whether a file is as ``stage`` wrote it: not by another hand, and not edited since."""
+    old = folder / f"{name}.meta.json"
+    if old.exists():  # of versions before 0.4, which kept no hash
+        return bool(read_json(old).get("stage") == stage)
+    return _is_unchanged(folder, _read_manifest(folder, stage), name)
+
+
+def _is_unchanged(folder: Path, made: dict[str, Any], name: str) -> bool:
+    path = folder / name
+    return path.is_file() and digest(path.read_bytes()) == made.get("outputs", {}).get(name)
+
+
+def _read_manifest(folder: Path, stage: str) -> dict[str, Any]:
+    """The manifest of a stage, empty where there is none."""
+    path = _manifest(folder, stage)
+    made: dict[str, Any] = read_json(path) if path.exists() else {}
+    return made
+
+
+def _manifest(folder: Path, stage: str) -> Path:
+    return folder / f"{stage}.manifest.json"
+
+
+def _pending(folder: Path, stage: str) -> Path:
+    return folder / f".{stage}.pending.json"
+
+
+def _staged(folder: Path, stage: str) -> Path:
+    return folder / f".{stage}.new"

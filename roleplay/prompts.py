@@ -8,63 +8,28 @@ A scene prompt, and what the model is to write after it (up to the line break)::
     陆迟：那、那个……可以进来吗？
     闻筝：                              the cue: always last, never cut
 
-A question prompt has ``问：…`` as its newest line. A prompt is a list of segments; tokenizing them one by one makes the
-ids of a line the same in training, where the answer follows, and in chat, where it is still to come.
+A question prompt has ``问：…`` as its newest line. A prompt is a list of segments; tokenizing them
+one by one makes the ids of a line the same in training, where the answer follows, and in chat,
+where it is still to come. What others think is hidden from a character: see :func:`visible_lines`.
 
-What others think is hidden from a character: such lines do not stand in its prompt (:func:`visible_lines`).
-
-**Budget from the end.** The cue, the newest line and the profile are always kept; older lines are dropped from the
-oldest; the background has a budget of its own and loses its lowest-scored snippet first.
+**Budget from the end.** The cue, the newest line and the profile are always kept; older lines are
+dropped from the oldest; the background has its own budget and loses its worst snippet first.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
+from roleplay.background import Snippet
 from roleplay.errors import PromptError
 from roleplay.records import Line
 from roleplay.script import format_body, format_cue, format_line
 
 MIN_SCORE = 0.2
-"""Snippets that fit worse are left out of prompts, in training and in chat: what is unrelated teaches to overlook it."""
-
+"""Snippets that fit worse stay out of prompts: what is unrelated teaches to overlook background."""
 ASKER = "问"
-"""The speaker of a question in a prompt, as the seed's checkpoints were trained."""
-
+"""The speaker of a question in a prompt, as the first checkpoints were trained."""
 Count = Callable[[str], int]
 """Tokens of a text, by the model's own tokenizer."""
-
-
-class Snippet(Protocol):
-    """A piece of background as a :class:`Lookup` gives it."""
-
-    @property
-    def text(self) -> str:
-        """One or more sentences that can be read alone."""
-
-    @property
-    def score(self) -> float:
-        """How well it fits the query, 0 to 1."""
-
-    @property
-    def source(self) -> str:
-        """Where it stands: a page, a chapter."""
-
-
-class Lookup(Protocol):
-    """What finds background. The only thing this package knows of a knowledge base."""
-
-    def __call__(
-        self, query: str, k: int, *, character: str | None = None, chapter: int | None = None
-    ) -> Sequence[Snippet]:
-        """At most ``k`` snippets, best first.
-
-        Args:
-            character: only what this character may know.
-            chapter: only what is known when this chapter ends.
-        """
 
 
 @dataclass(frozen=True)
@@ -77,7 +42,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What the model reads. ``text`` joined from ``segments``; ``dropped`` counts history lines that did not fit."""
+    """What the model reads; ``dropped`` counts the lines of the history that did not fit."""
 
     segments: tuple[str, ...]
     background: tuple[Snippet, ...] = ()
@@ -126,22 +91,24 @@ def question_prompt(
 
     Args:
         history: earlier (question, answer body) pairs, oldest first.
-        profile: as in :func:`scene_prompt`.
+        background, profile: as in :func:`scene_prompt`.
 
     Raises:
         PromptError: the question is empty, or does not fit the budget.
     """
     if not question.strip():
-        raise PromptError("the question is empty: write what the character is to answer")
-    rows = [question_segments(question)]
-    for asked, answered in reversed(history):
-        rows[:0] = [question_segments(asked), (format_cue(character), f"{one_line(answered)}\n")]
+        raise PromptError("prompts.no-question")
+    rows: list[tuple[str, ...]] = []
+    for asked, answered in history:
+        rows += [question_segments(asked), (format_cue(character), f"{one_line(answered)}\n")]
+    rows.append(question_segments(question))
     return _build(rows, character, count, background, budget or Budget(), profile)
 
 
 def scene_query(lines: Sequence[Line], character: str, *, newest: int = 6) -> str:
     """What background is searched with in a scene: the acting character and the newest lines."""
-    return "\n".join([character, *(line.text for line in visible_lines(lines, character)[-newest:])])
+    seen = visible_lines(lines, character)[-newest:]
+    return "\n".join([character, *(line.text for line in seen)])
 
 
 def question_query(question: str, character: str) -> str:
@@ -155,7 +122,7 @@ def visible_lines(lines: Sequence[Line], character: str) -> list[Line]:
 
 
 def line_segments(line: Line) -> tuple[str, ...]:
-    """A script line as segments: its cue and its body, or the narration; the last one ends in a line break."""
+    """A script line as segments: its cue and its body, or the narration, with a line break."""
     if line.kind == "info":
         return (f"{format_line(line)}\n",)
     return (format_cue(line.char or ""), f"{format_body(line)}\n")
@@ -179,7 +146,7 @@ def background_segment(snippet: Snippet) -> str:
 
 def one_line(text: str) -> str:
     """``text`` with every run of white space that holds a line break turned into one blank."""
-    return " ".join(part.strip() for part in text.splitlines() if part.strip())
+    return " ".join(filter(None, map(str.strip, text.splitlines())))
 
 
 def fit_background(snippets: Sequence[Snippet], count: Count, tokens: int) -> list[Snippet]:
@@ -187,6 +154,7 @@ def fit_background(snippets: Sequence[Snippet], count: Count, tokens: int) -> li
     kept: list[Snippet] = []
     for snippet in sorted(snippets, key=lambda item: -item.score):
         tokens -= count(background_segment(snippet))
+        # The first that does not fit ends it: a worse one never takes the place of a better one.
         if tokens < 0:
             break
         kept.append(snippet)
@@ -194,40 +162,29 @@ def fit_background(snippets: Sequence[Snippet], count: Count, tokens: int) -> li
 
 
 def _build(
-    rows: list[tuple[str, ...]],
+    rows: Sequence[tuple[str, ...]],
     character: str,
     count: Count,
     background: Sequence[Snippet],
     budget: Budget,
     profile: str,
 ) -> Prompt:
+    def tokens(segments: Sequence[str]) -> int:
+        return sum(map(count, segments))
+
     cue = format_cue(character)
     who = [text] if (text := profile_segment(character, profile)) else []
-    needed = _row_tokens(rows[-1], count) if rows else 0
-    left = budget.prompt - count(cue) - needed - sum(map(count, who))
+    left = budget.prompt - tokens([*who, *(rows[-1] if rows else ()), cue])
     if left < 0:
-        parts = "the newest line, the profile" if who else "the newest line"
-        raise PromptError(
-            f"{parts} and the cue take {budget.prompt - left} tokens, the prompt may have {budget.prompt}: "
-            "shorten the line"
-        )
+        key = "prompts.long-profile" if who else "prompts.long-line"
+        raise PromptError(key, tokens=budget.prompt - left, most=budget.prompt)
     chosen = fit_background(background, count, min(budget.background, left))
-    left -= sum(count(background_segment(snippet)) for snippet in chosen)
-    first = _first_that_fits(rows, count, left)
+    # The best stands last, nearest to the scene.
     shown = [background_segment(snippet) for snippet in reversed(chosen)]
-    return Prompt((*who, *shown, *(part for row in rows[first:] for part in row), cue), tuple(chosen), first)
-
-
-def _first_that_fits(rows: list[tuple[str, ...]], count: Count, left: int) -> int:
-    """The index of the oldest row kept when the newest is paid for already."""
+    left -= tokens(shown)
     first = max(len(rows) - 1, 0)
-    while first > 0:
-        left -= _row_tokens(rows[first - 1], count)
-        if left < 0:
-            break
+    # Older lines only in one piece: none slips in behind one that does not fit.
+    while first and (left := left - tokens(rows[first - 1])) >= 0:
         first -= 1
-    return first
-
-
-def _row_tokens(row: tuple[str, ...], count: Count) -> int:
-    return sum(count(part) for part in row)
+    told = [part for row in rows[first:] for part in row]
+    return Prompt((*who, *shown, *told, cue), tuple(chosen), first)

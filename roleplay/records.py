@@ -1,39 +1,25 @@
 """The types that stages hand to each other, and how they stand in JSON Lines files.
 
-One row of ``script.jsonl``::
+One row of ``script.jsonl``:
 
-    {"char": "闻筝", "say": "修不好不收钱，没得商量。", "expression": "专注", "src_id": 0, "span": [52, 64]}
+    {"char": "闻筝", "say": "没得商量。", "expression": "专注", "src_id": 0, "span": [52, 57]}
 
-A file of records has one record a line and nothing else; the settings and the format version of the stage that wrote
-it stand beside it in ``NAME.meta.json`` (see :mod:`roleplay.files`). This module reads no files.
+A file of records has one record a line and nothing else; the settings and the format version of
+the stage that made it stand in ``STAGE.manifest.json``. No file is read here.
 """
 
-from __future__ import annotations
-
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
+from roleplay.errors import FormError, reason
+
 FORMAT_VERSION = 1
 """Version of every stored format of this package; raised when an old file can no longer be read."""
-
 EXPRESSIONS = (
-    "平静",
-    "专注",
-    "微笑",
-    "兴奋",
-    "微怒",
-    "大怒",
-    "惊讶",
-    "恐惧",
-    "悲哀",
-    "哭泣",
-    "害羞",
-    "困惑",
-    "白眼",
-)
+    "平静", "专注", "微笑", "兴奋", "微怒", "大怒", "惊讶", "恐惧", "悲哀", "哭泣", "害羞", "困惑", "白眼",
+)  # fmt: skip
 """The thirteen expressions that a line may carry."""
-
 UNKNOWN = "unknown"
 """The speaker of a line whose speaker nobody could tell; never a training target."""
 
@@ -41,7 +27,8 @@ Kind = Literal["info", "say", "act", "think"]
 Span = tuple[int, int]
 """Character offsets [start, end) in the decoded novel."""
 
-Text = Annotated[str, BeforeValidator(lambda value: value.strip() if isinstance(value, str) else value)]
+# Python's strip, as the script's parser has it: pydantic's own leaves \x1c to \x1f.
+Text = Annotated[str, BeforeValidator(lambda text: text.strip() if isinstance(text, str) else text)]
 """A string without white space at its ends."""
 
 
@@ -78,72 +65,63 @@ class Line(Record):
     src_id: int | None = None
     span: Span | None = None
     cue: str | None = None
-    """How the speaker is known: before, after, inside, pronoun, alternation ... or the name of a rule."""
+    """How the speaker is known: before, after, inside, pronoun ... or the name of a rule."""
     source: str | None = None
-    """Who said so: rules, llm, vote or person; None in a script that was written with its speakers."""
+    """Who said so: rules, llm, vote or person; None in a script written with its speakers."""
     confidence: float | None = None
     """0 to 1, of the speaker."""
     reason: str | None = None
     """Why the speaker is unknown or doubtful."""
 
     @model_validator(mode="after")
-    def _check(self) -> Line:
+    def _check(self) -> Self:
         if not self.text:
-            raise ValueError("a script line needs a text")
+            raise FormError("records.no-text")
         if (self.kind == "info") != (self.char is None):
-            raise ValueError(f"narration has no speaker and the other kinds have one: {self.kind} {self.char!r}")
+            raise FormError("records.speaker", kind=self.kind, speaker=self.char)
         if self.char == "":
-            raise ValueError("a speaker needs a name")
+            raise FormError("records.no-name")
         if self.expression is not None and self.expression not in EXPRESSIONS:
-            raise ValueError(f"unknown expression {self.expression!r}: known are {' '.join(EXPRESSIONS)}")
+            known = " ".join(EXPRESSIONS)
+            raise FormError("records.expression", expression=self.expression, known=known)
         if self.kind == "info" and self.expression is not None:
-            raise ValueError("narration has no expression")
+            raise FormError("records.narration-expression")
         return self
 
     def to_json(self) -> dict[str, Any]:
         """The line in the published JSON form: the kind is the key of the text."""
-        row: dict[str, Any] = {} if self.char is None else {"char": self.char}
-        row[self.kind] = self.text
-        for name in ("expression", *_SHARED):
-            if (value := getattr(self, name)) is not None:
-                row[name] = list(value) if name == "span" else value
-        return row
+        who = {} if self.char is None else {"char": self.char}
+        others = self.model_dump(exclude={"kind", "text", "char"}, exclude_none=True)
+        row = who | {self.kind: self.text} | others
+        return row | {"span": list(self.span)} if self.span else row
 
     @classmethod
-    def from_json(cls, row: dict[str, Any]) -> list[Line]:
-        """Read one JSON item. Items with merged keys (``say`` and ``act`` in one object) become several lines.
+    def from_json(cls, row: dict[str, Any]) -> list[Self]:
+        """Read one JSON item; merged keys (``say`` and ``act`` in one object) become several lines.
 
-        Raises:
-            ValueError: no kind key with a text, or a field that is out of range.
+        Raises FormError: no object, no kind key with a text, or a field that is out of range.
         """
-        shared: dict[str, Any] = {key: row[key] for key in _SHARED if row.get(key) is not None}
-        lines = []
+        if not isinstance(row, dict):
+            raise FormError("records.no-line", row=row)
+        # What all lines of one item have in common.
+        names = ("src_id", "span", "cue", "source", "confidence", "reason")
+        shared: dict[str, Any] = {key: row[key] for key in names if row.get(key) is not None}
+        lines: list[Self] = []
+        # In the order in which they are played: people act before and think after they speak.
         for kind in ("info", "act", "say", "think"):
-            text = row.get(kind)
-            if not text:
+            if not (text := row.get(kind)):
                 continue
             own: dict[str, Any] = {} if kind == "info" else {"char": row.get("char") or UNKNOWN}
+            # The expression of a merged item is the face of the speech, where there is one.
             if kind == "say" or (kind != "info" and not row.get("say")):
-                own |= {"expression": row.get("expression") or None}
+                own["expression"] = row.get("expression") or None
             try:
                 lines.append(cls(kind=kind, text=text, **own, **shared))
             except ValidationError as error:
-                raise ValueError(_reason(error)) from error
+                raise FormError("records.wrong", reason=reason(error)) from error
         if not lines:
-            raise ValueError(f"no info, say, act or think with a text in {row}")
+            raise FormError("records.no-line", row=row)
         return lines
-
-
-_SHARED = ("src_id", "span", "cue", "source", "confidence", "reason")
-"""Fields that all lines of one JSON item have in common."""
-
-
-def _reason(error: ValidationError) -> str:
-    """The first thing that is wrong, in one line."""
-    first = error.errors()[0]
-    place = ".".join(map(str, first["loc"]))
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message
 
 
 class Scene(Record):
@@ -154,7 +132,7 @@ class Scene(Record):
 
 
 class Interview(Record):
-    """A question to a character and its answer; ``evidence`` is the background sentence that holds the answer."""
+    """A question to a character and its answer; ``evidence`` is a sentence that holds it."""
 
     id: str
     character: str
@@ -167,7 +145,7 @@ class Interview(Record):
 
 
 class Summary(Record):
-    """What happens in a chapter (``character`` None), or what one character is after in it; written by a model."""
+    """What happens in a chapter or, with ``character``, what that one is after; by a model."""
 
     chapter: int
     character: str | None = None
@@ -190,16 +168,24 @@ class Question(Record):
 
 
 class Segment(Record):
-    """A piece of a passage; ``weight`` 0 is context, more is learnt with that weight in the loss."""
+    """A piece of a passage; ``weight`` is that in the loss, 0 for context."""
 
     text: str
     weight: float = 0.0
 
 
-Task = Literal["scene", "question", "fact", "identity", "unknown", "reading", "talk", "general"]
-"""What a row teaches: a line in a scene; an interview's answer, or one that stands in the background; who one is; to say
-that one does not know; to read an answer about strangers off the background; to reply to what asks for nothing;
-and ordinary text, which holds the model's general ability."""
+# What rows written before version 0.4 call them.
+_OLD_TASKS = {"reading": "context_qa", "talk": "small_talk"}
+
+Task = Annotated[
+    Literal[
+        "scene", "question", "fact", "identity", "unknown", "context_qa", "small_talk", "general"
+    ],
+    BeforeValidator(lambda value: _OLD_TASKS.get(str(value), value)),
+]
+"""What a row teaches, in this order: a line in a scene; an interview's answer, or one that stands
+in the background; who one is; to say that one does not know; to read an answer about invented
+people off the background; to reply to what asks for nothing; general ability, by ordinary text."""
 
 
 class Passage(Record):

@@ -7,39 +7,39 @@
 ``world.json`` holds the title, the language and the characters::
 
     {"format": 1, "title": "第十三场雨", "language": "zh",
-     "characters": [{"name": "闻筝", "aliases": ["小筝"], "gender": "f", "profile": "急性子的学徒修雨匠"}]}
+     "characters": [{"name": "闻筝", "aliases": ["小筝"], "gender": "f", "profile": "修雨匠"}]}
 
 The module reads a world; each stage writes its own files.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from roleplay import files
-from roleplay.errors import WorldError
+from roleplay.errors import FormError, WorldError, reason
+from roleplay.messages import message
 from roleplay.records import FORMAT_VERSION, Chunk, Interview, Line, Question, Record
 
+T = TypeVar("T")
 RecordT = TypeVar("RecordT", bound=Record)
 
 _MADE_BY = {
-    "chunks.jsonl": "python scripts/distill_dialogues.py --world {0}",
-    "script.jsonl": "python scripts/distill_dialogues.py --world {0}",
-    "train.json": "python scripts/prepare_seq2seq_training.py --world {0}",
-    "test.json": "python scripts/prepare_seq2seq_training.py --world {0}",
-    "train.passages.jsonl": "python scripts/prepare_seq2seq_training.py --world {0}",
-    "test.passages.jsonl": "python scripts/prepare_seq2seq_training.py --world {0}",
-    "kb": "python scripts/build_knowledge_base.py --world {0}",
+    "chunks.jsonl": "distill_dialogues",
+    "script.jsonl": "distill_dialogues",
+    "train.json": "prepare_seq2seq_training",
+    "test.json": "prepare_seq2seq_training",
+    "train.passages.jsonl": "prepare_seq2seq_training",
+    "test.passages.jsonl": "prepare_seq2seq_training",
+    "kb": "build_knowledge_base",
 }
 
 
-class Character(BaseModel):
+class Character(Record):
     """A person of the story as ``world.json`` describes them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=1)
     aliases: tuple[str, ...] = ()
@@ -47,10 +47,8 @@ class Character(BaseModel):
     profile: str = ""
 
 
-class WorldInfo(BaseModel):
+class WorldInfo(Record):
     """The content of ``world.json``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int = FORMAT_VERSION
     title: str
@@ -58,35 +56,34 @@ class WorldInfo(BaseModel):
     characters: tuple[Character, ...] = ()
 
 
+@dataclass(eq=False)
 class World:
     """A world on disk."""
 
-    def __init__(self, path: Path, info: WorldInfo) -> None:
-        self.path = path
-        self.info = info
+    path: Path
+    info: WorldInfo
 
     @classmethod
-    def load(cls, path: Path) -> World:
+    def load(cls, path: Path) -> Self:
         """Read ``world.json`` of the folder.
 
-        Raises:
-            WorldError: the folder or the file is missing, or the file is not of this form.
+        Raises WorldError: the folder or the file is missing, or the file is not of this form.
         """
         if not path.is_dir():
-            raise WorldError(f"no world folder {path}: known worlds are {_known(path.parent)}")
+            known = sorted(found.parent.name for found in path.parent.glob("*/world.json"))
+            named = " ".join(known) or message("world.none", folder=path.parent)
+            raise WorldError("world.no-folder", path=path, known=named)
         source = path / "world.json"
         try:
             info = WorldInfo.model_validate(files.read_json(source))
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise WorldError(f"{source}: {place or 'content'}: {first['msg']}: mend this field") from error
+            raise WorldError("world.broken", path=source, reason=reason(error)) from error
         if info.format != FORMAT_VERSION:
-            raise WorldError(f"{source}: format {info.format}, this program reads {FORMAT_VERSION}: update it")
+            raise WorldError("world.format", path=source, format=info.format, known=FORMAT_VERSION)
         return cls(path, info)
 
     @classmethod
-    def create(cls, path: Path, title: str) -> World:
+    def create(cls, path: Path, title: str) -> Self:
         """Load the world of ``path``, or make the folder with an empty cast."""
         if not (path / "world.json").exists():
             files.write_json(path / "world.json", WorldInfo(title=title).model_dump())
@@ -103,69 +100,91 @@ class World:
         return [character.name for character in self.info.characters]
 
     def character(self, name: str) -> Character:
-        """The character of that name or alias.
-
-        Raises:
-            WorldError: nobody is called so; the message lists the names.
-        """
+        """The character of that name or alias. Raises WorldError: nobody is called so."""
         for character in self.info.characters:
             if name == character.name or name in character.aliases:
                 return character
-        raise WorldError(f"no character {name!r} in {self.path}: known are {' '.join(self.names) or '(none)'}")
+        known = " ".join(self.names) or message("world.nobody")
+        raise WorldError("world.no-character", name=name, path=self.path, known=known)
+
+    def is_there(self, name: str) -> bool:
+        """Whether the world has this file or folder."""
+        return (self.path / name).exists()
 
     def file(self, name: str, folder: Path | None = None) -> Path:
-        """The path of a file that must exist, here or in another ``folder`` where it was prepared with ``--data_dir``.
+        """The path of a file that must exist, here or in the ``folder`` that ``--data-dir`` named.
 
-        Raises:
-            WorldError: it does not; the message names the command that makes it.
+        Raises WorldError: it does not; the message names the command that makes it.
         """
         path = (folder or self.path) / name
-        if not path.exists():
-            command = _MADE_BY.get(name)
-            elsewhere = f" --data_dir {folder}" if folder and folder != self.path else ""
-            step = f"make it with `{command.format(self.path)}{elsewhere}`" if command else "put it there"
-            raise WorldError(f"{path} is missing: {step}")
-        return path
+        if path.exists():
+            return path
+        if not (script := _MADE_BY.get(name)):
+            raise WorldError("world.missing", path=path)
+        elsewhere = f" --data-dir {folder}" if folder and folder != self.path else ""
+        command = f"python scripts/{script}.py --world {self.path}{elsewhere}"
+        raise WorldError("world.not-made", path=path, command=command)
 
     def novel(self) -> Path:
-        """The novel's file: ``novel.txt`` or ``novel.epub``.
-
-        Raises:
-            WorldError: neither is there.
-        """
+        """The path of ``novel.txt`` or ``novel.epub``. Raises WorldError: neither is there."""
         for name in ("novel.txt", "novel.epub"):
-            if (self.path / name).exists():
+            if self.is_there(name):
                 return self.path / name
-        raise WorldError(f"no novel.txt or novel.epub in {self.path}: put the novel there under one of these names")
+        raise WorldError("world.no-novel", path=self.path)
 
     def read_script(self) -> list[Line]:
         """All lines of ``script.jsonl``, in order."""
-        path = self.file("script.jsonl")
-        try:
-            return [line for row in files.read_jsonl(path) for line in Line.from_json(row)]
-        except (ValueError, AttributeError, TypeError) as error:
-            raise WorldError(f"{path}: {error}: mend it or distil again") from error
+        return [line for lines in self._rows("script.jsonl", Line.from_json) for line in lines]
+
+    def lines_by_chapter(self) -> dict[int, list[Line]]:
+        """The lines of the script by chapter, the chapters in order.
+
+        Lines whose chapter nobody knows are left out; :meth:`count_unplaced` says how many.
+        """
+        chapter_of = chapter_finder(self.read_chunks())
+        chapters: dict[int, list[Line]] = {}
+        for line in self.read_script():
+            if (chapter := chapter_of(line)) is not None:
+                chapters.setdefault(chapter, []).append(line)
+        return dict(sorted(chapters.items()))
+
+    def count_unplaced(self) -> int:
+        """The number of the script's lines that :meth:`lines_by_chapter` leaves out."""
+        return len(self.read_script()) - sum(map(len, self.lines_by_chapter().values()))
 
     def read_chunks(self) -> list[Chunk]:
         """All rows of ``chunks.jsonl``; their texts joined are the decoded novel."""
-        return self._records("chunks.jsonl", Chunk)
+        return self.read("chunks.jsonl", Chunk)
 
     def read_interviews(self) -> list[Interview]:
         """The rows of ``interviews.jsonl``, or none where there is no such file."""
-        return self._records("interviews.jsonl", Interview) if (self.path / "interviews.jsonl").exists() else []
+        name = "interviews.jsonl"
+        return self.read(name, Interview) if self.is_there(name) else []
 
     def read_questions(self) -> list[Question]:
         """The rows of ``questions.jsonl``."""
-        return self._records("questions.jsonl", Question)
+        return self.read("questions.jsonl", Question)
 
-    def _records(self, name: str, kind: type[RecordT]) -> list[RecordT]:
+    def read(self, name: str, kind: type[RecordT]) -> list[RecordT]:
+        """The rows of a file. Raises WorldError: it is missing, or a row is of another form."""
+        return self._rows(name, kind.model_validate)
+
+    def _rows(self, name: str, read: Callable[[Any], T]) -> list[T]:
         path = self.file(name)
-        try:
-            return [kind.model_validate(row) for row in files.read_jsonl(path)]
-        except ValidationError as error:
-            raise WorldError(f"{path}: {error.errors()[0]['msg']}: mend or remove the row") from error
+        made: list[T] = []
+        for number, row in enumerate(files.read_jsonl(path), 1):
+            try:
+                made.append(read(row))
+            except (FormError, ValidationError) as error:
+                values = {"path": path, "number": number, "reason": reason(error)}
+                raise WorldError("world.row", **values) from error
+        return made
 
 
-def _known(folder: Path) -> str:
-    names = sorted(path.parent.name for path in folder.glob("*/world.json"))
-    return " ".join(names) or f"none in {folder}"
+def chapter_finder(chunks: Iterable[Chunk]) -> Callable[[Line], int | None]:
+    """A function that tells the chapter of a line from the chunk that it comes from.
+
+    It gives None for a line without a chunk, and for one whose chunk is not among ``chunks``.
+    """
+    chapters: dict[int | None, int] = {chunk.id: chunk.chapter for chunk in chunks}
+    return lambda line: chapters.get(line.src_id)

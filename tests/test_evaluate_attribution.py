@@ -8,15 +8,20 @@ from typing import Any
 
 import pytest
 
+from roleplay.distill.rules.windows import tell_window
+from roleplay.stages.attribution import make_rows, nearest, read_rows, score
 from roleplay.world import World
-from scripts.evaluate_attribution import main, make_rows, nearest, read_rows, score, tell_window
+from scripts.evaluate_attribution import main
 
 ROOT = Path(__file__).resolve().parents[1]
 OWN = ROOT / "tests" / "data" / "attribution_own.jsonl"
 ROW: dict[str, Any] = {
     "sentences": ["柳青看着周山。", "“走吧。”", "周山说。"],
     "target_index": 1,
-    "candidates": [{"name": "柳青", "gender": "f"}, {"name": "周山", "aliases": ["山子"], "gender": "m"}],
+    "candidates": [
+        {"name": "柳青", "gender": "f"},
+        {"name": "周山", "aliases": ["山子"], "gender": "m"},
+    ],
     "speaker": "周山",
     "category": "explicit",
 }
@@ -59,8 +64,11 @@ def test_rows_are_made_from_a_gold_script() -> None:
     [
         ({"speaker": "张三"}, "row 1: speaker '张三' is none of the candidates 柳青 周山"),
         ({"target_index": 9}, "row 1: target_index 9 is outside the 3 sentences"),
-        ({"category": "easy"}, "row 1: category: Input should be 'explicit', 'implicit' or 'latent'"),
-        ({"candidates": []}, "row 1: candidates: Tuple should have at least 1 item"),
+        (
+            {"category": "easy"},
+            "row 1: category: 'easy' is none of 'explicit', 'implicit' or 'latent'",
+        ),
+        ({"candidates": []}, "row 1: candidates: is empty"),
     ],
 )
 def test_a_broken_row_is_named(
@@ -70,16 +78,20 @@ def test_a_broken_row_is_named(
     assert message in capsys.readouterr().err
 
 
-def test_a_file_without_rows_and_a_line_that_is_no_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_without_rows_and_a_line_that_is_no_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text("\n", encoding="utf-8")
     assert main([str(path)]) == 2
     path.write_text("{oops\n", encoding="utf-8")
     assert main([str(path)]) == 2
     error = capsys.readouterr().err
-    assert "has no rows: give one JSON object a line" in error and "row 1: Invalid JSON" in error
+    assert "has no rows: give one JSON object a line" in error and "row 1: is not JSON" in error
 
 
-def test_an_unknown_backend_lists_the_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_backend_lists_the_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main([str(written(tmp_path / "a.jsonl")), "--backend", "gpt"]) == 2
     assert "unknown backend 'gpt': known are rules" in capsys.readouterr().err

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from kb.retrieval import MIN_SCORE
-from roleplay.dialogue import Player
+from roleplay.dialogue import CharacterAgent
+from roleplay.stages import retrieval
+from roleplay.stages.progress import Event
 from scripts import evaluate_retrieval
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,7 +21,11 @@ TEXTS = [
     "钟楼的第三口钟裂了一道缝。",
     "水务司每月初一收水筹。",
 ]
-ASKED = [("闻筝爱吃什么？", ["0"], []), ("陆迟的伞丢在哪里？", None, ["缆斗"]), ("哪口钟裂了？", [], ["第三口"])]
+ASKED = [
+    ("闻筝爱吃什么？", ["0"], []),
+    ("陆迟的伞丢在哪里？", None, ["缆斗"]),
+    ("哪口钟裂了？", [], ["第三口"]),
+]
 
 
 @pytest.fixture
@@ -27,11 +33,15 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The arguments for a small set; the cache is the test's own."""
     monkeypatch.setenv("ROLEPLAY_CACHE", str(tmp_path / "cache"))
     passages = [{"id": f"{place}", "text": text} for place, text in enumerate(TEXTS)]
-    questions = [{"question": text, "gold": gold, "answers": answers} for text, gold, answers in ASKED]
+    questions = [
+        {"question": text, "gold": gold, "answers": answers} for text, gold, answers in ASKED
+    ]
     arguments = []
     for name, rows in (("passages", passages), ("questions", questions)):
         path = tmp_path / f"{name}.jsonl"
-        path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+        path.write_text(
+            "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
+        )
         arguments += [f"--{name}", str(path)]
     return arguments
 
@@ -55,29 +65,45 @@ def test_a_wrong_gold_costs_recall(files: list[str], capsys: pytest.CaptureFixtu
     assert last_line(capsys)["recall@1"] == pytest.approx(2 / 3, abs=1e-5)
 
 
-def test_a_second_run_embeds_no_passage(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    evaluate_retrieval.main(files)
-    assert "embedding 4/4" in capsys.readouterr().err
-    evaluate_retrieval.main(files)
-    assert "embedding" not in capsys.readouterr().err
+def test_a_second_run_embeds_no_passage(files: list[str]) -> None:
+    settings = retrieval.Settings(passages=Path(files[1]), questions=Path(files[3]))
+    for embedded in ([4], []):
+        told: list[Event] = []
+        retrieval.run(settings, told.append)
+        steps = [event for event in told if event.message.key == "knowledge.embedding"]
+        assert [event.done for event in steps if event.done == event.total] == embedded
 
 
 def test_nothing_is_written_beside_the_users_files(files: list[str], tmp_path: Path) -> None:
     evaluate_retrieval.main(files)
-    assert {path.name for path in tmp_path.iterdir()} == {"cache", "passages.jsonl", "questions.jsonl"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "cache",
+        "passages.jsonl",
+        "questions.jsonl",
+    }
 
 
-def test_keyword_alone_is_shown_for_comparison(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_keyword_alone_is_shown_for_comparison(
+    files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     evaluate_retrieval.main(files)
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[:3]] == ["method", "keyword", "fused"]
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[:3]] == [
+        "method",
+        "keyword",
+        "fused",
+    ]
 
 
-def test_files_and_a_world_together_are_refused(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_and_a_world_together_are_refused(
+    files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert evaluate_retrieval.main([*files, "--world", "worlds/chuiyan"]) == 2
     assert "give --passages with --questions, or --world alone" in capsys.readouterr().err
 
 
-def test_the_example_worlds_questions_are_answered_among_three(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_example_worlds_questions_are_answered_among_three(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert evaluate_retrieval.main(["--world", str(ROOT / "worlds" / "chuiyan")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert json.loads(lines[-1])["recall@3"] >= 0.95
@@ -86,5 +112,5 @@ def test_the_example_worlds_questions_are_answered_among_three(capsys: pytest.Ca
     assert kept >= 90 and found <= 20
 
 
-def test_the_player_uses_the_threshold_that_is_measured() -> None:
-    assert inspect.signature(Player).parameters["min_score"].default == MIN_SCORE
+def test_the_agent_uses_the_threshold_that_is_measured() -> None:
+    assert inspect.signature(CharacterAgent).parameters["min_score"].default == MIN_SCORE

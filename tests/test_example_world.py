@@ -9,11 +9,23 @@ from pathlib import Path
 import pytest
 
 from roleplay.records import Interview, Line, Question
+from roleplay.stages.example import read_paragraph
 from roleplay.world import World
 from scripts import build_example_world
 
 FOLDER = Path(__file__).resolve().parents[1] / "worlds" / "chuiyan"
-CUES = {"before", "after", "inside", "action", "pronoun", "alternation", "group", "thought", "phone", "letter"}
+CUES = {
+    "before",
+    "after",
+    "inside",
+    "action",
+    "pronoun",
+    "alternation",
+    "group",
+    "thought",
+    "phone",
+    "letter",
+}
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +82,14 @@ def test_no_line_is_without_its_speaker(script: list[Line]) -> None:
 
 
 def test_every_line_stands_verbatim_at_its_span(script: list[Line], novel: str) -> None:
-    assert [line.text for line in script if line.span is None or novel[slice(*line.span)] != line.text] == []
+    assert [
+        line.text for line in script if line.span is None or novel[slice(*line.span)] != line.text
+    ] == []
 
 
-def test_lines_are_in_the_order_of_the_novel_and_in_their_chunk(world: World, script: list[Line]) -> None:
+def test_lines_are_in_the_order_of_the_novel_and_in_their_chunk(
+    world: World, script: list[Line]
+) -> None:
     starts = [line.span[0] for line in script if line.span]
     assert starts == sorted(starts)
     spans = {chunk.id: chunk.span for chunk in world.read_chunks()}
@@ -93,28 +109,42 @@ def test_novel_and_script_are_what_the_source_makes(tmp_path: Path) -> None:
     shutil.copytree(FOLDER / "source", tmp_path / "source")
     assert build_example_world.main(["--world", str(tmp_path)]) == 0
     for name in ("novel.txt", "script.jsonl", "chunks.jsonl"):
-        assert (tmp_path / name).read_bytes() == (FOLDER / name).read_bytes(), f"{name}: build the world again"
+        assert (tmp_path / name).read_bytes() == (FOLDER / name).read_bytes(), (
+            f"{name}: build the world again"
+        )
 
 
 def test_marks_of_the_source_do_not_reach_the_novel(novel: str) -> None:
     assert [mark for mark in "{}|[]" if mark in novel] == []
 
 
-def test_a_world_without_source_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_world_without_source_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert build_example_world.main(["--world", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == f"error: no chapters in {tmp_path / 'source'}: write them as NN.txt\n"
+    assert (
+        capsys.readouterr().err
+        == f"error: no chapters in {tmp_path / 'source'}: write them as NN.txt\n"
+    )
 
 
 def test_a_marked_paragraph_is_read() -> None:
     marked = "铜婆[铜婆|一动也没动]。“又漏了。”{闻筝|after|白眼}闻筝说，人们管它叫“雨舌”{-}。"
-    plain, lines = build_example_world.read_paragraph(marked, start=100)
+    plain, lines = read_paragraph(marked, start=100)
     assert plain == "铜婆一动也没动。“又漏了。”闻筝说，人们管它叫“雨舌”。"
     acted, said = (line for line in lines if line.kind != "info")
     assert (acted.kind, acted.char, acted.span) == ("act", "铜婆", (102, 107))
-    assert (said.char, said.cue, said.expression, said.span) == ("闻筝", "after", "白眼", (109, 113))
+    assert (said.char, said.cue, said.expression, said.span) == (
+        "闻筝",
+        "after",
+        "白眼",
+        (109, 113),
+    )
 
 
-def test_there_are_enough_questions_for_people_of_the_world(world: World, questions: list[Question]) -> None:
+def test_there_are_enough_questions_for_people_of_the_world(
+    world: World, questions: list[Question]
+) -> None:
     assert len(questions) >= 80
     assert len({row.id for row in questions}) == len(questions)
     assert {row.character for row in questions} <= set(world.names)
@@ -122,16 +152,24 @@ def test_there_are_enough_questions_for_people_of_the_world(world: World, questi
 
 
 def test_every_wiki_question_has_its_answer_on_its_page(questions: list[Question]) -> None:
-    pages = {path.stem: path.read_text(encoding="utf-8") for path in (FOLDER / "wiki").glob("*.wiki")}
+    pages = {
+        path.stem: path.read_text(encoding="utf-8") for path in (FOLDER / "wiki").glob("*.wiki")
+    }
     asked = [row for row in questions if row.source == "wiki"]
-    assert [row.id for row in asked if not any(text in pages[row.page or ""] for text in row.expected)] == []
+    assert [
+        row.id for row in asked if not any(text in pages[row.page or ""] for text in row.expected)
+    ] == []
 
 
 def test_every_novel_question_has_an_expected_answer(questions: list[Question]) -> None:
-    assert [row.id for row in questions if not all(map(squeezed, row.expected)) or not row.expected] == []
+    assert [
+        row.id for row in questions if not all(map(squeezed, row.expected)) or not row.expected
+    ] == []
 
 
-def test_no_interview_repeats_a_question(questions: list[Question], interviews: list[Interview]) -> None:
+def test_no_interview_repeats_a_question(
+    questions: list[Question], interviews: list[Interview]
+) -> None:
     asked = {squeezed(row.question) for row in questions}
     assert len(interviews) > 0
     assert [row.id for row in interviews if squeezed(row.question) in asked] == []

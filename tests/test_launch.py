@@ -28,6 +28,7 @@ def launch(tmp_path: Path) -> ModuleType:
     shutil.copy(SOURCE, tmp_path)
     executable(tmp_path / ".venv" / "bin" / "python", PYTHON.format(folder=tmp_path))
     (tmp_path / "requirements.txt").write_text("gradio==6.31.0\n", encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_text("[project]\n", encoding="utf-8")
     spec = importlib.util.spec_from_file_location("launch_copy", tmp_path / "launch.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -44,7 +45,11 @@ def executable(path: Path, text: str = "#!/bin/sh\n") -> Path:
 
 def calls(root: Path) -> list[str]:
     """What the fake Python was asked, in order."""
-    return (root / "calls").read_text(encoding="utf-8").splitlines() if (root / "calls").exists() else []
+    return (
+        (root / "calls").read_text(encoding="utf-8").splitlines()
+        if (root / "calls").exists()
+        else []
+    )
 
 
 def fail_at(root: Path, words: str) -> None:
@@ -53,37 +58,44 @@ def fail_at(root: Path, words: str) -> None:
 
 def test_only_the_standard_library_is_imported() -> None:
     tree = ast.parse(SOURCE.read_text(encoding="utf-8"))
-    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
     names |= {node.module or "." for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert names and {name.split(".")[0] for name in names} <= sys.stdlib_module_names
 
 
 def test_requirements_are_installed_once(launch: ModuleType, tmp_path: Path) -> None:
-    launch.install("requirements.txt")
-    launch.install("requirements.txt")
-    assert calls(tmp_path) == [f"{PIP} {tmp_path}/requirements.txt"]
+    launch.install("requirements.txt", "-r", "requirements.txt")
+    launch.install("requirements.txt", "-r", "requirements.txt")
+    assert calls(tmp_path) == [f"{PIP} requirements.txt"]
 
 
 def test_changed_requirements_are_installed_again(launch: ModuleType, tmp_path: Path) -> None:
-    launch.install("requirements.txt")
+    launch.install("requirements.txt", "-r", "requirements.txt")
     (tmp_path / "requirements.txt").write_text("gradio==6.32.0\n", encoding="utf-8")
-    launch.install("requirements.txt")
+    launch.install("requirements.txt", "-r", "requirements.txt")
     assert len(calls(tmp_path)) == 2
 
 
 def test_a_failed_installation_is_tried_again(launch: ModuleType, tmp_path: Path) -> None:
     fail_at(tmp_path, "pip install")
     with pytest.raises(subprocess.CalledProcessError):
-        launch.install("requirements.txt")
+        launch.install("requirements.txt", "-r", "requirements.txt")
     (tmp_path / "fail").unlink()
-    launch.install("requirements.txt")
+    launch.install("requirements.txt", "-r", "requirements.txt")
     assert len(calls(tmp_path)) == 2
 
 
 def test_a_working_venv_is_kept(launch: ModuleType, tmp_path: Path) -> None:
     launch.make_venv()
     assert calls(tmp_path) == ["-m pip --version"]
-    assert (tmp_path / ".venv" / "bin" / "python").read_text(encoding="utf-8").startswith("#!/bin/sh")
+    assert (
+        (tmp_path / ".venv" / "bin" / "python").read_text(encoding="utf-8").startswith("#!/bin/sh")
+    )
 
 
 def test_the_app_gets_the_flags_and_gives_its_status(launch: ModuleType, tmp_path: Path) -> None:

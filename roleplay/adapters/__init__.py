@@ -1,1 +1,1 @@
-"""Adapters: P-Tuning v2 prefixes and LoRA through PEFT, and the checkpoint folder that holds one."""
+"""Adapters: prefixes (P-Tuning v2) and LoRA, and the checkpoint folder that holds one."""

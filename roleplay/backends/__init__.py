@@ -1,1 +1,1 @@
-"""Backends: what turns a prompt into candidate replies. Each declares its name, context and tokenizer."""
+"""Backends: what turns a prompt into candidate replies."""

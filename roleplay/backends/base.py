@@ -5,11 +5,10 @@ for snapshot in backend.stream(prompt, n=5, params=SamplingParams()):
 replies = generate(backend, prompt, n=5, params=SamplingParams())
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator
-from typing import Protocol
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 from roleplay.prompts import Prompt
 from roleplay.sampling import SamplingParams
@@ -31,6 +30,9 @@ class Backend(Protocol):
         Raises:
             SamplingError: ``n`` is out of range.
         """
+
+    def paused(self) -> AbstractContextManager[Any]:
+        """Wait until no reply is being written; new ones wait as long as this is held."""
 
 
 def generate(backend: Backend, prompt: Prompt, *, n: int, params: SamplingParams) -> list[str]:

@@ -1,15 +1,15 @@
-"""A backend that says what it was told to say: for tests of everything above the model, and for demonstrations.
+"""A backend that says what it was told to say: for tests of all above the model, and for showing.
 
     backend = ScriptedBackend(["没得商量。", "漏了漏了，全漏了！"])
 
-Replies are taken in turn and start again at the end; they stream character by character. One character counts as one
-token.
+Replies are taken in turn and start again at the end; they stream character by character, each of
+which counts as one token.
 """
-
-from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 from roleplay.prompts import Prompt
 from roleplay.sampling import SamplingParams, check_samples
@@ -36,3 +36,7 @@ class ScriptedBackend:
         texts = [next(self._replies).split("\n")[0][: params.max_new_tokens] for _ in range(n)]
         for end in range(1, max(1, *map(len, texts)) + 1):
             yield [text[:end] for text in texts]
+
+    def paused(self) -> AbstractContextManager[Any]:
+        """Nothing to wait for."""
+        return nullcontext()

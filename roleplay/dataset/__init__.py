@@ -1,1 +1,1 @@
-"""From script and interviews to training data: scenes, weights, background, split, prompt/response rows."""
+"""From script and interviews to training data: scenes, weights, background, split, rows."""

@@ -1,46 +1,46 @@
-"""One data set from a script and interviews: both parts, as passages and as rows, with what was dropped.
+"""One data set from a script and interviews: its parts as passages and rows, and what was dropped.
 
     source = Source(people=world.info.characters, chapters=chapter_lines, interviews=interviews)
-    made = build(source, materials, budget=Budget(prompt=512, background=160))
+    made = build(source, context, budget=Budget(prompt=512, background=160))
     made["train"].passages      # scenes, interviews, protection
     made["test"].passages       # scenes of the held-out chapters and nothing else
 
-Nothing is written here, so that what cannot be built leaves nothing half-written.
+What has background is drawn first; all of it is searched at once, for both parts, before anything
+is made. Nothing is written here, so that what cannot be built leaves nothing half-written.
 """
 
-from __future__ import annotations
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-
-from roleplay.dataset import protection
-from roleplay.dataset.curation import line_weights, merged, plain_weights, unique
-from roleplay.dataset.flavour import Flavour
-from roleplay.dataset.interviews import Asked, Group, choose
-from roleplay.dataset.passages import build_interviews, build_scenes, group_passage
-from roleplay.dataset.reading import reading_groups
-from roleplay.dataset.rows import question_rows, reading_rows, scene_rows, split_chapters
-from roleplay.dataset.scenes import Chapters, Weights
-from roleplay.dataset.settings import Materials
-from roleplay.dataset.talk import talk_rows
-from roleplay.dataset.voice import Voice, learn_voice
+from roleplay.background import Query
+from roleplay.dataset import curation, interviews, passages, protection, rows, scenes, voice
+from roleplay.dataset.assistant_isms import AssistantIsms
+from roleplay.dataset.context_qa import context_qa_groups
+from roleplay.dataset.interviews import Asked, Group
+from roleplay.dataset.settings import BuildContext
+from roleplay.dataset.small_talk import small_talk_rows
+from roleplay.dataset.texts import Item
 from roleplay.errors import DatasetError
-from roleplay.prompts import Budget, Count
+from roleplay.prompts import Budget
 from roleplay.records import Example, Interview, Line, Passage
 from roleplay.world import Character
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a data set is made from. ``interviews`` is None where they are not wanted.
+    """What a data set is made from; without ``interviews`` where they are not wanted.
 
-    ``flavour`` tells which interviews sound generated; they are dropped where the settings say so.
+    ``isms`` tells which interviews sound generated; the settings say whether they are dropped.
     """
 
     people: Sequence[Character]
     chapters: Mapping[int, Sequence[Line]]
     interviews: Sequence[Interview] | None = None
-    flavour: Flavour = field(default_factory=Flavour)
+    isms: AssistantIsms = field(default_factory=AssistantIsms)
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,10 @@ def profiles_of(names: Sequence[str], people: Sequence[Character]) -> dict[str, 
     Raises:
         DatasetError: none has.
     """
-    found = {person.name: person.profile for person in people if person.name in names and person.profile.strip()}
-    if not found:
-        raise DatasetError(
-            f'mode profile, but none of {" ".join(names)} has a profile: write "profile" into world.json, '
-            "or choose --mode many"
-        )
-    return found
+    told = {person.name: person.profile for person in people if person.profile.strip()}
+    if found := {name: profile for name, profile in told.items() if name in names}:
+        return found
+    raise DatasetError("dataset.no-profiles", names=" ".join(names))
 
 
 def check_mode(mode: str, names: Sequence[str]) -> None:
@@ -75,138 +72,126 @@ def check_mode(mode: str, names: Sequence[str]) -> None:
         DatasetError: there are more, or none was named.
     """
     if mode == "one" and len(names) != 1:
-        raise DatasetError(
-            f"mode one learns exactly one character, not {len(names)} ({' '.join(names)}): name one with --characters"
-        )
+        raise DatasetError("dataset.not-one", count=len(names), names=" ".join(names))
 
 
-def build(source: Source, materials: Materials, *, budget: Budget) -> dict[str, Part]:
-    """The parts "train" and "test".
+def build(source: Source, context: BuildContext, *, budget: Budget) -> dict[str, Part]:
+    """The parts "train" and "test"; ``budget`` is that of a row's prompt.
 
     Raises:
-        DatasetError: nothing to learn, too few chapters, or interviews without any of the characters.
+        DatasetError: nothing to learn, too few chapters, or interviews with none of the characters.
     """
-    settings = materials.settings
-    train, test = split_chapters(source.chapters, settings.test_share, settings.seed)
-    parts = {
-        "train": _train(source, train, materials, budget),
-        "test": _test({number: source.chapters[number] for number in test}, materials.for_test(), budget),
-    }
+    settings = context.settings
+    train, test = (
+        {number: source.chapters[number] for number in numbers}
+        for numbers in rows.split_chapters(source.chapters, settings.test_share, settings.seed)
+    )
+    plain = replace(context, settings=settings.for_test())
+    weights, dropped = curation.plain_weights(test, plain)
+    held_out = _Plan(plain, test, scenes.cut_pieces(test, weights, plain), dropped)
+    plans = {"train": _plan_train(source, train, context), "test": held_out}
+    searched = context.searched(query for plan in plans.values() for query in plan.queries())
+    parts = {name: plan.made(searched, budget) for name, plan in plans.items()}
     for name, part in parts.items():
         if not part.rows or not part.passages:
-            raise DatasetError(
-                f"no usable row in the {name} part (chapters {' '.join(map(str, part.chapters))}) for "
-                f"{' '.join(materials.characters)}: check the script's speakers, choose others with --characters, "
-                "or split with another --seed"
-            )
+            chapters, names = " ".join(map(str, part.chapters)), " ".join(context.characters)
+            raise DatasetError("dataset.no-row", part=name, chapters=chapters, names=names)
     return parts
 
 
-def _test(chapters: Mapping[int, Sequence[Line]], materials: Materials, budget: Budget) -> Part:
-    weights, dropped = plain_weights(chapters, materials)
-    rows = list(scene_rows(chapters, weights, materials, budget=budget))
-    return Part(tuple(chapters), build_scenes(chapters, weights, materials), rows, merged(dropped))
+@dataclass(frozen=True)
+class _Plan:
+    """What a part is made of, but for its background: groups for passages, singles for rows."""
+
+    context: BuildContext
+    chapters: scenes.Chapters
+    pieces: Sequence[scenes.Piece] = ()
+    dropped: Counter[str] = field(default_factory=Counter)
+    groups: Sequence[Group] = ()
+    singles: Sequence[Group] = ()
+    general: Sequence[Item] = ()
+
+    def queries(self) -> Iterator[Query]:
+        for piece in self.pieces:
+            yield from scenes.scene_queries(piece, piece.learners, self.context)
+        for group in (*self.groups, *self.singles):
+            yield from (query for query, _ in interviews.group_queries(group, self.context))
+
+    def made(self, searched: BuildContext, budget: Budget) -> Part:
+        context = replace(self.context, found=searched.found)
+        asked = (interviews.with_background(group, context) for group in self.groups)
+        alone = (interviews.with_background(group, context) for group in self.singles)
+        whole = [*passages.scene_passages(self.pieces, context)]
+        whole += map(passages.group_passage, asked)
+        whole += map(protection.general_passage, self.general)
+        single = [*rows.scene_rows(self.chapters, self.pieces, context, budget=budget)]
+        single += rows.question_rows(alone, context, budget=budget)
+        single += protection.general_examples(self.general)
+        return Part(tuple(self.chapters), whole, single, dict(self.dropped.most_common()))
 
 
-def _train(source: Source, numbers: Sequence[int], materials: Materials, budget: Budget) -> Part:
-    chapters = {number: source.chapters[number] for number in numbers}
-    weights, dropped = line_weights(chapters, materials)
-    scenes = build_scenes(chapters, weights, materials)
-    rows = list(scene_rows(chapters, weights, materials, budget=budget))
-    if not scenes:
-        return Part(tuple(numbers), [], [])
-    tokens = learnt_tokens(scenes, materials.count)
-    asked, left_out = _interviews(source, tokens, materials)
-    tokens += sum(materials.count(f"{row.answer}\n") for row in asked)
-    total = tokens / (1 - materials.settings.protection_share)
-    voices = _voices(source, materials)
-    talk = _talk(chapters, weights, voices, total, materials)
-    more, read, general = _protection(source, voices, total, materials)
-    asked += [*more, *talk]
-    passages = [
-        *scenes,
-        *build_interviews(asked, materials),
-        *map(group_passage, read),
-        *map(protection.general_passage, general),
-    ]
-    rows += question_rows(asked, materials, budget=budget)
-    rows += [*reading_rows(read, materials, budget=budget), *protection.general_examples(general)]
-    return Part(tuple(numbers), passages, rows, merged(dropped, left_out))
+def _plan_train(source: Source, chapters: scenes.Chapters, context: BuildContext) -> _Plan:
+    """Scenes; interviews take their share of what both teach, protection its shares of all."""
+    settings, count = context.settings, context.count
+    weights, dropped = curation.line_weights(chapters, context)
+    pieces = scenes.cut_pieces(chapters, weights, context)
+    tokens = scenes.target_tokens(pieces, count)
+    if not tokens:
+        return _Plan(context, chapters)
+    asked, left_out = _interviews(source, tokens, context)
+    tokens += sum(count(f"{row.answer}\n") for row in asked)
+    total = tokens / (1 - settings.protection_share)
+
+    def filled(name: str, make: Callable[..., list[T]], *given: Any) -> list[T]:
+        """Up to a protection share of all target tokens; no row at all where it is 0."""
+        share = settings.shares[f"{name}_share"]
+        return make(*given, context, most_tokens=share * total) if share else []
+
+    voices, told = _voices(source, context), source.interviews or ()
+    asked += filled("identity", protection.identity_rows, source.people, told, voices)
+    asked += filled("unknown", protection.unknown_rows, voices)
+    asked += filled("small_talk", small_talk_rows, chapters, weights, voices)
+    read = filled("context_qa", context_qa_groups, voices)
+    return _Plan(
+        context,
+        chapters,
+        pieces,
+        dropped + left_out,
+        groups=[*interviews.groups(asked, context), *read],
+        singles=[*interviews.singles(asked, context), *read],
+        general=filled("general", protection.general_rows),
+    )
 
 
-def learnt_tokens(passages: Sequence[Passage], count: Count) -> int:
-    """Tokens with a weight."""
-    return sum(count(segment.text) for passage in passages for segment in passage.segments if segment.weight)
+def _interviews(
+    source: Source, scene_tokens: int, context: BuildContext
+) -> tuple[list[Asked], Counter[str]]:
+    """The interviews that are learnt, and how many were not and why."""
+    told, settings = source.interviews or (), context.settings
+    asked = [Asked.of(row) for row in told if row.character in context.characters]
+    if told and not asked:
+        names = " ".join(context.characters)
+        raise DatasetError("dataset.nobody-asked", count=len(told), names=names)
+    kept = asked
+    if settings.assistant_isms == "drop":
+        kept = [row for row in asked if not source.isms.sounds_generated(row.answer)]
+    held_out = [*protection.identity_probes(), *protection.unknown_probes()]
+    single, dropped = curation.unique(kept, held_out)
+    share = settings.interview_share
+    most = int(scene_tokens * share / (1 - share))
+    chosen = interviews.choose(single, most_tokens=most, context=context)
+    dropped["interview over its share"] += len(single) - len(chosen)
+    dropped["assistant-isms"] += len(asked) - len(kept)
+    return chosen, +dropped
 
 
-def _interviews(source: Source, scene_tokens: int, materials: Materials) -> tuple[list[Asked], dict[str, int]]:
-    """The interviews that are learnt, and how many were not and why.
-
-    Raises:
-        DatasetError: there are interviews, but of none of the characters.
-    """
-    if not source.interviews:
-        return [], {}
-    wanted = [Asked.of(row) for row in source.interviews if row.character in materials.characters]
-    if not wanted:
-        raise DatasetError(
-            f"none of the {len(source.interviews)} interviews is with {' '.join(materials.characters)}: "
-            "add some, or leave interviews out with --no-interviews"
-        )
-    kept, flavoured = _unflavoured(wanted, source.flavour, materials)
-    kept, dropped = unique(kept, [*protection.identity_probes(), *protection.unknown_probes()])
-    share = materials.settings.interview_share
-    chosen = choose(kept, most_tokens=int(scene_tokens * share / (1 - share)), materials=materials)
-    over = {"interview over its share": len(kept) - len(chosen)} if len(kept) > len(chosen) else {}
-    return chosen, merged(dropped, over, flavoured)
-
-
-def _unflavoured(
-    asked: Sequence[Asked], flavour: Flavour, materials: Materials
-) -> tuple[Sequence[Asked], dict[str, int]]:
-    if materials.settings.flavour == "report":
-        return asked, {}
-    kept = [row for row in asked if not flavour.is_flavoured(row.answer)]
-    return kept, {"GPT flavour": len(asked) - len(kept)} if len(kept) < len(asked) else {}
-
-
-def _talk(
-    chapters: Chapters, weights: Weights, voices: Mapping[str, Voice], total: float, materials: Materials
-) -> list[Asked]:
-    """Talk rows up to their share of ``total`` learnt tokens."""
-    share = materials.settings.talk_share
-    return talk_rows(chapters, weights, voices, materials, most_tokens=share * total) if share else []
-
-
-def _protection(
-    source: Source, voices: Mapping[str, Voice], total: float, materials: Materials
-) -> tuple[list[Asked], list[Group], list[protection.Item]]:
-    """Identity and unknown rows, reading groups and general items, each up to its share of ``total`` learnt tokens."""
-    settings = materials.settings
-    asked: list[Asked] = []
-    if settings.identity_share:
-        most = settings.identity_share * total
-        interviews = source.interviews or []
-        asked += protection.identity_rows(source.people, interviews, voices, materials, most_tokens=most)
-    if settings.unknown_share:
-        asked += protection.unknown_rows(voices, materials, most_tokens=settings.unknown_share * total)
-    read: list[Group] = []
-    if settings.reading_share:
-        read = reading_groups(voices, materials, most_tokens=settings.reading_share * total)
-    general: list[protection.Item] = []
-    if settings.general_share:
-        general = protection.general_rows(most_tokens=settings.general_share * total, materials=materials)
-    return asked, read, general
-
-
-def _voices(source: Source, materials: Materials) -> dict[str, Voice]:
-    """How each character speaks in the novel's chapters that are learnt and in interviews."""
-    said: dict[str, list[str]] = {name: [] for name in materials.characters}
-    for lines in source.chapters.values():
-        for line in lines:
-            if line.kind == "say" and line.char in said:
-                said[line.char].append(line.text)
-    for row in source.interviews or ():
-        if row.character in said:
-            said[row.character].append(row.answer)
-    return {name: learn_voice(texts) for name, texts in said.items()}
+def _voices(source: Source, context: BuildContext) -> voice.Voices:
+    """How each character speaks in the novel and in interviews."""
+    said: dict[str, list[str]] = {name: [] for name in context.characters}
+    lines = (line for part in source.chapters.values() for line in part if line.kind == "say")
+    spoken = [(line.char, line.text) for line in lines]
+    spoken += [(row.character, row.answer) for row in source.interviews or ()]
+    for name, text in spoken:
+        if name in said:
+            said[name].append(text)
+    return {name: voice.learn_voice(texts) for name, texts in said.items()}

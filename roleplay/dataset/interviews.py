@@ -1,27 +1,29 @@
-"""Questions to a character and their answers: which are learnt, in which groups, and with what background.
+"""Questions to a character and their answers: which are learnt, in which groups, with what before.
 
-    kept = choose(asked, most_tokens=9_000, materials=materials)     # evenly over the characters, the seed's choice
-    for group in groups(kept, materials): ...                        # 1 to 3 questions to one character
+    kept = choose(asked, most_tokens=9_000, context=context)     # evenly over the characters
+    for group in groups(kept, context): ...                      # 1 to 3 questions to one character
 
-An interview whose answer stands in a sentence of its ``evidence`` is a **fact**: where it has background at all, that
-sentence is in it, so that reading the answer off the background is learnt as well.
+An interview whose answer stands in a sentence of its ``evidence`` is a **fact**: where it has
+background at all, that sentence is in it, so that reading the answer off it is learnt as well.
 """
 
-from __future__ import annotations
-
 import random
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, zip_longest
+from typing import Self, TypeVar
 
 from roleplay import prompts
-from roleplay.dataset.settings import Materials
-from roleplay.prompts import Snippet
+from roleplay.background import Query, Snippet
+from roleplay.dataset.settings import BuildContext
 from roleplay.records import Interview, Task
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A question to a character, what it answers, and what that teaches; ``chapter`` is where the novel has it."""
+    """A question, its answer, and what that teaches; ``chapter`` is where the novel has it."""
 
     character: str
     question: str
@@ -31,101 +33,119 @@ class Asked:
     chapter: int | None = None
 
     @classmethod
-    def of(cls, row: Interview) -> Asked:
+    def of(cls, row: Interview) -> Self:
         """An interview as a question, or as a fact where it has evidence."""
         task: Task = "fact" if row.evidence else "question"
         return cls(row.character, row.question, row.answer, task, row.evidence or "")
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """The sentence that holds an answer, as a snippet of background."""
-
-    text: str
-    score: float = 1.0
-    source: str = "evidence"
-
-
-@dataclass(frozen=True)
 class Group:
-    """Questions that one passage asks, and what stands before them."""
+    """Questions that are asked one after the other, and what stands before them.
+
+    ``searches``: chance gave it background, which :func:`with_background` puts in.
+    """
 
     asked: tuple[Asked, ...]
-    background: tuple[Snippet, ...]
-    profile: str
+    background: tuple[Snippet, ...] = ()
+    profile: str = ""
+    searches: bool = False
 
 
-def choose(asked: Sequence[Asked], *, most_tokens: float, materials: Materials) -> list[Asked]:
-    """As many as ``most_tokens`` of answers hold, but one of each character at least: in turns, in the seed's order."""
-    kept: list[Asked] = []
-    names = {row.character for row in asked}
-    for row in in_turns(asked, random.Random(materials.settings.seed)):
-        most_tokens -= answer_tokens(row, materials)
-        if most_tokens < 0 and {other.character for other in kept} == names:
+def take(
+    rows: Iterable[T],
+    most: float,
+    tokens: Callable[[T], int],
+    enough: Callable[[Sequence[T]], object] = bool,
+) -> list[T]:
+    """The first rows whose ``tokens`` fit ``most`` together, or more until they are ``enough``."""
+    kept: list[T] = []
+    for row in rows:
+        most -= tokens(row)
+        if most < 0 and enough(kept):
             break
         kept.append(row)
     return kept
 
 
-def in_turns(asked: Iterable[Asked], chance: random.Random) -> Iterator[Asked]:
-    """One of each character, then the next of each, each character's own in random order."""
-    by_character: dict[str, list[Asked]] = {}
+def take_of_each(
+    rows: Iterable[Asked], names: Collection[str], most: float, context: BuildContext
+) -> list[Asked]:
+    """As :func:`take`, with one row of each of ``names`` at least."""
+
+    def has_all(kept: Sequence[Asked]) -> bool:
+        return {row.character for row in kept} >= set(names)
+
+    return take(rows, most, lambda row: answer_tokens([row], context), has_all)
+
+
+def choose(asked: Sequence[Asked], *, most_tokens: float, context: BuildContext) -> list[Asked]:
+    """Up to ``most_tokens`` of answers, but one of each character: in turns, in random order."""
+    shuffled = _shuffled(asked, lambda row: row.character, random.Random(context.settings.seed))
+    rows = filter(None, chain.from_iterable(zip_longest(*shuffled)))
+    return take_of_each(rows, {row.character for row in asked}, most_tokens, context)
+
+
+def _shuffled(
+    asked: Iterable[Asked], key: Callable[[Asked], object], chance: random.Random
+) -> list[list[Asked]]:
+    """The rows of each key, in random order; the keys in the order of their first rows."""
+    found: dict[object, list[Asked]] = {}
     for row in asked:
-        by_character.setdefault(row.character, []).append(row)
-    for rows in by_character.values():
-        chance.shuffle(rows)
-    for number in range(max(map(len, by_character.values()), default=0)):
-        yield from (rows[number] for rows in by_character.values() if number < len(rows))
-
-
-def answer_tokens(row: Asked, materials: Materials) -> int:
-    """What is learnt of a row: its answer and the line break."""
-    return materials.count(f"{prompts.one_line(row.answer)}\n")
-
-
-def groups(asked: Iterable[Asked], materials: Materials) -> Iterator[Group]:
-    """Groups of 1 to ``interviews_a_passage`` questions of one character and task, in random order."""
-    settings = materials.settings
-    chance = random.Random(settings.seed)
-    for rows in _by_character(asked, chance):
-        while rows:
-            size = chance.randint(1, settings.interviews_a_passage)
-            group, rows = tuple(rows[:size]), rows[size:]
-            wanted = chance.random() < settings.interview_background_share
-            shown = chance.random() >= settings.profile_drop
-            found = group_background(group, materials) if wanted else []
-            profile = materials.profiles.get(group[0].character, "") if shown else ""
-            yield Group(group, tuple(found), profile)
-
-
-def _by_character(asked: Iterable[Asked], chance: random.Random) -> list[list[Asked]]:
-    found: dict[tuple[str, str], list[Asked]] = {}
-    for row in asked:
-        found.setdefault((row.task, row.character), []).append(row)
+        found.setdefault(key(row), []).append(row)
     for rows in found.values():
         chance.shuffle(rows)
     return list(found.values())
 
 
-def group_background(group: Sequence[Asked], materials: Materials) -> list[Snippet]:
-    """Snippets for all questions of a group, each once, within a budget that grows with the group."""
+def answer_tokens(asked: Iterable[Asked], context: BuildContext) -> int:
+    """What is learnt of rows: their answers and the line breaks."""
+    return sum(context.count(f"{prompts.one_line(row.answer)}\n") for row in asked)
+
+
+def groups(asked: Iterable[Asked], context: BuildContext) -> Iterator[Group]:
+    """1 to ``interviews_a_passage`` questions of one character and task each, in random order."""
+    chance = random.Random(context.settings.seed)
+    for rows in _shuffled(asked, lambda row: (row.task, row.character), chance):
+        while rows:
+            size = chance.randint(1, context.settings.interviews_a_passage)
+            yield _drawn(rows[:size], chance, context)
+            rows = rows[size:]
+
+
+def singles(asked: Iterable[Asked], context: BuildContext) -> Iterator[Group]:
+    """Every question alone, in order."""
+    chance = random.Random(context.settings.seed)
+    return (_drawn([row], chance, context) for row in asked)
+
+
+def _drawn(asked: Sequence[Asked], chance: random.Random, context: BuildContext) -> Group:
+    searches = chance.random() < context.settings.interview_background_share
+    shown = chance.random() >= context.settings.profile_drop
+    profile = context.profiles.get(asked[0].character, "") if shown else ""
+    return Group(tuple(asked), (), profile, searches and context.retriever is not None)
+
+
+def group_queries(group: Group, context: BuildContext) -> list[tuple[Query, Asked]]:
+    """A search for each of its questions that has background, and the question."""
+    # A line of the novel has none: what it finds is the plot that it is part of.
+    rows = [row for row in group.asked if group.searches and row.chapter is None]
+    texts = [prompts.question_query(row.question, row.character) for row in rows]
+    most = context.settings.snippets
+    return [(Query(text, most, row.character), row) for text, row in zip(texts, rows, strict=True)]
+
+
+def with_background(group: Group, context: BuildContext) -> Group:
+    """The group with what its questions found, each snippet once, and the evidence of facts."""
+    if not group.searches:
+        return group
     best: dict[str, Snippet] = {}
-    for row in group:
-        for snippet in row_background(row, materials):
+    for query, row in group_queries(group, context):
+        found = context.snippets(query)
+        if row.evidence and not any(row.evidence in snippet.text for snippet in found):
+            found = [Snippet(row.evidence, source="evidence"), *found][: query.k]
+        for snippet in found:
             best.setdefault(snippet.text, snippet)
-    tokens = materials.settings.background_tokens * len(group)
-    return prompts.fit_background(list(best.values()), materials.count, tokens)
-
-
-def row_background(row: Asked, materials: Materials) -> list[Snippet]:
-    """What is found for a question, best first; a fact's evidence is among it, or no background is used at all.
-
-    A line of the novel has none: what it finds is the plot that it is part of.
-    """
-    if materials.lookup is None or row.chapter is not None:
-        return []
-    query = prompts.question_query(row.question, row.character)
-    found = materials.fitting(materials.lookup(query, materials.settings.snippets, character=row.character))
-    if row.evidence and not any(row.evidence in snippet.text for snippet in found):
-        found = [Evidence(row.evidence), *found][: materials.settings.snippets]
-    return found
+    tokens = context.settings.background_tokens * len(group.asked)
+    kept = prompts.fit_background(list(best.values()), context.count, tokens)
+    return replace(group, background=tuple(kept))

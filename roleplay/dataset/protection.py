@@ -1,72 +1,40 @@
-"""Rows that hold what training on a novel loses: who one is, what one cannot know, and ordinary language.
+"""Rows that hold what training on a novel loses: who one is, what one cannot know, plain language.
 
-    rows = identity_rows(people, interviews, voices, materials, most_tokens=700)     # [Asked(task="identity"), ...]
-    rows += unknown_rows(voices, materials, most_tokens=700)
-    passages = general_passages(general_rows(most_tokens=1400, materials=materials))
+    rows = identity_rows(people, interviews, voices, context, most_tokens=700)
+    rows[0]      # Asked("闻筝", "请问，你是谁？", "我是闻筝。没得商量。", "identity")
+    passages = map(general_passage, general_rows(context, most_tokens=1400))
 
-For evaluation, none of it trained: :func:`identity_probes`, :func:`unknown_probes`, :func:`remarks`, :func:`general_test`.
+For evaluation, none of it trained: :func:`identity_probes`, :func:`unknown_probes`,
+:func:`small_talk`, :func:`general_test`.
 
-Answers come from templates that name the trained character (and, where its profile has one, what it is), dressed in its
-own habits of speech; where it names itself in an interview, that answer is taken now and then.
+Answers come from templates that name the trained character (and what its profile says it is),
+dressed in its own habits of speech; where it names itself in an interview, that answer is taken now
+and then.
 """
-
-from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import product
-from pathlib import Path
-from typing import Any
 
-from roleplay import files
-from roleplay.dataset.interviews import Asked, answer_tokens
-from roleplay.dataset.settings import Materials
-from roleplay.dataset.voice import Voice
-from roleplay.records import Example, Interview, Passage, Segment
+from roleplay.dataset.interviews import Asked, take, take_of_each
+from roleplay.dataset.settings import BuildContext
+from roleplay.dataset.texts import Item, items, names, words
+from roleplay.dataset.voice import Voice, Voices
+from roleplay.records import Example, Interview, Passage, Segment, Task
 from roleplay.world import Character
 
-Item = Mapping[str, Any]
+Maker = Callable[[Item, random.Random], Asked | None]
+"""An item -> the row of one character, or None where it does not suit."""
 
-_FOLDER = Path(__file__).parent / "texts"
-_ASKS_NAME = re.compile(r"你是谁|您是谁|你是哪位|叫什么|你的名字|尊姓|贵姓|怎么称呼|自我介绍|介绍一下你自己")
-_OWN_SHARE = 0.4
-"""How often a character's own answer from an interview is taken: a few answers to many questions are learnt by heart."""
-
-_LEADS = (
-    "请问，",
-    "喂，",
-    "对了，",
-    "老实说，",
-    "等一下，",
-    "嗯……",
-    "你好，",
-    "那个，",
-    "冒昧问一句，",
-    "我再问一遍：",
-    "一句话：",
-    "说真的，",
+_ASKS_NAME = re.compile(
+    r"你是谁|您是谁|你是哪位|叫什么|你的名字|尊姓|贵姓|怎么称呼|自我介绍|介绍一下你自己"
 )
-_LEAD_SHARE = 0.25
-"""How often a question has something before it, as people's have."""
-
-_STRANGER_SHARE = 0.5
-"""How often "are you somebody else" names somebody whom the novel does not know."""
-
-_REPEATS = 3
-"""How often a general text may be repeated to reach its share."""
-
-
-@cache
-def items(name: str) -> tuple[Item, ...]:
-    """The rows of a file of ``roleplay/dataset/texts``, by its name without ``.jsonl``."""
-    return tuple(files.read_jsonl(_FOLDER / f"{name}.jsonl"))
-
-
-def names(file: str, kind: str) -> list[str]:
-    """The names of one kind in a file of names, as :func:`items` finds it."""
-    return [row["name"] for row in items(file) if row["kind"] == kind]
+_OWN_SHARE = 0.4  # How often its own answer is taken: a few to many questions are learnt by heart.
+_LEAD_SHARE = 0.25  # How often a question has something before it, as people's have.
+_STRANGER_SHARE = 0.5  # How often "are you somebody else" names somebody whom the novel has not.
+_REPEATS = 3  # How often a general text may be repeated to reach its share.
 
 
 def identity_probes() -> list[str]:
@@ -79,9 +47,9 @@ def unknown_probes() -> list[str]:
     return [row["question"] for row in items("unknown_test")]
 
 
-def remarks() -> list[str]:
+def small_talk() -> list[str]:
     """What people say without asking anything, never trained."""
-    return [row["text"] for row in items("remarks_test")]
+    return [row["text"] for row in items("small_talk_test")]
 
 
 def general_test() -> list[Passage]:
@@ -92,88 +60,85 @@ def general_test() -> list[Passage]:
 def identity_rows(
     people: Sequence[Character],
     interviews: Sequence[Interview],
-    voices: Mapping[str, Voice],
-    materials: Materials,
+    voices: Voices,
+    context: BuildContext,
     *,
     most_tokens: float,
 ) -> list[Asked]:
-    """'Who are you' for every trained character, in turns, up to ``most_tokens`` of answers but once for each at least."""
+    """'Who are you', in turns, up to ``most_tokens`` of answers but one a character at least."""
     cast = {person.name: person for person in people}
-    makers = {
-        name: _identity_maker(cast.get(name, Character(name=name)), people, _own(name, cast, interviews), voices[name])
-        for name in materials.characters
-    }
-    return fill(items("identity"), makers, materials, most_tokens)
+    makers = {}
+    for name in context.characters:
+        person = cast.get(name) or Character(name=name)
+        makers[name] = _identity_maker(person, people, interviews, voices[name])
+    return _fill(items("identity"), makers, context, most_tokens)
 
 
-def unknown_rows(voices: Mapping[str, Voice], materials: Materials, *, most_tokens: float) -> list[Asked]:
-    """'I do not know that' for every trained character, as :func:`identity_rows`."""
-    answers = [row["answer"] for row in items("unknown_answers")]
-
-    def maker(name: str) -> Maker:
-        def make(item: Item, chance: random.Random) -> Asked:
-            return Asked(name, item["question"], voices[name].dress(chance.choice(answers), chance), "unknown")
-
-        return make
-
-    return fill(items("unknown"), {name: maker(name) for name in materials.characters}, materials, most_tokens)
+def unknown_rows(voices: Voices, context: BuildContext, *, most_tokens: float) -> list[Asked]:
+    """'I do not know that', as :func:`identity_rows`."""
+    told = [row["answer"] for row in items("unknown_answers")]
+    return plain_rows("unknown", told, voices, context, most_tokens)
 
 
-Maker = Callable[[Item, random.Random], Asked | None]
-"""An item -> the row of one character, or None where it does not suit."""
+def plain_rows(
+    task: Task, told: Sequence[str], voices: Voices, context: BuildContext, most: float
+) -> list[Asked]:
+    """Rows of the items of a task, each answered with one of ``told`` or of its own replies."""
+
+    def make(name: str, item: Item, chance: random.Random) -> Asked:
+        answer = voices[name].dress(chance.choice(told or item["replies"]), chance)
+        return Asked(name, item.get("question") or item["text"], answer, task)
+
+    makers = {name: partial(make, name) for name in context.characters}
+    return _fill(items(task), makers, context, most)
 
 
-def fill(found: Sequence[Item], makers: Mapping[str, Maker], materials: Materials, most: float) -> list[Asked]:
+def _fill(
+    found: Sequence[Item], makers: Mapping[str, Maker], context: BuildContext, most: float
+) -> list[Asked]:
     """One row of each character in turns; each character meets the items in an order of its own."""
-    chance = random.Random(f"protection {materials.settings.seed}")
+    chance = random.Random(f"protection {context.settings.seed}")
     orders = {name: chance.sample(found, len(found)) for name in makers}
-    rows: list[Asked] = []
-    for number, name in product(range(len(found)), makers):
-        row = makers[name](orders[name][number], chance)
-        if row is None:
-            continue
-        most -= answer_tokens(row, materials)
-        if most < 0 and {other.character for other in rows} >= set(makers):
-            break
-        rows.append(row)
-    return rows
+    turns = product(range(len(found)), makers)
+    rows = (makers[name](orders[name][number], chance) for number, name in turns)
+    return take_of_each(filter(None, rows), makers, most, context)
 
 
-def _identity_maker(person: Character, people: Sequence[Character], own: Sequence[str], voice: Voice) -> Maker:
+def _identity_maker(
+    person: Character, people: Sequence[Character], interviews: Sequence[Interview], voice: Voice
+) -> Maker:
     others = [other.name for other in people if other.name != person.name]
-    strangers = [name for name in names("reading_names", "person") if name not in (person.name, *others)]
-    answers = _answers(person, people)
+    told = [row for row in interviews if row.character == person.name]
+    own = [row.answer for row in told if _ASKS_NAME.search(row.question)]
+    # With its own name and nobody else's.
+    own = [text for text in own if person.name in text and not any(one in text for one in others)]
+    invented = names("context_qa_names", "person")
+    strangers = [name for name in invented if name not in (person.name, *others)]
+    brands, makers = names("identity_brands", "brand"), names("identity_brands", "maker")
+    role = role_of(person, people)
+    answers: dict[str, list[str]] = {}
+    for row in items("identity_answers"):
+        if role or "{role}" not in row["answer"]:
+            text = row["answer"].format(name=person.name, role=role)
+            answers.setdefault(row["kind"], []).append(text)
 
     def make(item: Item, chance: random.Random) -> Asked | None:
-        kind, question = item["kind"], item["question"]
         # A robot is not taught to deny that it is one.
         if item.get("unless", " ") in person.profile:
             return None
-        other = chance.choice(strangers if chance.random() < _STRANGER_SHARE or not others else others)
-        lead = chance.choice(_LEADS) if chance.random() < _LEAD_SHARE else ""
-        slots = {
-            "{other}": other,
-            "{name}": person.name,
-            "{brand}": chance.choice(names("identity_brands", "brand")),
-            "{maker}": chance.choice(names("identity_brands", "maker")),
-        }
-        asked = lead + re.sub(r"\{\w+\}", lambda found: slots[found[0]], question)
-        taken = own if kind == "who" and chance.random() < _OWN_SHARE else ()
-        answer = chance.choice(taken) if taken else voice.dress(chance.choice(answers[kind]), chance)
-        return Asked(person.name, asked, answer, "identity")
+        # All is drawn whatever the item needs, so that its text changes no other row.
+        is_stranger = chance.random() < _STRANGER_SHARE or not others
+        other = chance.choice(strangers if is_stranger else others)
+        lead = chance.choice(words("leads")) if chance.random() < _LEAD_SHARE else ""
+        brand, maker = chance.choice(brands), chance.choice(makers)
+        asked = item["question"].format(name=person.name, other=other, brand=brand, maker=maker)
+        if item["kind"] == "who" and chance.random() < _OWN_SHARE and own:
+            answer = chance.choice(own)
+        else:
+            answer = voice.dress(chance.choice(answers[item["kind"]]), chance)
+        return Asked(person.name, lead + asked, answer, "identity")
 
     return make
-
-
-def _answers(person: Character, people: Sequence[Character]) -> dict[str, list[str]]:
-    """The templates filled in, by kind; those with a role only where the profile gives one."""
-    role = role_of(person, people)
-    found: dict[str, list[str]] = {}
-    for row in items("identity_answers"):
-        if role or "{role}" not in row["answer"]:
-            text = row["answer"].replace("{name}", person.name).replace("{role}", role)
-            found.setdefault(row["kind"], []).append(text)
-    return found
 
 
 def role_of(person: Character, people: Sequence[Character]) -> str:
@@ -183,46 +148,23 @@ def role_of(person: Character, people: Sequence[Character]) -> str:
     return clause if 2 <= len(clause) <= 16 and not any(name in clause for name in cast) else ""
 
 
-def _own(name: str, cast: Mapping[str, Character], interviews: Sequence[Interview]) -> list[str]:
-    """What the character answers in interviews to who it is, where it gives its own name and nobody else's."""
-    others = [other.name for other in cast.values() if other.name != name]
-    return [
-        row.answer
-        for row in interviews
-        if row.character == name
-        and _ASKS_NAME.search(row.question)
-        and name in row.answer
-        and not any(other in row.answer for other in others)
-    ]
-
-
-def general_rows(*, most_tokens: float, materials: Materials) -> list[Item]:
-    """General items in the seed's order up to ``most_tokens`` of answers, each at most three times but one at least."""
-    chance = random.Random(f"general {materials.settings.seed}")
+def general_rows(context: BuildContext, *, most_tokens: float) -> list[Item]:
+    """General items in random order up to ``most_tokens`` of answers, each three times at most."""
+    chance = random.Random(f"general {context.settings.seed}")
     found = items("general")
-    kept: list[Item] = []
-    for _ in range(_REPEATS):
-        for row in chance.sample(found, len(found)):
-            most_tokens -= materials.count(f"{row['answer']}\n")
-            if most_tokens < 0 and kept:
-                return kept
-            kept.append(row)
-    return kept
+    rows = (row for _ in range(_REPEATS) for row in chance.sample(found, len(found)))
+    return take(rows, most_tokens, lambda row: context.count(f"{row['answer']}\n"))
 
 
 def general_passage(item: Item) -> Passage:
     """``用户：…`` and the answer of ``助手：``, which is learnt."""
-    asked, cue, answer = _general_texts(item)
-    return Passage(
-        task="general", segments=(Segment(text=asked), Segment(text=cue), Segment(text=f"{answer}\n", weight=1.0))
-    )
+    answer = Segment(text=f"{item['answer']}\n", weight=1.0)
+    segments = (Segment(text=f"用户：{item['question']}\n"), Segment(text="助手："), answer)
+    return Passage(task="general", segments=segments)
 
 
-def general_examples(found: Sequence[Item]) -> Iterator[Example]:
+def general_examples(found: Iterable[Item]) -> Iterator[Example]:
     """General items as prompt/response rows."""
-    for asked, cue, answer in map(_general_texts, found):
-        yield Example(prompt=asked + cue, response=answer, character="", task="general")
-
-
-def _general_texts(item: Item) -> tuple[str, str, str]:
-    return f"用户：{item['question']}\n", "助手：", item["answer"]
+    for item in found:
+        prompt = f"用户：{item['question']}\n助手："
+        yield Example(prompt=prompt, response=item["answer"], character="", task="general")

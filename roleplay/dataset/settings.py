@@ -1,114 +1,139 @@
 """How a data set is made: its settings, and what its builders share.
 
-    materials = Materials(characters=("闻筝",), count=len, settings=DatasetSettings(mode="one"))
+    context = BuildContext(("闻筝",), count=len, settings=DatasetSettings(mode="one"))
+    context = context.searched([Query("闻筝 你几岁？", 2, "闻筝")])   # what builders read
 
 Lengths are tokens of the model that is trained; shares are parts of 1.
 """
 
-from __future__ import annotations
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from typing import Any, Literal, Self
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import Literal
-
-from roleplay.errors import DatasetError
-from roleplay.prompts import MIN_SCORE, Count, Lookup, Snippet
+from roleplay.background import Query, Retriever, Snippet, search_many
+from roleplay.messages import message
+from roleplay.options import check, option
+from roleplay.prompts import MIN_SCORE, Count
 
 Mode = Literal["one", "many", "profile"]
-"""Who is learnt: one character; several, told apart by their names; or several, each with its profile in the prompt."""
+"""Who is learnt: one character; several; or several with their profiles in the prompts."""
 
-MODES: tuple[Mode, ...] = ("one", "many", "profile")
+# What is neither scene nor interview.
+_PROTECTION = ("identity", "unknown", "context_qa", "small_talk", "general")
+_share = partial(option, least=0, most=1)
 
-PROTECTION_SHARES = ("identity_share", "unknown_share", "reading_share", "talk_share", "general_share")
-"""The settings whose rows are no scene and no interview."""
+
+def _taught(default: float, en: str, zh: str, **more: Any) -> Any:
+    return _share(default, f"share of target tokens: {en}", f"所学内容的比例：{zh}", **more)
 
 
 @dataclass(frozen=True)
 class DatasetSettings:
-    """How passages and rows are cut, chosen and mixed.
-
-    Attributes:
-        background_share: of scenes that have background; a model must also play without.
-        interview_background_share: of groups of interview, identity, unknown and talk rows that have it.
-        min_score: background that fits worse is left out, as in chat.
-        profile_drop: share of prompts without profiles, in mode profile.
-        min_confidence: a speaker less certain than this is never a target.
-        interview_share: the most that interviews may take of the learnt tokens of scenes and interviews.
-        identity_share: of all learnt tokens; so are ``unknown_share``, ``reading_share``, ``talk_share`` and
-            ``general_share``. 0 leaves them out.
-        test_background: whether held-out scenes have background; without it they are the same for all settings.
-        flavour: what is done with interviews that sound generated: they are reported, or dropped as well.
-        forms: rows ask for speech, action or thought as some of the seed's do (``【请发言】``).
+    """How passages and rows are cut, chosen and mixed; the help of an option says what it does.
 
     Raises:
-        DatasetError: a share out of range, or an unknown mode; all of them named at once.
+        UsageError: a value out of range, or shares that leave nothing to scenes; all named at once.
     """
 
-    mode: Mode = "many"
-    scene_tokens: int = 448
+    mode: Mode = option(
+        "many", "one character, many, or many with profiles", "学一人、多人，或多人带人设"
+    )
+    scene_tokens: int = option(448, "longest scene of a passage", "场景最长的 token 数", least=1)
     background_tokens: int = 160
-    background_share: float = 0.6
-    interview_background_share: float = 0.9
-    snippets: int = 2
-    min_score: float = MIN_SCORE
-    profile_drop: float = 0.1
+    background_share: float = _share(0.6, "share of scenes with background", "带背景的场景比例")
+    interview_background_share: float = _share(
+        0.9, "share of interviews and protection rows with background", "带背景的访谈等的比例"
+    )
+    snippets: int = option(2, "most snippets for a scene or question", "最多几条背景", least=1)
+    min_score: float = _share(
+        MIN_SCORE, "background that fits worse is left out", "背景的最低匹配度"
+    )
+    profile_drop: float = _share(0.1, "share of prompts without profiles", "不带人设的提示的比例")
     interviews_a_passage: int = 3
-    interview_share: float = 0.35
-    interjection_weight: float = 0.3
-    min_confidence: float = 0.5
-    identity_share: float = 0.13
-    unknown_share: float = 0.03
-    reading_share: float = 0.11
-    talk_share: float = 0.09
-    general_share: float = 0.07
-    test_share: float = 0.2
-    test_background: bool = False
-    forms: bool = False
-    flavour: Literal["report", "drop"] = "report"
-    seed: int = 7
+    interview_share: float = _share(
+        0.35, "the most that interviews take of what they and scenes teach", "访谈最多占多少"
+    )
+    interjection_weight: float = _share(0.3, "weight of lines of 1-3 letters", "三字以内台词的权重")
+    min_confidence: float = _share(0.5, "less certain speakers are not learnt", "说话人的最低把握")
+    identity_share: float = _taught(0.13, "who one is", "自己是谁")
+    unknown_share: float = _taught(0.03, "what one cannot know", "不可能知道的事")
+    context_qa_share: float = _taught(
+        0.11, "to read an answer off the background", "从背景里读出答案", old=("reading_share",)
+    )
+    small_talk_share: float = _taught(
+        0.09, "replies to what asks for nothing", "闲聊，应答不提问的话", old=("talk_share",)
+    )
+    general_share: float = _taught(0.07, "ordinary dialogue, not to forget it", "普通对话，防遗忘")
+    protection: float = option(1.0, "factor of the five shares above", "以上五项的倍数", least=0)
+    test_share: float = _share(0.2, "share of chapters held out", "留出多少章节作测试")
+    test_background: bool = option(False, "background in held-out scenes", "留出的场景也带背景")
+    forms: bool = option(False, "rows ask for what follows: 【请发言】", "每行先要求：【请发言】等")
+    assistant_isms: Literal["report", "drop"] = option(
+        "report",
+        "what is done with interviews that sound generated",
+        "像机器写的访谈：只报告，或丢掉",
+        old=("flavour",),
+    )
+    seed: int = option(7, "of every choice", "一切随机选择的种子")
 
     def __post_init__(self) -> None:
-        wrong = [] if self.mode in MODES else [f"mode must be one of {' '.join(MODES)}, not {self.mode!r}"]
-        for name in (row.name for row in fields(self) if row.type == "float"):
-            if not 0 <= getattr(self, name) <= 1:
-                wrong.append(f"{name} must be 0 to 1, not {getattr(self, name)}")
-        if self.interview_share == 1 or self.protection_share >= 1:
-            wrong.append(
-                "interview_share, and the shares of identity, unknown, reading, talk and general together, must be below 1"
-            )
-        if wrong:
-            raise DatasetError("; ".join(wrong))
+        # All other tokens are counted from those of scenes, by a division: scenes must keep a part.
+        total = self.protection_share
+        check(
+            self,
+            message("dataset.only-interviews") if self.interview_share == 1 else None,
+            None if total < 1 else message("dataset.shares", total=f"{total:g}"),
+        )
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The protection shares as they work, by the names of their settings."""
+        names = [f"{kind}_share" for kind in _PROTECTION]
+        return {name: getattr(self, name) * self.protection for name in names}
+
+    @property
+    def protection_share(self) -> float:
+        """The share of target tokens that is no scene and no interview."""
+        return sum(self.shares.values())
 
     @property
     def has_background(self) -> bool:
         """Whether anything of it is shown the knowledge base."""
-        return self.test_background or max(self.background_share, self.interview_background_share) > 0
+        shares = (self.background_share, self.interview_background_share)
+        return self.test_background or any(shares)
 
-    @property
-    def protection_share(self) -> float:
-        """The share of learnt tokens that is no scene and no interview."""
-        return sum(float(getattr(self, name)) for name in PROTECTION_SHARES)
+    def effective(self) -> dict[str, Any]:
+        """All settings as they work, for files that tell how data was made: without a factor."""
+        values = asdict(self) | self.shares
+        del values["protection"]
+        return values
 
-    def for_test(self) -> DatasetSettings:
-        """Held-out scenes: nothing is dropped at random, so that they are the same scenes whatever else is set."""
-        share = 1.0 if self.test_background else 0.0
-        return replace(self, background_share=share, profile_drop=0.0)
+    def for_test(self) -> Self:
+        """Those of held-out scenes: nothing is drawn, so that other settings do not change them."""
+        return replace(self, background_share=float(self.test_background), profile_drop=0.0)
 
 
 @dataclass(frozen=True)
-class Materials:
-    """What the builders of passages and rows share; ``profiles``, by name, are empty but in mode profile."""
+class BuildContext:
+    """What the builders of passages and rows share; ``profiles``, by name, for mode profile alone.
+
+    ``found`` is what :meth:`searched` found for this data set.
+    """
 
     characters: tuple[str, ...]
     count: Count
     settings: DatasetSettings = field(default_factory=DatasetSettings)
-    lookup: Lookup | None = None
+    retriever: Retriever | None = None
     profiles: Mapping[str, str] = field(default_factory=dict)
+    found: Mapping[Query, Sequence[Snippet]] = field(default_factory=dict, repr=False)
 
-    def fitting(self, found: Iterable[Snippet]) -> list[Snippet]:
-        """The snippets that chat would show as well."""
-        return [snippet for snippet in found if snippet.score >= self.settings.min_score]
+    def searched(self, queries: Iterable[Query]) -> Self:
+        """The same after one search for all ``queries``, each different one once."""
+        wanted = list(dict.fromkeys(queries))
+        found = search_many(self.retriever, wanted) if self.retriever else []
+        return replace(self, found=dict(zip(wanted, found, strict=True)))
 
-    def for_test(self) -> Materials:
-        """The same with the settings of held-out scenes."""
-        return replace(self, settings=self.settings.for_test())
+    def snippets(self, query: Query) -> list[Snippet]:
+        """What was found for a query, best first, without what chat leaves out as well."""
+        return [one for one in self.found[query] if one.score >= self.settings.min_score]

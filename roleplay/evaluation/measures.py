@@ -1,216 +1,187 @@
-"""A player put to the test: role choice, identity, things unknown, facts, and the wealth of its replies.
+"""An agent put to the test: role choice, identity, things unknown, facts, wealth of replies.
 
-    found = measure(player, material, settings)
-    found["闻筝"].identity          # [True, True, False, ...], one a probe
-    summary(found, ["闻筝", "陆迟"])["identity"]      # the share over both
+    found = measure(agent, eval_set, ["闻筝", "陆迟"], EvalSizes())
+    found["闻筝"].right["identity"]          # [True, True, False, ...], one a probe
+    summary(found, ["闻筝", "陆迟"], eval_set)["identity"]      # the share over both
 
-Replies to questions are greedy; scene replies are drawn with a fixed seed. Losses need the model before its adapter is
-merged and are taken by :func:`roleplay.training.steps.mean_loss`.
+Replies to questions are greedy; scene replies are drawn with a fixed seed. Losses need the model
+before its adapter is merged and are taken by :func:`roleplay.training.steps.mean_loss`.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 
 from roleplay.backends.local import LocalBackend
-from roleplay.dialogue import Player, Session, last_reply
-from roleplay.evaluation.form import answers_remark, check_form, distinct_2, holds_fact, names_itself, share
+from roleplay.dialogue import CharacterAgent, Session, last_reply
+from roleplay.evaluation import form
 from roleplay.evaluation.roles import choose_role, role_places
-from roleplay.prompts import Prompt
+from roleplay.options import check, option
 from roleplay.records import Line, Question
 from roleplay.sampling import SamplingParams
 
-BATCH = 16
-"""Prompts that are answered at once."""
-
+_BATCH = 16
+_GREEDY = SamplingParams.checked(temperature=0, max_new_tokens=40)
+_DRAWN = SamplingParams.checked(seed=11, max_new_tokens=48)
+_SCENE = 12  # Lines of a held-out chapter that a scene reply follows.
 _SHORT = 3
+_KINDS = ("role", "identity", "facts", "facts_without", "small_talk", "form")
+
+Probe = tuple[str, str, Callable[[str], bool] | None]
+"""A character, a question, and what judges the answer; None where a person does."""
 
 
 @dataclass(frozen=True)
-class Material:
-    """What a player is asked.
+class EvalSet:
+    """What an agent is asked, none of it trained: held-out chapters, probes as texts, questions.
 
-    Attributes:
-        chapters: the held-out chapters' lines.
-        aliases: name -> all names of that character, its own among them.
-        identity: ways to ask who somebody is, of which none was trained.
-        unknown: questions about what no novel's world has.
-        remarks: what asks for nothing, and still wants an answer.
-        questions: with the facts that right answers hold.
-        is_flavoured: whether a text sounds like an assistant.
-        profiles: what stands first in prompts, for a model trained so.
+    ``aliases`` are by name all names of a character, its own among them; ``sounds_generated`` tells
+    whether a text sounds like an assistant; ``profiles`` stand first in prompts of a model that was
+    trained with them.
     """
 
     chapters: Sequence[Sequence[Line]]
     aliases: Mapping[str, Sequence[str]]
     identity: Sequence[str]
     unknown: Sequence[str]
-    remarks: Sequence[str]
+    small_talk: Sequence[str]
     questions: Sequence[Question]
-    is_flavoured: Callable[[str], bool]
+    sounds_generated: Callable[[str], bool]
     profiles: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Amount:
-    """How much is measured: lines for role choice in all, probes and questions a character (0: all), scene places."""
+class EvalSizes:
+    """How much is measured."""
 
-    roles: int = 60
-    probes: int = 20
-    questions: int = 0
-    scenes: int = 12
-    candidates: int = 4
+    roles: int = option(60, "lines for role choice in all", "猜说话人用多少句台词（共计）", least=1)
+    probes: int = option(20, "most probes of a kind a character", "每人每类试探最多几题", least=0)
+    questions: int = option(0, "questions a character; 0: all", "每人几道题；0 表示全部", least=0)
+    scenes: int = option(12, "scene places in all", "接几处场景（共计）", least=0)
+    candidates: int = option(4, "replies a scene place", "每处场景几条候选", least=1)
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclass
-class Found:
-    """The outcomes for one character; ``replies`` are drawn scene lines, ``answers`` all greedy ones."""
+class EvalResult:
+    """What one character did: drawn scene ``replies``, greedy ``answers``, and what was right.
 
-    role: list[bool] = field(default_factory=list)
-    identity: list[bool] = field(default_factory=list)
-    facts: list[bool] = field(default_factory=list)
-    facts_without: list[bool] = field(default_factory=list)
-    remarks: list[bool] = field(default_factory=list)
-    form: list[bool] = field(default_factory=list)
+    ``right`` is by kind: role, identity, facts, facts_without, small_talk, form.
+    """
+
+    right: dict[str, list[bool]] = field(default_factory=lambda: {kind: [] for kind in _KINDS})
     replies: list[str] = field(default_factory=list)
     answers: list[dict[str, str]] = field(default_factory=list)
 
 
-def measure(player: Player, material: Material, names: Sequence[str], amount: Amount) -> dict[str, Found]:
-    """Everything, by character.
+def measure(
+    agent: CharacterAgent, eval_set: EvalSet, names: Sequence[str], sizes: EvalSizes
+) -> dict[str, EvalResult]:
+    """Everything, by character; the agent's backend is a :class:`LocalBackend` of a causal model.
 
-    Args:
-        player: its backend is a :class:`LocalBackend` of a causal model.
-        names: who is measured; roles are chosen among all of ``material.aliases``' first names that are in it.
+    Roles are chosen among all who speak in the chapters.
     """
-    found = {name: Found() for name in names}
-    backend = player.backend
-    assert isinstance(backend, LocalBackend), "measures read likelihoods, which only a local model gives"
-    rivals = [name for name in material.aliases if any(_speaks(lines, name) for lines in material.chapters)]
-    for place in role_places(material.chapters, names, most=amount.roles):
-        choice = choose_role(backend, place, rivals, profiles=material.profiles)
-        found[place.line.char or ""].role.append(choice == place.line.char)
-    asker = _Asker(player)
-    _identity(asker, material, found, amount)
-    _facts(asker, material, found, amount)
-    _remarks(asker, material, found, amount)
-    _unknown(asker, material, found, amount)
-    _scenes(player, material, found, amount)
+    found = {name: EvalResult() for name in names}
+    backend = agent.backend
+    assert isinstance(backend, LocalBackend), "likelihoods are what only a local model gives"
+    speakers = {line.char for lines in eval_set.chapters for line in lines if line.kind == "say"}
+    rivals = [name for name in eval_set.aliases if name in speakers]
+    for place in role_places(eval_set.chapters, names, most=sizes.roles):
+        choice = choose_role(backend, place, rivals, profiles=eval_set.profiles)
+        found[place.line.char or ""].right["role"].append(choice == place.line.char)
+    for kind, background, probes in _probes(eval_set, list(found), sizes):
+        replies = _replies(agent, backend, probes, background=background)
+        for (name, question, judge), reply in zip(probes, replies, strict=True):
+            right = judge(reply) if judge else None
+            if right is not None:
+                found[name].right[kind].append(right)
+            # A small-talk answer is a "remark" in result files, which keep their form.
+            row = {"kind": kind.replace("small_talk", "remark"), "question": question}
+            told = "" if right is None else str(right).lower()
+            found[name].answers.append(row | {"answer": reply, "right": told})
+    _scenes(agent, eval_set, found, sizes)
     return found
 
 
-def _speaks(lines: Sequence[Line], name: str) -> bool:
-    return any(line.char == name and line.kind == "say" for line in lines)
-
-
-class _Silent:
-    """A backend that says nothing: with it a player only makes prompts."""
-
-    def __init__(self, real: LocalBackend) -> None:
-        self.name, self.context, self.count = real.name, real.context, real.count
-
-    def stream(self, prompt: Prompt, *, n: int, params: SamplingParams) -> Iterator[list[str]]:
-        yield [""] * n
-
-
-class _Asker:
-    """Asks many questions at once, greedily."""
-
-    def __init__(self, player: Player) -> None:
-        assert isinstance(player.backend, LocalBackend)
-        self._backend = player.backend
-        self._maker = copy.copy(player)
-        self._maker.backend = _Silent(player.backend)
-
-    def ask(self, asked: Sequence[tuple[str, str]], *, background: bool, tokens: int = 40) -> list[str]:
-        """The answers to (character, question) pairs."""
-        params = SamplingParams.checked(temperature=0, max_new_tokens=tokens)
-        prompts = [
-            last_reply(self._maker.ask(name, question, n=1, params=params, background=background)).prompt
-            for name, question in asked
-        ]
-        order = sorted(range(len(prompts)), key=lambda number: len(prompts[number].text))
-        replies = [""] * len(prompts)
-        for start in range(0, len(order), BATCH):
-            part = order[start : start + BATCH]
-            answers = self._backend.reply_to_all([prompts[number] for number in part], params=params)
-            for number, answer in zip(part, answers, strict=True):
-                replies[number] = answer
-        return replies
-
-
-def _identity(asker: _Asker, material: Material, found: dict[str, Found], amount: Amount) -> None:
-    asked = [(name, question) for name in found for question in material.identity[: amount.probes]]
-    for (name, question), reply in zip(asked, asker.ask(asked, background=False), strict=True):
-        others = [alias for other, names in material.aliases.items() if other != name for alias in names]
-        right = names_itself(reply, material.aliases[name], others)
-        found[name].identity.append(right)
-        found[name].answers.append(_answer("identity", question, reply, right))
-
-
-def _facts(asker: _Asker, material: Material, found: dict[str, Found], amount: Amount) -> None:
-    wanted = [
-        row
-        for name in found
-        for row in [row for row in material.questions if row.character == name][: amount.questions or None]
+def _probes(
+    eval_set: EvalSet, names: Sequence[str], sizes: EvalSizes
+) -> Iterator[tuple[str, bool, list[Probe]]]:
+    """(kind, whether with background, probes): those of a kind are answered together."""
+    asked = [[row for row in eval_set.questions if row.character == name] for name in names]
+    rows = chain.from_iterable(part[: sizes.questions or None] for part in asked)
+    facts: list[Probe] = [
+        (row.character, row.question, partial(form.holds_fact, question=row)) for row in rows
     ]
-    asked = [(row.character, row.question) for row in wanted]
-    for background, kind in ((True, "facts"), (False, "facts_without")):
-        for row, reply in zip(wanted, asker.ask(asked, background=background), strict=True):
-            right = holds_fact(reply, row)
-            getattr(found[row.character], kind).append(right)
-            found[row.character].answers.append(_answer(kind, row.question, reply, right))
+    identity, small_talk = {}, {}
+    for name, own in eval_set.aliases.items():
+        others = [known for other, known in eval_set.aliases.items() if other != name]
+        told = list(chain.from_iterable(others))
+        identity[name] = partial(form.names_itself, own=own, others=told)
+        small_talk[name] = partial(form.answers_small_talk, own=own)
+
+    def put(texts: Sequence[str], judges: Mapping[str, Callable[[str], bool]]) -> list[Probe]:
+        return [(name, text, judges.get(name)) for name in names for text in texts]
+
+    yield "identity", False, put(eval_set.identity[: sizes.probes], identity)
+    yield "facts", True, facts
+    yield "facts_without", False, facts
+    # With background, as the app asks.
+    yield "small_talk", True, put(eval_set.small_talk[: sizes.probes], small_talk)
+    yield "unknown", False, put(eval_set.unknown[: max(1, sizes.probes // 4)], {})
 
 
-def _remarks(asker: _Asker, material: Material, found: dict[str, Found], amount: Amount) -> None:
-    """With background, as the app asks: is a remark met with more than the name, or that one does not know?"""
-    asked = [(name, text) for name in found for text in material.remarks[: amount.probes]]
-    for (name, text), reply in zip(asked, asker.ask(asked, background=True), strict=True):
-        right = answers_remark(reply, material.aliases[name])
-        found[name].remarks.append(right)
-        found[name].answers.append(_answer("remark", text, reply, right))
+def _replies(
+    agent: CharacterAgent, backend: LocalBackend, probes: Sequence[Probe], *, background: bool
+) -> list[str]:
+    """Greedy answers; prompts of like length share a batch, as its padding costs time."""
+    prompts = [agent.question_prompt(*probe[:2], background=background) for probe in probes]
+    order = sorted(range(len(prompts)), key=lambda number: len(prompts[number].text))
+    replies: dict[int, str] = {}
+    for start in range(0, len(order), _BATCH):
+        part = order[start : start + _BATCH]
+        answers = backend.reply_to_all([prompts[number] for number in part], params=_GREEDY)
+        replies |= dict(zip(part, answers, strict=True))
+    return [replies[number] for number in range(len(prompts))]
 
 
-def _unknown(asker: _Asker, material: Material, found: dict[str, Found], amount: Amount) -> None:
-    """Answers to what nobody in the story can know; they are read by a person, not judged."""
-    asked = [(name, question) for name in found for question in material.unknown[: max(1, amount.probes // 4)]]
-    for (name, question), reply in zip(asked, asker.ask(asked, background=False), strict=True):
-        found[name].answers.append(_answer("unknown", question, reply, None))
-
-
-def _scenes(player: Player, material: Material, found: dict[str, Found], amount: Amount) -> None:
-    params = SamplingParams.checked(seed=11, max_new_tokens=48)
-    names, lines = list(found), [line for chapter in material.chapters for line in chapter]
-    for number in range(amount.scenes):
-        end = min(12 + number * max(len(lines) - 12, 0) // amount.scenes, len(lines))
+def _scenes(
+    agent: CharacterAgent, eval_set: EvalSet, found: dict[str, EvalResult], sizes: EvalSizes
+) -> None:
+    names, lines = list(found), list(chain.from_iterable(eval_set.chapters))
+    for number in range(sizes.scenes):
+        end = min(_SCENE + number * max(len(lines) - _SCENE, 0) // sizes.scenes, len(lines))
         name = names[number % len(names)]
-        session = Session(tuple(lines[max(0, end - 12) : end]))
-        for reply in last_reply(player.act(name, session, n=amount.candidates, params=params)).candidates:
+        session = Session(tuple(lines[max(0, end - _SCENE) : end]))
+        drawn = last_reply(agent.act(name, session, n=sizes.candidates, params=_DRAWN))
+        for reply in drawn.candidates:
             found[name].replies.append(reply)
-            found[name].form.append(check_form(reply, name, list(material.aliases)) is None)
-
-
-def _answer(kind: str, question: str, reply: str, right: bool | None) -> dict[str, str]:
-    return {"kind": kind, "question": question, "answer": reply, "right": "" if right is None else str(right).lower()}
+            found[name].right["form"].append(form.check_form(reply, name, eval_set.aliases) is None)
 
 
 def is_interjection(text: str) -> bool:
     """Whether a reply says at most three letters or digits ("啊？"); acts are none."""
-    return not text.startswith("\\me") and sum(letter.isalnum() for letter in text.split("\\emoji")[0]) <= _SHORT
+    said = sum(letter.isalnum() for letter in text.split("\\emoji")[0])
+    return not text.startswith("\\me") and said <= _SHORT
 
 
-def summary(found: Mapping[str, Found], names: Sequence[str], material: Material) -> dict[str, float | None]:
+def summary(
+    found: Mapping[str, EvalResult], names: Sequence[str], eval_set: EvalSet
+) -> dict[str, float | None]:
     """The shares over some characters; None where nothing was measured."""
     parts = [found[name] for name in names]
     result: dict[str, float | None] = {}
-    for kind in ("role", "identity", "facts", "facts_without", "remarks", "form"):
-        outcomes = [right for part in parts for right in getattr(part, kind)]
-        result[kind] = share(outcomes) if outcomes else None
+    for kind in _KINDS:
+        outcomes = [right for part in parts for right in part.right[kind]]
+        result[kind] = form.share(outcomes) if outcomes else None
     replies = [reply for part in parts for reply in part.replies]
     answers = [row["answer"] for part in parts for row in part.answers if row["kind"] != "unknown"]
-    result["distinct_2"] = distinct_2(replies)
-    result["interjections"] = share([is_interjection(reply) for reply in replies])
-    result["flavour"] = share([material.is_flavoured(text) for text in (*replies, *answers)])
+    result["distinct_2"] = form.distinct_2(replies)
+    result["interjections"] = form.share([is_interjection(reply) for reply in replies])
+    generated = [eval_set.sounds_generated(text) for text in (*replies, *answers)]
+    result["assistant_isms"] = form.share(generated)
     return result

@@ -1,14 +1,13 @@
-"""Role choice: whose line is this? A model that knows its characters gives a line the highest likelihood after the cue of
-the one who spoke it.
+"""Role choice: whose line is this? A model that knows its characters finds it likeliest after the
+cue of the one who spoke it.
 
     places = role_places(chapter_lines, names, most=60)
-    choices = [choose_role(player_backend, place, names) for place in places]      # names
+    choices = [choose_role(backend, place, names) for place in places]      # names
     right = share([choice == place.line.char for choice, place in zip(choices, places)])
 
-Only what stands before the line is read, never the line's own cue. Chance is 1 / len(names). Causal models only.
+Only what stands before the line is read, never the line's own cue. Chance is 1 / len(names). Causal
+models only.
 """
-
-from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,14 +19,12 @@ import torch
 from roleplay import prompts
 from roleplay.backends.local import LocalBackend
 from roleplay.models import causal
-from roleplay.prompts import Budget, Prompt
+from roleplay.prompts import Budget
 from roleplay.records import Line
 from roleplay.script import format_body
 from roleplay.training.loss import token_losses
 
-HISTORY = 8
-"""Lines before the one whose speaker is sought."""
-
+_HISTORY = 8  # Lines before the one whose speaker is sought.
 _SHORTEST = 4
 _BUDGET = Budget(prompt=512, background=0)
 
@@ -40,10 +37,12 @@ class Place:
     line: Line
 
 
-def role_places(chapters: Iterable[Sequence[Line]], names: Collection[str], *, most: int) -> list[Place]:
-    """At most ``most`` spoken lines of ``names``, spread evenly; very short ones tell nothing and are left out."""
+def role_places(
+    chapters: Iterable[Sequence[Line]], names: Collection[str], *, most: int
+) -> list[Place]:
+    """At most ``most`` spoken lines of ``names``, spread evenly; very short ones tell nothing."""
     found = [
-        Place(tuple(lines[max(0, number - HISTORY) : number]), line)
+        Place(tuple(lines[max(0, number - _HISTORY) : number]), line)
         for lines in chapters
         for number, line in enumerate(lines)
         if number and line.kind == "say" and line.char in names and len(line.text) >= _SHORTEST
@@ -53,48 +52,54 @@ def role_places(chapters: Iterable[Sequence[Line]], names: Collection[str], *, m
 
 
 def choose_role(
-    backend: LocalBackend, place: Place, names: Sequence[str], *, profiles: Mapping[str, str] | None = None
+    backend: LocalBackend,
+    place: Place,
+    names: Sequence[str],
+    *,
+    profiles: Mapping[str, str] | None = None,
 ) -> str:
-    """The name after whose cue the line is likeliest.
+    """The one of ``names`` after whose cue the line is likeliest.
 
-    Args:
-        backend: of a causal model.
-        names: who is chosen among.
-        profiles: what a model trained with profiles reads first, by name.
+    ``profiles``, by name, are what a model trained with profiles reads first.
     """
-    made = [(name, _prompt(backend, place, name, (profiles or {}).get(name, ""))) for name in names]
-    body = causal.encode_prompt(backend.tokenizer, (f"{format_body(place.line)}\n",))
-    body = body[_start(backend) :]
+    known, made = profiles or {}, {}
+    for name in names:
+        more: dict[str, Any] = {"budget": _BUDGET, "profile": known.get(name, "")}
+        made[name] = prompts.scene_prompt(name, place.before, count=backend.count, **more)
+    body = _encode(backend, f"{format_body(place.line)}\n")
     losses: dict[str, float] = {}
-    for context, group in groupby(made, key=lambda item: item[1].segments[:-1]):
-        group_names, cues = zip(*((name, prompt.segments[-1]) for name, prompt in group), strict=True)
-        losses |= dict(zip(group_names, _losses(backend, context, cues, body), strict=True))
+    # Neighbours with one text before the cue share its pass; thoughts and profiles make it differ.
+    for context, group in groupby(made.items(), key=lambda item: item[1].segments[:-1]):
+        cues = {name: prompt.segments[-1] for name, prompt in group}
+        found = _losses(backend, context, list(cues.values()), body)
+        losses |= dict(zip(cues, found, strict=True))
     return min(losses, key=lambda name: losses[name])
 
 
-def _prompt(backend: LocalBackend, place: Place, name: str, profile: str) -> Prompt:
-    more: dict[str, Any] = {"profile": profile} if profile else {}
-    return prompts.scene_prompt(name, place.before, count=backend.count, budget=_BUDGET, **more)
+def _encode(backend: LocalBackend, text: str) -> list[int]:
+    """The ids of a text that follows another: without those that stand before every prompt."""
+    start = len(causal.encode_prompt(backend.tokenizer, ()))
+    return causal.encode_prompt(backend.tokenizer, (text,))[start:]
 
 
-def _start(backend: LocalBackend) -> int:
-    """How many ids stand before the text of an encoded prompt."""
-    return len(causal.encode_prompt(backend.tokenizer, ()))
-
-
-def _losses(backend: LocalBackend, context: Sequence[str], cues: Sequence[str], body: list[int]) -> list[float]:
-    """The summed cross entropy of ``body`` after the context and each cue, nats; the context runs once."""
+def _losses(
+    backend: LocalBackend, context: Sequence[str], cues: Sequence[str], body: list[int]
+) -> list[float]:
+    """The summed cross entropy of ``body`` after the context and each cue, nats."""
     model, length = backend.model, backend.prefix_length
-    encoded = [causal.encode_prompt(backend.tokenizer, (cue,))[_start(backend) :] for cue in cues]
+    encoded = [_encode(backend, cue) for cue in cues]
     width = max(map(len, encoded)) + len(body)
-    rows = torch.tensor([(ids + body + [0] * width)[:width] for ids in encoded], device=model.device)
+    padded = [(ids + body + [0] * width)[:width] for ids in encoded]
     before = torch.tensor([causal.encode_prompt(backend.tokenizer, context)], device=model.device)
     with torch.inference_mode():
         cache = backend.new_cache()
         causal.hidden_states(model, before, cache=cache, prefix_length=length)
         cache.batch_repeat_interleave(len(cues))
+        rows = torch.tensor(padded, device=model.device)
         hidden = causal.hidden_states(model, rows, cache=cache, prefix_length=length)
-        states = [hidden[row, len(ids) - 1 : len(ids) - 1 + len(body)] for row, ids in enumerate(encoded)]
+        # The state before a token predicts it: the first of the body by the last of the cue.
+        starts = [len(ids) - 1 for ids in encoded]
+        states = [hidden[row, start : start + len(body)] for row, start in enumerate(starts)]
         labels = torch.tensor(body * len(cues), device=model.device)
         found = token_losses(torch.cat(states), causal.head(model).weight, labels)
     return [float(part) for part in found.view(len(cues), -1).sum(dim=1)]

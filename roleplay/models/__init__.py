@@ -1,1 +1,1 @@
-"""Model files: the embedded default, and how any causal LM is found and loaded."""
+"""Model files: the bundled default, and how any causal LM is found and loaded."""

@@ -3,17 +3,15 @@
     chunk_chapters(text, find_chapters(text), max_chars=1200)[0]
     # Chunk(id=0, chapter=1, text="第一章　漏雨的早晨\\n晨醒雨晚了三分钟。\\n……", span=(0, 1187))
 
-A chunk is cut at a paragraph's end, in a longer paragraph at a sentence's end, and where there is neither,
-hard. The chunks tile the text: their texts joined are the text. It runs in linear time on a text of one
-line, too.
+A chunk is cut at a paragraph's end, in a longer paragraph at a sentence's end, and where there is
+neither, hard. The chunks tile the text. It takes linear time on a text of one line, too.
 """
-
-from __future__ import annotations
 
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
+from roleplay.errors import FormError
 from roleplay.novel.paragraphs import paragraph_spans
 from roleplay.records import Chapter, Chunk, Span
 
@@ -23,20 +21,25 @@ _SENTENCE = re.compile(r"[。！？!?…]+[”’」』）)]*")
 def chunk_chapters(text: str, chapters: Sequence[Chapter], max_chars: int = 1200) -> list[Chunk]:
     """The chunks of ``text``, none longer than ``max_chars`` and none across a chapter's end.
 
-    Raises:
-        ValueError: ``max_chars`` is under 1.
+    Raises FormError: ``max_chars`` is under 1.
     """
     if max_chars < 1:
-        raise ValueError(f"a chunk has at least 1 character, not {max_chars}")
+        raise FormError("novel.chunk-size", value=max_chars)
     ends = [end for _, end in paragraph_spans(text)]
-    spans = [(chapter.index, span) for chapter in chapters for span in _cut(text, chapter.span, ends, max_chars)]
-    return [Chunk(id=i, chapter=chapter, text=text[a:b], span=(a, b)) for i, (chapter, (a, b)) in enumerate(spans)]
+    spans = [
+        (row.index, span) for row in chapters for span in _cut(text, row.span, ends, max_chars)
+    ]
+    return [
+        Chunk(id=i, chapter=chapter, text=text[slice(*span)], span=span)
+        for i, (chapter, span) in enumerate(spans)
+    ]
 
 
 def _cut(text: str, span: Span, ends: Sequence[int], max_chars: int) -> Iterator[Span]:
     start, stop = span
     while start < stop:
-        end = stop if stop - start <= max_chars else _next_cut(text, start, start + max_chars, ends)
+        limit = start + max_chars
+        end = stop if stop <= limit else _next_cut(text, start, limit, ends)
         yield start, end
         start = end
 
@@ -46,5 +49,4 @@ def _next_cut(text: str, start: int, limit: int, ends: Sequence[int]) -> int:
     before = bisect_right(ends, limit)
     if before and ends[before - 1] > start:
         return ends[before - 1]
-    sentences = [match.end() for match in _SENTENCE.finditer(text, start, limit)]
-    return sentences[-1] if sentences else limit
+    return max((match.end() for match in _SENTENCE.finditer(text, start, limit)), default=limit)

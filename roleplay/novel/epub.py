@@ -9,8 +9,6 @@ Example of what is read (``chapter1.xhtml``)::
 Styles, pictures, ruby readings and the navigation page are left out. It opens no encrypted book.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 import zipfile
@@ -22,31 +20,29 @@ from xml.etree import ElementTree
 from roleplay.errors import NovelError
 from roleplay.novel.encoding import decode
 
-_BLOCK_TAGS = (
-    "address article aside blockquote body br dd div dl dt figcaption footer h1 h2 h3 h4 h5 h6 header hr li "
-    "main ol p pre section table td th title tr ul"
+_BLOCK = re.compile(
+    "address|article|aside|blockquote|body|br|dd|div|dl|dt|figcaption|footer|h[1-6r]|header|li|"
+    "main|ol|p|pre|section|table|td|th|title|tr|ul"
 )
-_BLOCKS = frozenset(_BLOCK_TAGS.split())
 _SKIPPED = frozenset({"head", "script", "style", "rt", "rp", "nav"})
 _PAGES = ("application/xhtml+xml", "text/html")
 _BLANK = re.compile(r"[ \t\r\n]+")
-_MAX_BYTES = 512 * 1024 * 1024
+_MAX_BYTES = 512 * 1024 * 1024  # a small file can unpack to more than the memory holds
 
 
 def read_epub(path: Path) -> str:
     """The text of the book.
 
-    Raises:
-        NovelError: not an EPUB, a broken or an encrypted one, or one that unpacks to more than 512 MB.
+    Raises NovelError: no EPUB, a broken or an encrypted one, or one that unpacks to over 512 MB.
     """
     try:
         with zipfile.ZipFile(path) as book:
-            _refuse_huge(book, path)
+            if (size := sum(item.file_size for item in book.infolist())) > _MAX_BYTES:
+                raise NovelError("novel.huge-epub", path=path, size=size, most=_MAX_BYTES)
             pages = [decode(book.read(name), f"{path}:{name}")[0] for name in _spine(book)]
-    # zipfile raises RuntimeError for an encrypted book and NotImplementedError for a packing that it does not know.
-    except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, RuntimeError, NotImplementedError) as error:
-        reason = str(error).strip("'\"")
-        raise NovelError(f"{path} is no readable EPUB ({reason}): save the book as txt or epub again") from error
+    # zipfile raises RuntimeError for an encrypted book and for a packing that it does not know.
+    except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, RuntimeError) as error:
+        raise NovelError("novel.no-epub", path=path, detail=str(error).strip("'\"")) from error
     return "\n".join(filter(None, map(page_text, pages)))
 
 
@@ -55,33 +51,23 @@ def page_text(html: str) -> str:
     parser = _PageParser()
     parser.feed(html)
     parser.close()
-    lines = (line.strip() for line in "".join(parser.parts).split("\n"))
-    return "\n".join(line for line in lines if line)
-
-
-def _refuse_huge(book: zipfile.ZipFile, path: Path) -> None:
-    total = sum(item.file_size for item in book.infolist())
-    if total > _MAX_BYTES:
-        raise NovelError(f"{path} unpacks to {total} bytes, the limit is {_MAX_BYTES}: save the book as txt")
+    return "\n".join(filter(None, map(str.strip, "".join(parser.parts).split("\n"))))
 
 
 def _spine(book: zipfile.ZipFile) -> list[str]:
     """The names of the pages in reading order, the navigation page left out."""
     container = ElementTree.fromstring(book.read("META-INF/container.xml"))
-    package = next((item.get("full-path", "") for item in container.iter() if _tag(item) == "rootfile"), "")
+    # {*}: with the namespace of the standard or, as some books have it, without.
+    package = next(container.iterfind(".//{*}rootfile"), container).get("full-path", "")
     root = ElementTree.fromstring(book.read(package))
-    items = {item.get("id"): item for item in root.iter() if _tag(item) == "item"}
-    order = [items[item.get("idref")] for item in root.iter() if _tag(item) == "itemref"]
+    items = {item.get("id"): item for item in root.iterfind(".//{*}item")}
+    order = [items[item.get("idref")] for item in root.iterfind(".//{*}itemref")]
     folder = posixpath.dirname(package)
     return [
         posixpath.normpath(posixpath.join(folder, unquote(item.get("href", ""))))
         for item in order
         if item.get("media-type") in _PAGES and "nav" not in item.get("properties", "").split()
     ]
-
-
-def _tag(item: ElementTree.Element) -> str:
-    return item.tag.rpartition("}")[2]
 
 
 class _PageParser(HTMLParser):
@@ -95,30 +81,27 @@ class _PageParser(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _SKIPPED:
             self._skipping.append(tag)
-        if tag in _BLOCKS:
-            self.parts.append("\n")
+        self._break_line(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _BLOCKS:
-            self.parts.append("\n")
+        self._break_line(tag)  # <script/> and the like skip nothing: nobody closes them
 
     def handle_endtag(self, tag: str) -> None:
         if tag in self._skipping:
             del self._skipping[self._skipping.index(tag) :]
-        if tag in _BLOCKS:
-            self.parts.append("\n")
+        self._break_line(tag)
 
     def handle_data(self, data: str) -> None:
         if not self._skipping:
-            self.parts.append(_collapse(data))
+            self.parts.append(_BLANK.sub(_shown, data))
 
-
-def _collapse(data: str) -> str:
-    """White space as a reader shows it: a line break between Chinese characters vanishes."""
-    return _BLANK.sub(_shown, data)
+    def _break_line(self, tag: str) -> None:
+        if _BLOCK.fullmatch(tag):
+            self.parts.append("\n")
 
 
 def _shown(blank: re.Match[str]) -> str:
+    """White space as a reader shows it: a line break between Chinese characters vanishes."""
     start, end = blank.span()
     around = blank.string[start - 1 : start] + blank.string[end : end + 1]
     wrapped = "\n" in blank[0] and len(around) == 2 and all(c > "\x7f" for c in around)

@@ -4,11 +4,9 @@
     novel.encoding          # "gb18030"
     novel.text[:21]         # "第一回　宴桃园豪杰三结义　斩黄巾英雄首立功"
 
-Line ends become ``\\n`` and a byte order mark goes; nothing else is touched, so that offsets into ``text``
-are offsets into the novel. The module repairs no text and finds no chapters.
+Line ends become ``\\n`` and a byte order mark goes; nothing else is touched, so that offsets into
+``text`` are offsets into the novel. The module repairs no text and finds no chapters.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +15,18 @@ from roleplay.errors import NovelError
 from roleplay.novel.encoding import decode
 from roleplay.novel.epub import read_epub
 
+# How files begin that people take for a novel's text: (place, bytes, name).
 _MAGIC = (
-    (b"%PDF", "a PDF"),
-    (b"\xd0\xcf\x11\xe0", "an old Word document"),
-    (b"{\\rtf", "an RTF document"),
-    (b"Rar!", "a RAR archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"ITSF", "a CHM book"),
+    (0, b"%PDF", "PDF"),
+    (0, b"\xd0\xcf\x11\xe0", "Word"),
+    (0, b"{\\rtf", "RTF"),
+    (0, b"Rar!", "RAR"),
+    (0, b"7z\xbc\xaf\x27\x1c", "7z"),
+    (0, b"\x1f\x8b", "gzip"),
+    (0, b"\x89PNG", "PNG"),
+    (0, b"\xff\xd8\xff", "JPEG"),
+    (0, b"ITSF", "CHM"),
+    (60, b"BOOKMOBI", "MOBI"),
 )
 
 
@@ -41,25 +41,17 @@ class Novel:
 def read_novel(path: Path) -> Novel:
     """Read a txt or EPUB file; the name's ending does not matter.
 
-    Raises:
-        NovelError: no such file, an empty or blank one, a binary one, or one in no known encoding.
+    Raises NovelError: no such file, a blank or a binary one, or one in no known encoding.
     """
     if not path.is_file():
-        raise NovelError(f"no novel at {path}: give the path of a txt or epub file")
+        raise NovelError("novel.missing", path=path)
     data = path.read_bytes()
+    if kind := next((kind for at, magic, kind in _MAGIC if data.startswith(magic, at)), None):
+        raise NovelError("novel.binary", path=path, kind=kind)
     if data.startswith(b"PK\x03\x04"):
         novel = Novel(read_epub(path), "epub")
     else:
-        _refuse_binary(data, path)
         novel = Novel(*decode(data, str(path)))
     if not novel.text.strip():
-        raise NovelError(f"{path} has no text ({len(data)} bytes): put the novel's text into it")
+        raise NovelError("novel.blank", path=path, size=len(data))
     return novel
-
-
-def _refuse_binary(data: bytes, path: Path) -> None:
-    kind = next((kind for magic, kind in _MAGIC if data.startswith(magic)), None)
-    if kind is None and data[60:68] == b"BOOKMOBI":
-        kind = "a MOBI book"
-    if kind:
-        raise NovelError(f"{path} is {kind} ({data[:8]!r}), not text: convert it to txt or epub")

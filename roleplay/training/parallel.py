@@ -1,15 +1,13 @@
-"""Training on several processes (``accelerate launch``, ``torchrun``), and on one, where all of this does nothing.
+"""Training on several processes (``accelerate launch``, ``torchrun``); on one, this does nothing.
 
     begin()                          # once, before a model is loaded
     if is_first(): write(...)
     wait()
 
-On CPUs too ``accelerate launch`` wants ``--multi_gpu``: with ``--cpu`` it starts one process, whatever ``--num_processes`` says.
-Each process runs its share of a step's rows; gradients and losses are sums over all processes' learnt tokens, so the curve is
-that of one process with the same ``batch``. Only the first process writes.
+On CPUs too ``accelerate launch`` wants ``--multi_gpu``: with ``--cpu`` it starts one process. Each
+runs its share of a step's rows; gradients and losses are sums over the targets of all processes, so
+the curve is that of one process with the same ``batch``. Only the first process writes.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -36,7 +34,7 @@ def rank() -> int:
 
 
 def is_first() -> bool:
-    """Whether this process writes files and prints."""
+    """Whether this process writes files and reports."""
     return rank() == 0
 
 
@@ -50,6 +48,7 @@ def sums(values: Sequence[float]) -> list[float]:
     """Each number summed over all processes."""
     if not _running():
         return list(values)
+    # NCCL takes nothing but tensors on a GPU.
     device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
     total = torch.tensor(values, dtype=torch.float64, device=device)
     distributed.all_reduce(total)
@@ -58,9 +57,7 @@ def sums(values: Sequence[float]) -> list[float]:
 
 def average_gradients(parameters: Iterable[Any]) -> None:
     """Replace each gradient by its mean over all processes."""
-    if not _running():
-        return
-    for parameter in parameters:
+    for parameter in parameters if _running() else ():
         if parameter.grad is not None:
             distributed.all_reduce(parameter.grad)
             parameter.grad /= count()

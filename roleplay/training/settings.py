@@ -1,12 +1,14 @@
-"""How an adapter is trained; the defaults are those of the shipped adapter."""
+"""How an adapter is trained; the defaults are those of the shipped adapter.
 
-from __future__ import annotations
+TrainSettings(adapter="prefix", max_steps=200).learning_rate     # 0.03, a prefix's own
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from roleplay.errors import DatasetError
+from roleplay.messages import message
+from roleplay.options import check, option
 
 AdapterKind = Literal["prefix", "lora"]
 
@@ -14,75 +16,86 @@ RATES: dict[str, float] = {"prefix": 3e-2, "lora": 1e-3}
 """The learning rates of the adapters, where the model's family has no other."""
 
 
-_LENGTHS = ("max_source_length", "max_target_length")
-
-
 @dataclass(frozen=True)
 class TrainSettings:
-    """One training run. A step is ``batch`` rows; ``max_steps`` above 0 overrides ``epochs``.
-
-    ``learning_rate`` 0 takes the adapter's own: a prefix that starts from real text wants a far larger one than LoRA.
-    ``max_tokens`` bounds a passage (causal models), ``max_source_length`` and ``max_target_length`` a prompt and its answer
-    (ChatGLM). ``patience`` above 0 ends the run after so many evaluations without a better held-out loss. ``keep_weight``
-    weighs, on general rows, the divergence from the bare model, nats a token; 0 for none. ``quantization_bit`` and
-    ``prefix_projection`` are ChatGLM's.
+    """One training run; a step is ``batch`` rows, lengths are in tokens.
 
     Raises:
-        DatasetError: settings that contradict each other, all of them named at once.
+        UsageError: values out of range, or none for the steps; all are named at once.
     """
 
-    adapter: AdapterKind = "lora"
-    pre_seq_len: int = 64
-    prefix_projection: bool = False
-    lora_rank: int = 16
-    learning_rate: float = 0.0
-    epochs: float = 2.0
-    max_steps: int = -1
-    batch: int = 4
-    weight_decay: float = 0.0
-    warmup_steps: int = 8
-    log_steps: int = 5
-    eval_steps: int = 32
-    max_tokens: int = 1024
-    max_source_length: int = 512
-    max_target_length: int = 128
-    quantization_bit: int = 0
-    patience: int = 0
-    keep_weight: float = 1.0
-    seed: int = 7
+    adapter: AdapterKind = option(
+        None,  # so that the help names no default: it depends on the model
+        "prefix (P-Tuning v2) or lora (default: prefix for ChatGLM or where --pre-seq-len is given, else lora)",
+        "prefix（P-Tuning v2）或 lora（默认：ChatGLM 或写了 --pre-seq-len 时为 prefix，否则 lora）",
+    )
+    pre_seq_len: int = option(64, "length of the prefix", "前缀的长度", least=1)
+    prefix_projection: bool = option(
+        False, "ChatGLM: the prefix goes through two linear layers", "ChatGLM：前缀经过两个线性层"
+    )
+    lora_rank: int = option(16, "rank of LoRA's updates", "LoRA 更新的秩", least=1)
+    learning_rate: float = option(
+        0.0,
+        "0 takes the adapter's own: 3e-2 for a prefix (ChatGLM: 2e-2), 1e-3 for LoRA",
+        "0 表示适配器自己的：前缀 3e-2（ChatGLM 2e-2），LoRA 1e-3",
+        least=0,
+    )
+    epochs: float = option(2.0, "passes over the rows", "全部数据过几遍")
+    max_steps: int = option(
+        -1, "above 0: so many steps, whatever the epochs", "大于 0：只走这么多步，不看 epochs"
+    )
+    batch: int = option(4, "rows a step", "每步几行", least=1)
+    weight_decay: float = option(0.0, "of the adapter's weights", "适配器权重的衰减", least=0)
+    warmup_steps: int = option(8, "steps in which the rate rises", "学习率上升的步数", least=0)
+    log_steps: int = option(5, "steps between two figures", "每几步记一次指标", least=1)
+    eval_steps: int = option(
+        32, "steps between evaluations; each saves a state", "每几步评估并存档一次", least=1
+    )
+    max_tokens: int = option(
+        1024,
+        "the longest passage; older tokens are cut (all but ChatGLM)",
+        "最长的段落，超出时去掉最早的部分（ChatGLM 以外）",
+        least=32,
+    )
+    max_source_length: int = option(
+        512, "ChatGLM: the longest prompt, cut at its start", "ChatGLM：提示最长几个词元", least=1
+    )
+    max_target_length: int = option(
+        128, "ChatGLM: the longest answer; its end is cut", "ChatGLM：回答最长几个词元", least=1
+    )
+    quantization_bit: Literal[0, 4, 8] = option(
+        0, "ChatGLM stored in full: load it in 4 or 8 bits", "ChatGLM：载入时量化为 4 或 8 位"
+    )
+    patience: int = option(
+        0,
+        "end after so many evaluations without a better held-out loss, 0: never",
+        "评估几次都没有更好就停，0 表示不停",
+        least=0,
+    )
+    kl_weight: float = option(
+        1.0,
+        "on general rows: weight of the divergence from the base model, 0: none",
+        "普通文本上与原模型差异的权重，0 表示不管",
+        least=0,
+        old=("keep_weight",),
+    )
+    seed: int = option(7, "of every choice", "一切随机选择的种子")
 
     def __post_init__(self) -> None:
-        wrong = []
-        if self.adapter not in RATES:
-            wrong.append(f"adapter must be one of {' '.join(RATES)}, not {self.adapter!r}")
-        for name in ("pre_seq_len", "lora_rank", "batch", "log_steps", "eval_steps", *_LENGTHS):
-            if getattr(self, name) < 1:
-                wrong.append(f"{name} must be at least 1, not {getattr(self, name)}")
-        if self.epochs <= 0 and self.max_steps < 1:
-            wrong.append("either epochs or max_steps must be above 0")
-        for name in ("patience", "keep_weight"):
-            if not getattr(self, name) >= 0:
-                wrong.append(f"{name} must be at least 0, not {getattr(self, name)}")
-        if self.max_tokens < 32:
-            wrong.append(f"max_tokens must be at least 32, not {self.max_tokens}")
-        if self.quantization_bit not in (0, 4, 8):
-            wrong.append(f"quantization_bit must be 0, 4 or 8, not {self.quantization_bit}")
-        if wrong:
-            raise DatasetError("; ".join(wrong))
-        if not self.learning_rate:
-            object.__setattr__(self, "learning_rate", RATES[self.adapter])
+        endless = self.epochs <= 0 and self.max_steps < 1
+        check(self, message("training.no-steps") if endless else None)
+        kind = self.adapter or "lora"
+        object.__setattr__(self, "adapter", kind)
+        object.__setattr__(self, "learning_rate", self.learning_rate or RATES[kind])
 
     @classmethod
-    def chosen(cls, given: Mapping[str, Any], *, adapter: AdapterKind, rates: Mapping[str, float]) -> TrainSettings:
-        """Settings of which only some are given; the others are a model family's, or the defaults.
+    def chosen(
+        cls, given: Mapping[str, Any], *, adapter: AdapterKind, rates: Mapping[str, float]
+    ) -> Self:
+        """Settings of which some are given, by field name; raises as the class.
 
-        Args:
-            given: by field name. A ``pre_seq_len`` without an ``adapter`` asks for a prefix, as in the seed's script.
-            adapter: the family's.
-            rates: the family's learning rate of each adapter.
-
-        Raises:
-            DatasetError: as the class.
+        ``adapter`` and its ``rates`` are those of the model's family, where nothing else is said.
+        A ``pre_seq_len`` alone asks for a prefix, as in the seed's script.
         """
         kind = given.get("adapter") or ("prefix" if "pre_seq_len" in given else adapter)
         rate = given.get("learning_rate") or rates.get(kind, 0.0)

@@ -1,4 +1,4 @@
-"""The tab for questions: one character, one question, several answers side by side, and the background they used."""
+"""The tab for questions: one character, one question, several answers side by side, their background."""
 
 from __future__ import annotations
 
@@ -7,57 +7,59 @@ from typing import Any
 
 import gradio as gr
 
+from roleplay.background import Snippet
 from roleplay.dialogue import Pins
-from roleplay.prompts import Snippet
 from roleplay.ui import render
 from roleplay.ui.background import background_panel
-from roleplay.ui.common import (
-    Greeting,
-    Page,
-    chapter_choice,
-    language,
-    params_of,
-    samples_slider,
-    sampling_controls,
-    shown,
-)
-from roleplay.ui.strings import label
+from roleplay.ui.common import Page, params_of, samples_slider, sampling_controls, shown
+from roleplay.ui.strings import label, language
 
 
-def create_ask_tab(page: Page, pins: Any) -> list[Greeting]:
-    """Lay out the tab and name its events; ``pins`` is the state of :class:`~roleplay.dialogue.Pins`."""
+def create_ask_tab(page: Page) -> None:
+    """Lay out the tab and name its events."""
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            character = gr.Dropdown(
-                list(page.characters),
-                value=page.characters[0] if page.characters else None,
-                label=label("character"),
-                elem_id="ask-character",
-            )
+            character = page.character_choice("character", elem_id="ask-character")
             question = gr.Textbox(
-                label=label("question"), placeholder=label("question_hint"), lines=2, elem_id="ask-question"
+                label=label("question"),
+                placeholder=label("question_hint"),
+                lines=2,
+                elem_id="ask-question",
             )
-            if page.questions:
-                gr.Examples([[text] for text in page.questions], inputs=[question], label=label("examples"))
+            examples = gr.Dataset(
+                components=["textbox"], samples=[], label=label("examples"), elem_id="ask-examples"
+            )
             count = samples_slider()
             background = gr.Checkbox(
-                True, label=label("background"), info=label("background_info"), elem_id="ask-background"
+                True,
+                label=label("background"),
+                info=label("background_info"),
+                elem_id="ask-background",
             )
-            chapter = chapter_choice(page, elem_id="ask-chapter")
+            chapter = page.chapter_choice(elem_id="ask-chapter")
             with gr.Row():
-                run = gr.Button(label("generate"), variant="primary", scale=3, min_width=120, elem_id="ask-run")
+                run = gr.Button(
+                    label("generate"), variant="primary", scale=3, min_width=120, elem_id="ask-run"
+                )
                 stop = gr.Button(label("stop"), scale=1, min_width=72, elem_id="ask-stop")
             sampling = sampling_controls()
         with gr.Column(scale=3, min_width=320):
             answers = gr.HTML(elem_id="ask-answers")
-            used = background_panel(pins, elem_id="ask-used")
-    inputs = [character, question, count, background, pins, chapter, *sampling]
-    job = gr.on([run.click, question.submit], _callback(page), inputs, [answers, used], show_progress="hidden")
+            used = background_panel(page.pins, elem_id="ask-used")
+    inputs = [character, question, count, background, page.pins, chapter, *sampling]
+    asked = [run.click, question.submit]
+    job = gr.on(asked, _callback(page), inputs, [answers, used], show_progress="hidden")
     stop.click(None, cancels=[job])
-    return [(answers, lambda language: render.candidate_cards("", (), done=True, language=language))]
+    examples.click(lambda sample: sample[0], [examples], [question], show_progress="hidden")
+    page.greetings.append(
+        (answers, lambda spoken: render.candidate_cards("", (), done=True, language=spoken))
+    )
+    page.choices.append(
+        (examples, lambda world: gr.Dataset(samples=[[text] for text in world.questions]))
+    )
 
 
-def _callback(page: Page):  # type: ignore[no-untyped-def]
+def _callback(page: Page) -> Any:
     """The streaming callback; Gradio passes the request by its annotation."""
 
     @shown
@@ -74,22 +76,16 @@ def _callback(page: Page):  # type: ignore[no-untyped-def]
         seed: str,
         request: gr.Request,
     ) -> Iterator[tuple[str, Sequence[Snippet]]]:
-        params = params_of(temperature, top_p, max_tokens, seed)
-        player = page.engine.player()
-        spoken = language(request)
+        params, spoken = params_of(temperature, top_p, max_tokens, seed), language(request)
+        options: dict[str, Any] = {"background": background, "pins": pins, "chapter": chapter}
         reply = None
-        replies = player.ask(
-            character, question, n=int(count), params=params, background=background, pins=pins, chapter=chapter
-        )
-        for reply in replies:
-            yield (
-                render.candidate_cards(character, reply.candidates, done=False, language=spoken),
-                reply.prompt.background,
-            )
+        for reply in page.engine.agent().ask(
+            character, question, n=int(count), params=params, **options
+        ):
+            cards = render.candidate_cards(character, reply.candidates, done=False, language=spoken)
+            yield cards, reply.prompt.background
         if reply:
-            yield (
-                render.candidate_cards(character, reply.candidates, done=True, language=spoken),
-                reply.prompt.background,
-            )
+            cards = render.candidate_cards(character, reply.candidates, done=True, language=spoken)
+            yield cards, reply.prompt.background
 
     return answer

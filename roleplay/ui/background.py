@@ -1,7 +1,7 @@
-"""The background under the answers: what was used, from where and how well it fits, to be pinned or removed.
+"""The background under the answers: what was used, from where, how well it fits; to pin or remove.
 
-    used = background_panel(pins, elem_id="ask-used")       # while a tab is laid out; pins is a gr.State(Pins())
-    ... outputs=[answers, used]                             # a callback gives the snippets of its prompt
+    used = background_panel(pins, elem_id="ask-used")   # in a tab; pins is a gr.State(Pins())
+    ... outputs=[answers, used]                         # a callback gives the snippets of its prompt
 
 Pins last as long as the page is open and hold in both tabs.
 """
@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import gradio as gr
 
+from roleplay.background import Snippet
 from roleplay.dialogue import Pins
-from roleplay.prompts import Snippet
 from roleplay.ui import render
 from roleplay.ui.strings import label
 
@@ -31,7 +31,7 @@ class Row:
 
 
 def background_panel(pins: Any, *, elem_id: str) -> Any:
-    """Lay out the list; gives the state that holds the snippets of the newest prompt (None: nothing asked yet)."""
+    """Lay out the list; gives the state with the newest prompt's snippets (None: nothing asked)."""
     used = gr.State(None)
     with gr.Column(elem_id=elem_id, elem_classes="rp-used"):
         # A change of either state draws the list anew.
@@ -43,7 +43,11 @@ def rows_of(used: Sequence[Snippet], pins: Pins) -> list[Row]:
     """The pinned ones, the others that were used, the removed; every text once."""
     decided = {item.text for item in (*pins.pinned, *pins.removed)}
     found = [Row(item, "found") for item in used if item.text not in decided]
-    return [*(Row(item, "pinned") for item in pins.pinned), *found, *(Row(item, "removed") for item in pins.removed)]
+    return [
+        *(Row(item, "pinned") for item in pins.pinned),
+        *found,
+        *(Row(item, "removed") for item in pins.removed),
+    ]
 
 
 def moves_of(row: Row) -> list[tuple[str, Callable[[Pins], Pins]]]:
@@ -70,5 +74,7 @@ def _draw_row(row: Row, pins: Any) -> None:
     with gr.Row(elem_classes=f"rp-used-row rp-{row.fate}"):
         gr.HTML(render.background_item(row.snippet, scored=row.fate == "found"))
         for key, move in moves_of(row):
-            button = gr.Button(label(key), size="sm", min_width=60, scale=0, elem_classes=f"rp-{key}")
+            button = gr.Button(
+                label(key), size="sm", min_width=60, scale=0, elem_classes=f"rp-{key}"
+            )
             button.click(move, [pins], [pins], show_progress="hidden")

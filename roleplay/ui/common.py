@@ -1,65 +1,80 @@
-"""What both tabs share: the context of a page, the sampling controls, and errors shown as one line."""
+"""What the tabs share: the engine behind the page, what depends on the world, the sampling controls,
+and errors shown as one line in the reader's language.
+"""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from html import escape
+from typing import Any, ParamSpec
 
 import gradio as gr
 
 from roleplay.errors import RoleplayError
 from roleplay.sampling import MAX_SAMPLES, SamplingParams
-from roleplay.ui.engine import Engine
-from roleplay.ui.strings import label, language_of
-
-Greeting = tuple[Any, Callable[[str], str]]
-"""A component, and what it shows at first in a language: filled when the browser has said which."""
+from roleplay.stages.character import Introduction
+from roleplay.ui.strings import label, language
 
 P = ParamSpec("P")
-T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Page:
-    """What a tab needs to know."""
+    """What a tab leaves for the layout: texts in the browser's language, and what the world decides.
 
-    engine: Engine
-    characters: tuple[str, ...]
-    questions: tuple[str, ...] = ()
-    example_scene: str = ""
-    chapters: tuple[tuple[str, int], ...] = ()
-    """Titles and numbers of the chapters that the background tells of, in order."""
+    ``greetings`` are (component, text in a language), ``choices`` (component, its update for a world).
+    ``newest`` is shown until something is loaded.
+    """
+
+    engine: Any
+    pins: Any
+    newest: Introduction | None = None
+    greetings: list[tuple[Any, Callable[[Any], str]]] = field(default_factory=list)
+    choices: list[tuple[Any, Callable[[Introduction], Any]]] = field(default_factory=list)
+
+    def world(self) -> Introduction | None:
+        """What is loaded, else what was last: a question may wait for its model."""
+        if loaded := self.engine.loaded():
+            self.newest = loaded.introduction
+        return self.newest
+
+    def character_choice(self, key: str, *, elem_id: str) -> Any:
+        """A drop-down of the world's people."""
+        component = gr.Dropdown([], label=label(key), elem_id=elem_id)
+        self.choices.append((component, _people))
+        return component
+
+    def chapter_choice(self, *, elem_id: str) -> Any:
+        """How far the story has come; hidden where no background belongs to a chapter."""
+        more = {"label": label("chapter"), "info": label("chapter_info"), "elem_id": elem_id}
+        component = gr.Dropdown([], visible=False, **more)
+        self.choices.append((component, _chapters))
+        return component
 
 
-def language(request: gr.Request | None) -> str:
-    """The language of the browser that asks."""
-    return language_of(request.headers.get("accept-language", "") if request else "")
+def _people(world: Introduction) -> Any:
+    return gr.Dropdown(choices=list(world.characters), value=world.characters[0])
+
+
+def _chapters(world: Introduction) -> Any:
+    last = world.chapters[-1][1] if world.chapters else None
+    return gr.Dropdown(choices=list(world.chapters), value=last, visible=bool(world.chapters))
 
 
 def sampling_controls() -> list[Any]:
-    """The components whose values :func:`params_of` takes, in its order, inside a closed accordion."""
+    """The components whose values :func:`params_of` takes, in its order, in a closed accordion."""
     with gr.Accordion(label("settings"), open=False):
         return [
-            gr.Slider(0, 1.5, 0.8, step=0.05, label=label("temperature"), info=label("temperature_info")),
+            gr.Slider(
+                0, 1.5, 0.8, step=0.05, label=label("temperature"), info=label("temperature_info")
+            ),
             gr.Slider(0.05, 1, 0.9, step=0.05, label=label("top_p")),
             gr.Slider(8, 256, 96, step=8, label=label("max_tokens")),
             gr.Textbox(label=label("seed"), max_lines=1),
         ]
-
-
-def chapter_choice(page: Page, *, elem_id: str) -> Any:
-    """How far the story has come; hidden where no background belongs to a chapter."""
-    last = page.chapters[-1][1] if page.chapters else None
-    return gr.Dropdown(
-        list(page.chapters),
-        value=last,
-        label=label("chapter"),
-        info=label("chapter_info"),
-        visible=bool(page.chapters),
-        elem_id=elem_id,
-    )
 
 
 def samples_slider() -> Any:
@@ -79,14 +94,30 @@ def params_of(temperature: float, top_p: float, max_tokens: float, seed: str) ->
     )
 
 
-def shown(stream: Callable[P, Iterator[T]]) -> Callable[P, Iterator[T]]:
-    """Let a streaming callback's own errors appear in the page as one line."""
+def shown(callback: Callable[P, Any]) -> Callable[P, Any]:
+    """Let a callback's own errors appear in the page as one line in the reader's language.
 
-    @wraps(stream)
-    def safe(*args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+    The callback, streaming or not, takes the request.
+    """
+
+    @wraps(callback)
+    def stream(*args: P.args, **kwargs: P.kwargs) -> Iterator[Any]:
         try:
-            yield from stream(*args, **kwargs)
+            yield from callback(*args, **kwargs)
         except RoleplayError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise _told(error, args) from error
 
-    return safe
+    @wraps(callback)
+    def plain(*args: P.args, **kwargs: P.kwargs) -> Any:
+        try:
+            return callback(*args, **kwargs)
+        except RoleplayError as error:
+            raise _told(error, args) from error
+
+    return stream if inspect.isgeneratorfunction(callback) else plain
+
+
+def _told(error: RoleplayError, args: tuple[Any, ...]) -> gr.Error:
+    spoken = language(next((value for value in args if hasattr(value, "headers")), None))
+    # Gradio shows it as HTML, and an error may quote what people wrote.
+    return gr.Error(escape(error.text(spoken), quote=False), print_exception=False)

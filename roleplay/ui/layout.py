@@ -1,4 +1,4 @@
-"""The page: a head with the model's state, and the tabs. Only assembles."""
+"""The page: a head with the world's title and the model's state, and the tabs. Only assembles."""
 
 from __future__ import annotations
 
@@ -9,47 +9,84 @@ from typing import Any
 import gradio as gr
 
 from roleplay.dialogue import NO_PINS
+from roleplay.messages import Language
+from roleplay.stages.character import Introduction
+from roleplay.stages.engine import Engine
 from roleplay.ui import render
 from roleplay.ui.ask_tab import create_ask_tab
-from roleplay.ui.common import Page, language
+from roleplay.ui.common import Page
 from roleplay.ui.scene_tab import create_scene_tab
-from roleplay.ui.strings import label, translations
+from roleplay.ui.strings import label, language, translations
+
+_RENAME = """html => {
+    document.title = new DOMParser().parseFromString(html, "text/html").body.textContent;
+}"""
 
 
-def create_app(page: Page, *, title: str) -> gr.Blocks:
-    """The Gradio app; ``launch_options()`` belong to its ``launch``."""
+def create_app(engine: Engine, *, title: str, world: Introduction | None = None) -> gr.Blocks:
+    """The Gradio app; ``launch_options()`` belong to its ``launch``.
+
+    ``world`` is shown until something is loaded.
+    """
     with gr.Blocks(title=title, analytics_enabled=False) as app:
         with gr.Column(elem_classes="rp-head"):
-            gr.HTML(f"<h1>{escape(title)}</h1>")
+            heading = gr.HTML(f"<h1>{escape(title)}</h1>")
             gr.Markdown(label("intro"))
             status = gr.HTML(elem_id="status")
-        pins = gr.State(NO_PINS)
+        page = Page(engine, gr.State(NO_PINS), world)
+        heading.change(None, [heading], None, js=_RENAME)
+        page.choices.append((heading, lambda world: f"<h1>{escape(f'《{world.title}》')}</h1>"))
         with gr.Tabs():
             with gr.Tab(label("tab_ask"), id="ask"):
-                greetings = create_ask_tab(page, pins)
+                create_ask_tab(page)
             with gr.Tab(label("tab_scene"), id="scene"):
-                greetings += create_scene_tab(page, pins)
+                create_scene_tab(page)
         gr.Markdown(label("footer"), elem_classes="rp-foot")
-        timer = gr.Timer(1.0)
-
-        def refresh(request: gr.Request) -> tuple[str, Any]:
-            state, text = page.engine.status()
-            return render.status_line(state, text, language(request)), gr.Timer(active=state == "loading")
-
-        timer.tick(refresh, None, [status, timer], show_progress="hidden")
-        app.load(refresh, None, [status, timer], show_progress="hidden")
-
-        def greet(request: gr.Request) -> list[str]:
-            return [text(language(request)) for _, text in greetings]
-
-        app.load(greet, None, [component for component, _ in greetings], show_progress="hidden")
+        _keep_up(app, page, status)
     return app
+
+
+def _keep_up(app: gr.Blocks, page: Page, status: Any) -> None:
+    """The state line and what the world decides follow the engine, texts the browser's language."""
+    shown, timer = gr.State(None), gr.Timer(1.0)
+    components = [component for component, _ in page.choices]
+
+    def refresh(before: Introduction | None, request: gr.Request) -> list[Any]:
+        pace = 1 if page.engine.status().state == "loading" else 3
+        return [gr.Timer(pace), *news(page, before, language(request))]
+
+    def greet(request: gr.Request) -> list[str]:
+        return [text(language(request)) for _, text in page.greetings]
+
+    for event in (timer.tick, app.load):
+        outputs = [timer, status, shown, *components]
+        event(refresh, [shown], outputs, show_progress="hidden", queue=False)
+    app.load(greet, None, [component for component, _ in page.greetings], show_progress="hidden")
+
+
+def news(page: Page, before: Introduction | None, spoken: Language) -> list[Any]:
+    """The state line, the world shown from now on, and the choices where it is another than before."""
+    now, world = page.engine.status(), page.world()
+    told = "　".join(text.text(spoken) for text in (now.message, now.problem) if text)
+    line = render.status_line(now.state, "" if now.state == "empty" else told, spoken)
+    if world is None or world == before:  # what a reader chose stays, whatever else was exchanged
+        return [line, *(gr.skip() for _ in range(len(page.choices) + 1))]
+    return [line, world, *(update(world) for _, update in page.choices)]
 
 
 def launch_options() -> dict[str, Any]:
     """Theme, style and translations, as ``Blocks.launch`` takes them."""
-    fonts = ("system-ui", "-apple-system", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif")
-    theme = gr.themes.Soft(primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=fonts).set(
+    fonts = (
+        "system-ui",
+        "-apple-system",
+        "PingFang SC",
+        "Microsoft YaHei",
+        "Noto Sans CJK SC",
+        "sans-serif",
+    )
+    theme = gr.themes.Soft(
+        primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=fonts
+    ).set(
         block_title_background_fill="transparent",
         block_title_background_fill_dark="transparent",
         block_title_text_color="*body_text_color",

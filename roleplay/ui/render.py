@@ -7,7 +7,8 @@ import json
 from collections.abc import Sequence
 from html import escape
 
-from roleplay.prompts import Snippet
+from roleplay.background import Snippet
+from roleplay.messages import Language
 from roleplay.records import Line
 from roleplay.script import Problem, parse_body
 from roleplay.ui.strings import say
@@ -29,18 +30,23 @@ _FACES = {
 }
 
 
-def candidate_cards(character: str, candidates: Sequence[str], *, done: bool, language: str) -> str:
+def candidate_cards(
+    character: str, candidates: Sequence[str], *, done: bool, language: Language
+) -> str:
     """Cards side by side, one a candidate, each with a copy button once it is finished."""
     if not candidates:
-        return f'<div class="rp-empty">{escape(say("answers_empty", language))}</div>'
-    cards = "".join(_card(character, text, place, done, language) for place, text in enumerate(candidates, 1))
+        return f'<div class="rp-blank">{escape(say("answers_empty", language))}</div>'
+    cards = "".join(
+        _card(character, text, place, done, language) for place, text in enumerate(candidates, 1)
+    )
     return f'<div class="rp-cards" data-done="{str(done).lower()}">{cards}</div>'
 
 
-def _card(character: str, text: str, number: int, done: bool, language: str) -> str:
+def _card(character: str, text: str, number: int, done: bool, language: Language) -> str:
     script = json.dumps(text, ensure_ascii=False)
-    action = f"navigator.clipboard.writeText({script});this.textContent={json.dumps(say('copied', language))}"
-    button = f'<button class="rp-copy" onclick="{escape(action, quote=True)}">{say("copy", language)}</button>'
+    copied = json.dumps(say("copied", language))
+    action = escape(f"navigator.clipboard.writeText({script});this.textContent={copied}")
+    button = f'<button class="rp-copy" onclick="{action}">{say("copy", language)}</button>'
     caret = "" if done else '<span class="rp-caret"></span>'
     return (
         f'<div class="rp-card"><div class="rp-number">{number}</div>'
@@ -49,8 +55,11 @@ def _card(character: str, text: str, number: int, done: bool, language: str) -> 
 
 
 def reply_text(character: str, text: str) -> str:
-    """A reply as people read it, where no HTML can stand: ``*action*``, （thought）, expression as a face."""
-    parts = [f"{_marked(line)} {_FACES.get(line.expression or '', '')}".strip() for line in _lines(character, text)]
+    """A reply where no HTML can stand: ``*action*``, （thought）, expression as a face."""
+    parts = [
+        f"{_marked(line)} {_FACES.get(line.expression or '', '')}".strip()
+        for line in _lines(character, text)
+    ]
     return " ".join(parts) or text
 
 
@@ -60,7 +69,7 @@ def _body(character: str, text: str) -> str:
 
 
 def _lines(character: str, text: str) -> Sequence[Line]:
-    """What a reply holds; nothing while it is still being written, or where it is no script line."""
+    """What a reply holds; nothing while it is being written, or where it is no script line."""
     try:
         return parse_body(text, character)
     except ValueError:
@@ -74,7 +83,9 @@ def _marked(line: Line) -> str:
 def _spoken(line: Line) -> str:
     text = escape(_marked(line)).replace("\n", "<br>")
     face = (
-        f' <span class="rp-face" title="{line.expression}">{_FACES[line.expression]}</span>' if line.expression else ""
+        f' <span class="rp-face" title="{line.expression}">{_FACES[line.expression]}</span>'
+        if line.expression
+        else ""
     )
     return f'<span class="rp-{line.kind}">{text}</span>{face}'
 
@@ -84,16 +95,15 @@ def background_item(snippet: Snippet, *, scored: bool = True) -> str:
     score = f"{snippet.score:.2f}"
     meter = f'<meter min="0" max="1" value="{score}"></meter><span>{score}</span>' if scored else ""
     return (
-        f'<div class="rp-background"><div class="rp-source"><b>{escape(snippet.source)}</b>{meter}</div>'
-        f"{escape(snippet.text)}</div>"
+        f'<div class="rp-background"><div class="rp-source"><b>{escape(snippet.source)}</b>{meter}'
+        f"</div>{escape(snippet.text)}</div>"
     )
 
 
-def scene_view(lines: Sequence[Line], language: str) -> str:
-    """A scene as a log: narration across, every speaker with a colour of their own; the newest line is in view."""
-    if not lines:
-        return f'<div class="rp-scene"><div class="rp-empty">{escape(say("scene_empty", language))}</div></div>'
+def scene_view(lines: Sequence[Line], language: Language) -> str:
+    """A scene as a log: narration across, a colour for each speaker; the newest line is in view."""
     rows = "".join(_scene_row(line) for line in reversed(lines))
+    rows = rows or f'<div class="rp-blank">{escape(say("scene_empty", language))}</div>'
     return f'<div class="rp-scene">{rows}</div>'
 
 
@@ -102,8 +112,8 @@ def _scene_row(line: Line) -> str:
         return f'<div class="rp-info">{escape(line.text)}</div>'
     name = line.char or ""
     return (
-        f'<div class="rp-line" style="--hue:{_hue(name)}"><span class="rp-name">{escape(name)}</span>'
-        f'<span class="rp-said">{_spoken(line)}</span></div>'
+        f'<div class="rp-line" style="--hue:{_hue(name)}"><span class="rp-name">{escape(name)}'
+        f'</span><span class="rp-said">{_spoken(line)}</span></div>'
     )
 
 
@@ -112,25 +122,19 @@ def _hue(name: str) -> int:
     return hashlib.sha256(name.encode()).digest()[0] * 360 // 256
 
 
-def problem_list(problems: Sequence[Problem], language: str) -> str:
+def problem_list(problems: Sequence[Problem], language: Language) -> str:
     """The lines that could not be read, with their numbers."""
     if not problems:
         return ""
     rows = "".join(
-        f"<li><b>{escape(say('line', language, number=item.number))}</b> <code>{escape(item.text)}</code> — "
-        f"{escape(say(_reason_key(item.reason), language))}</li>"
+        f"<li><b>{escape(say('line', language, number=item.number))}</b> "
+        f"<code>{escape(item.text)}</code> — {escape(item.reason.text(language))}</li>"
         for item in problems
     )
     return f'<div class="rp-problems">{escape(say("unread", language))}<ul>{rows}</ul></div>'
 
 
-def _reason_key(reason: str) -> str:
-    """The string that tells a reader what :mod:`roleplay.script` found wrong."""
-    if reason.startswith("unknown expression"):
-        return "unread_expression"
-    return "unread_form" if reason.startswith("neither") else "unread_empty"
-
-
-def status_line(state: str, text: str, language: str) -> str:
+def status_line(state: str, text: str, language: Language) -> str:
     """The model's state: loading, ready or failed, and what it says of itself."""
-    return f'<div class="rp-status rp-{state}"><i></i>{escape(say(state, language))}　<span>{escape(text)}</span></div>'
+    name = escape(say(state, language))
+    return f'<div class="rp-status rp-{state}"><i></i>{name}　<span>{escape(text)}</span></div>'

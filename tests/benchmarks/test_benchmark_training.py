@@ -1,4 +1,4 @@
-"""benchmarks/training.py at toy size; its figures are not looked at here, but both ways must learn the same amount."""
+"""benchmarks/training.py at toy size; its figures are not looked at here, but both ways must learn the same sizes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from scripts import prepare_seq2seq_training
 
 
 def test_both_ways_are_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    model = tiny.save(tiny.gemma("sliding_attention", "full_attention", *["sliding_attention"] * 2), tmp_path / "model")
+    model = tiny.save(
+        tiny.gemma("sliding_attention", "full_attention", *["sliding_attention"] * 2),
+        tmp_path / "model",
+    )
     world = tiny.write_world(tmp_path / "toy")
     common = ["--world", str(world), "--model", str(model)]
     assert prepare_seq2seq_training.main([*common, "--scene-tokens", "40"]) == 0
@@ -24,5 +27,10 @@ def test_both_ways_are_measured(tmp_path: Path, capsys: pytest.CaptureFixture[st
     printed = capsys.readouterr().out.splitlines()
     assert "| supervised tokens a second | " in "\n".join(printed)
     found = json.loads(printed[-1])
-    assert found["ratio"] > 0 and found["plain"]["before"] == pytest.approx(found["packed"]["before"], rel=5e-3)
-    assert all(60 <= found[way]["tokens"] < 200 and found[way]["after"] < found[way]["before"] for way in training.WAYS)
+    assert found["ratio"] > 0 and found["plain"]["before"] == pytest.approx(
+        found["packed"]["before"], rel=5e-3
+    )
+    assert all(
+        60 <= found[way]["tokens"] < 200 and found[way]["after"] < found[way]["before"]
+        for way in training.WAYS
+    )

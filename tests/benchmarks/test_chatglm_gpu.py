@@ -10,7 +10,13 @@ from torch import nn
 
 from benchmarks import chatglm_gpu
 from benchmarks.chatglm_memory import Allocations, step_peaks
-from benchmarks.chatglm_random import SIZES_TOY, int4_config, random_chatglm, random_prompt, training_batch
+from benchmarks.chatglm_random import (
+    SIZES_TOY,
+    int4_config,
+    random_chatglm,
+    random_prompt,
+    training_batch,
+)
 
 CPU = torch.device("cpu")
 TOY = ["--device", "cpu", "--toy", "--layers", "2", "--prefix", "4"]
@@ -26,10 +32,23 @@ def test_decoding_and_training(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_training_memory(capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--part", "training-memory", "--toy", "--layers", "3", "--prefix", "4", "--lengths", "40", "60"]
+    arguments = [
+        "--part",
+        "training-memory",
+        "--toy",
+        "--layers",
+        "3",
+        "--prefix",
+        "4",
+        "--lengths",
+        "40",
+        "60",
+    ]
     assert chatglm_gpu.main(arguments) == 0
     told = capsys.readouterr().out
-    assert "### Peak memory of a training step" in told and "\n| 40 | " in told and "\n| 60 | " in told
+    assert (
+        "### Peak memory of a training step" in told and "\n| 40 | " in told and "\n| 60 | " in told
+    )
     assert "| 1 layers, MB above the weights | 2 layers, MB above the weights | MB a layer" in told
 
 
@@ -41,7 +60,12 @@ def test_the_full_size_needs_a_gpu(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_what_is_not_computed_is_counted_all_the_same() -> None:
     found = [
-        [peak for _, _, peak in step_peaks(SIZES_TOY, layers=2, lengths=[48, 96], prefix=8, computed=computed)]
+        [
+            peak
+            for _, _, peak in step_peaks(
+                SIZES_TOY, layers=2, lengths=[48, 96], prefix=8, computed=computed
+            )
+        ]
         for computed in (True, False)
     ]
     assert found[0] == pytest.approx(found[1], rel=1e-3)

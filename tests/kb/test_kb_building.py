@@ -47,7 +47,9 @@ def test_a_build_ended_by_kill_9_goes_on_where_it_was(tmp_path: Path, building, 
     building.wait()
     report = build_index(tmp_path / "kb", MANY, embedder)
     assert (report.total, report.embedded) == (1500, 1500 - 1024)
-    assert np.allclose(load_index(tmp_path / "kb").vectors[0], embedder.encode([MANY[0].embedded])[0])
+    assert np.allclose(
+        load_index(tmp_path / "kb").vectors[0], embedder.encode([MANY[0].embedded])[0]
+    )
     assert [file.name for file in tmp_path.iterdir()] == ["kb"]
 
 

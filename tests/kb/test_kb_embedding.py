@@ -24,7 +24,9 @@ def test_default_is_the_bundled_embedder() -> None:
 
 
 def test_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(EmbedderError, match=r"'nope'.*bundled, bge-small-zh, multilingual-e5-small"):
+    with pytest.raises(
+        EmbedderError, match=r"'nope'.*bundled, bge-small-zh, multilingual-e5-small"
+    ):
         get_embedder("nope")
 
 

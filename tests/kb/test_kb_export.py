@@ -13,7 +13,11 @@ from kb.errors import WikiError
 from kb.export import ExportPage, read_export
 
 PAGE = "<page><title>{0}</title><ns>0</ns><revision><text>{0}是灯匠。</text></revision></page>\n"
-EXPORT = "<mediawiki>\n<siteinfo><sitename>灯</sitename></siteinfo>\n" + PAGE.format("沈灯") + PAGE.format("杜若")
+EXPORT = (
+    "<mediawiki>\n<siteinfo><sitename>灯</sitename></siteinfo>\n"
+    + PAGE.format("沈灯")
+    + PAGE.format("杜若")
+)
 WHOLE = EXPORT + "</mediawiki>"
 SHEN, DU = ExportPage("沈灯", "沈灯是灯匠。"), ExportPage("杜若", "杜若是灯匠。")
 
@@ -53,7 +57,9 @@ def test_an_export_cut_off_gives_its_whole_pages_and_one_warning(
     assert "dump.xml' breaks off at line" in message and "export again for the rest" in message
 
 
-def test_bz2_cut_off_gives_what_could_be_unpacked(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_bz2_cut_off_gives_what_could_be_unpacked(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "dump.xml.bz2"
     wiki_export.write_dump(path, megabytes=2)
     path.write_bytes(path.read_bytes()[:-20])
@@ -61,10 +67,13 @@ def test_bz2_cut_off_gives_what_could_be_unpacked(tmp_path: Path, caplog: pytest
     assert "Compressed file ended" in caplog.text
 
 
-@pytest.mark.parametrize("data", [b"", b"BZh", b"\x00\x01\x02", b"{}", WHOLE.encode()[:90], b"<html></html>"])
+@pytest.mark.parametrize(
+    "data", [b"", b"BZh", b"\x00\x01\x02", b"{}", WHOLE.encode()[:90], b"<html></html>"]
+)
 def test_a_file_without_a_whole_page_is_an_error(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(
-        WikiError, match=r"dump\.xml' holds no whole page of a MediaWiki export .*export the pages again"
+        WikiError,
+        match=r"dump\.xml' holds no whole page of a MediaWiki export .*export the pages again",
     ) as caught:
         list(read_export(export(tmp_path, data)))
     assert "\n" not in str(caught.value)
@@ -77,20 +86,34 @@ def test_entities_inside_entities_are_refused(tmp_path: Path) -> None:
         list(read_export(export(tmp_path, text.encode())))
 
 
-def test_a_page_beyond_any_wiki_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_page_beyond_any_wiki_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     text = WHOLE.replace("沈灯是", "灯" * 8_000_001)
     assert list(read_export(export(tmp_path, text.encode()))) == [DU]
     assert "page '沈灯' in" in caplog.text and "split it" in caplog.text
 
 
 def test_memory_stays_flat(tmp_path: Path) -> None:
-    grown = [wiki_export.measure(tmp_path / f"{size}.xml", megabytes=size).peak_growth_mb for size in (1, 8)]
+    grown = [
+        wiki_export.measure(tmp_path / f"{size}.xml", megabytes=size).peak_growth_mb
+        for size in (1, 8)
+    ]
     assert grown[1] - grown[0] < 4
 
 
 @pytest.mark.heavy
 def test_200_megabytes_in_flat_memory(tmp_path: Path) -> None:
-    command = [sys.executable, wiki_export.__file__, "--megabytes", "200", "--folder", str(tmp_path)]
+    command = [
+        sys.executable,
+        wiki_export.__file__,
+        "--megabytes",
+        "200",
+        "--folder",
+        str(tmp_path),
+    ]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
-    summary = re.fullmatch(r"200 MB, \d+ pages in \d+ s, peak (\d+) MB", result.stdout.splitlines()[-1])
+    summary = re.fullmatch(
+        r"200 MB, \d+ pages in \d+ s, peak (\d+) MB", result.stdout.splitlines()[-1]
+    )
     assert summary and int(summary[1]) < 300

@@ -25,7 +25,11 @@ def test_round_trip(folder: Path, snippets: list[Snippet], embedder) -> None:
 
 
 def test_folder_holds_three_files_and_nothing_is_left_beside_it(folder: Path) -> None:
-    assert {file.name for file in folder.iterdir()} == {"snippets.jsonl", "vectors.npy", "meta.json"}
+    assert {file.name for file in folder.iterdir()} == {
+        "snippets.jsonl",
+        "vectors.npy",
+        "meta.json",
+    }
     assert [file.name for file in folder.parent.iterdir()] == ["kb"]
 
 
@@ -42,7 +46,9 @@ def test_rebuild_embeds_only_what_changed(folder: Path, snippets: list[Snippet],
     assert load_index(folder).snippets == changed
 
 
-def test_the_chapters_of_the_snippets_stand_in_its_meta(folder: Path, snippets: list[Snippet], embedder) -> None:
+def test_the_chapters_of_the_snippets_stand_in_its_meta(
+    folder: Path, snippets: list[Snippet], embedder
+) -> None:
     told = [make_snippet("雨", f"第{n}声钟。", chapter=n) for n in (9, 2, 9)]
     build_index(folder, [*snippets, *told], embedder)
     assert read_meta(folder).chapters == (2, 9)
@@ -74,7 +80,9 @@ def test_a_wiki_without_text_gives_an_empty_index(tmp_path: Path, embedder) -> N
     assert load_index(tmp_path / "kb").nearest(np.zeros(32, dtype=np.float32), 3) == []
 
 
-def test_a_killed_build_leaves_the_old_index(folder: Path, snippets: list[Snippet], embedder) -> None:
+def test_a_killed_build_leaves_the_old_index(
+    folder: Path, snippets: list[Snippet], embedder
+) -> None:
     def kill(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
@@ -96,7 +104,9 @@ def test_vectors_of_a_killed_build_are_used_by_the_next(tmp_path: Path, embedder
     assert [file.name for file in tmp_path.iterdir()] == ["kb"]
 
 
-def test_killed_between_the_two_renames_the_old_index_is_found(folder: Path, snippets: list[Snippet], embedder) -> None:
+def test_killed_between_the_two_renames_the_old_index_is_found(
+    folder: Path, snippets: list[Snippet], embedder
+) -> None:
     folder.rename(folder.with_name("kb.old"))
     folder.with_name("kb.tmp-1").mkdir()
     assert load_index(folder).snippets == snippets
@@ -113,14 +123,19 @@ def test_wrong_embedder_names_both_and_the_command(folder: Path) -> None:
 
 
 def test_missing_index_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(IndexFileError, match=r"no knowledge base in .*run python scripts/build_knowledge_base\.py"):
+    with pytest.raises(
+        IndexFileError, match=r"no knowledge base in .*run python scripts/build_knowledge_base\.py"
+    ):
         load_index(tmp_path / "kb")
 
 
 def test_older_format_is_refused(folder: Path) -> None:
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     (folder / "meta.json").write_text(json.dumps({**meta, "version": 0}), encoding="utf-8")
-    with pytest.raises(IndexFileError, match="holds format kb-index version 0, this program reads kb-index version 1"):
+    with pytest.raises(
+        IndexFileError,
+        match="holds format kb-index version 0, this program reads kb-index version 1",
+    ):
         load_index(folder)
 
 
@@ -131,8 +146,12 @@ def test_damaged_files_are_one_readable_line(folder: Path, name: str, damage: st
     data = file.read_bytes()
     file.unlink()
     if damage != "delete":
-        file.write_bytes({"empty": b"", "half": data[: len(data) // 2], "zip": b"PK\x03\x04" + data}[damage])
-    with pytest.raises(KnowledgeBaseError, match=r"run python scripts|build the knowledge base again") as caught:
+        file.write_bytes(
+            {"empty": b"", "half": data[: len(data) // 2], "zip": b"PK\x03\x04" + data}[damage]
+        )
+    with pytest.raises(
+        KnowledgeBaseError, match=r"run python scripts|build the knowledge base again"
+    ) as caught:
         load_index(folder)
     assert "\n" not in str(caught.value)
 
@@ -145,7 +164,9 @@ def test_snippets_of_another_build_are_noticed(folder: Path, snippets: list[Snip
         load_index(folder)
 
 
-def test_embedder_that_breaks_its_promise_is_refused(tmp_path: Path, snippets: list[Snippet], embedder) -> None:
+def test_embedder_that_breaks_its_promise_is_refused(
+    tmp_path: Path, snippets: list[Snippet], embedder
+) -> None:
     class Liar:
         name, dim = "liar", 7
         encode = embedder.encode
@@ -160,12 +181,17 @@ def large() -> VectorIndex:
     vectors = np.random.default_rng(0).standard_normal((20_500, 32)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     pages = [make_snippet("塔", f"第{n}层。") for n in range(len(vectors))]
-    return VectorIndex(pages, vectors, IndexMeta(embedder="x", dim=32, count=len(pages), snippets_sha256=""))
+    return VectorIndex(
+        pages, vectors, IndexMeta(embedder="x", dim=32, count=len(pages), snippets_sha256="")
+    )
 
 
 def test_a_large_index_finds_nearly_what_an_exact_one_does(large: VectorIndex) -> None:
     found = [large.nearest(large.vectors[n] + large.vectors[n + 1], 10) for n in range(50)]
-    exact = [np.argsort(-(large.vectors @ (large.vectors[n] + large.vectors[n + 1])))[:10] for n in range(50)]
+    exact = [
+        np.argsort(-(large.vectors @ (large.vectors[n] + large.vectors[n + 1])))[:10]
+        for n in range(50)
+    ]
     assert sum(len({*a} & {*b.tolist()}) for a, b in zip(found, exact, strict=True)) >= 470
 
 

@@ -56,7 +56,10 @@ def test_bigrams_count_more_than_single_characters() -> None:
 
 def test_names_count_less_than_what_is_asked() -> None:
     texts = ["沈灯沈灯沈灯住在河边", "别的人喝茶水", "沈灯沈灯", "甲乙丙丁"]
-    assert KeywordIndex(texts, ["沈灯"]).scores("沈灯喝茶")[1] > KeywordIndex(texts).scores("沈灯喝茶")[1]
+    assert (
+        KeywordIndex(texts, ["沈灯"]).scores("沈灯喝茶")[1]
+        > KeywordIndex(texts).scores("沈灯喝茶")[1]
+    )
 
 
 def test_a_name_is_found_whole() -> None:
@@ -72,7 +75,10 @@ def test_part_of_a_name_is_still_found() -> None:
 def test_a_long_scene_may_hold_more_than_any_text_can_answer() -> None:
     index = KeywordIndex(["沈灯最喜欢镇口老铺子的桂花糕，每天都要吃两块", "杜若养了一只猫"])
     part = "镇口老铺子的桂花糕，每天都要吃两块"
-    scene = "雨停了，屋檐下的水珠一滴一滴落进铜盆，谁也没有说话。他们站在门边看天，一直看到灯亮了" + part
+    scene = (
+        "雨停了，屋檐下的水珠一滴一滴落进铜盆，谁也没有说话。他们站在门边看天，一直看到灯亮了"
+        + part
+    )
     assert index.scores(scene)[0] > 0.3 * index.scores(part)[0]
 
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from kb.markup import mend_markup
-from kb.wikitext import markup_to_sections
+from kb.wikitext import render_markup
 
 
 @pytest.mark.parametrize(
@@ -65,5 +65,5 @@ BOMBS = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_read_in_seconds(name: str) -> None:
     began = time.process_time()
-    markup_to_sections(BOMBS[name], title="沈灯")
+    render_markup(BOMBS[name], title="沈灯")
     assert time.process_time() - began < 5

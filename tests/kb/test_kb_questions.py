@@ -16,19 +16,27 @@ def write(path: Path, *lines: str) -> Path:
 
 
 def test_gold_goes_before_answers() -> None:
-    assert right_passages(Question(question="吃什么", answers=("豆糕",), gold=("b",)), PASSAGES) == {"b"}
+    assert right_passages(
+        Question(question="吃什么", answers=("豆糕",), gold=("b",)), PASSAGES
+    ) == {"b"}
 
 
 @pytest.mark.parametrize("gold", [None, ()])
 def test_without_gold_the_passages_with_an_answer_are_right(gold: tuple[str, ...] | None) -> None:
-    assert right_passages(Question(question="吃什么", answers=("豆糕", ""), gold=gold), PASSAGES) == {"a", "b"}
+    assert right_passages(
+        Question(question="吃什么", answers=("豆糕", ""), gold=gold), PASSAGES
+    ) == {"a", "b"}
 
 
 def test_numbers_may_be_ids_and_more_fields_are_let_be(tmp_path: Path) -> None:
     passages = read_passages(
-        write(tmp_path / "p", '{"id": 7, "text": "塔", "title": "x"}', "", '{"id": 8, "text": "河"}')
+        write(
+            tmp_path / "p", '{"id": 7, "text": "塔", "title": "x"}', "", '{"id": 8, "text": "河"}'
+        )
     )
-    [question] = read_questions(write(tmp_path / "q", '{"question": "哪里", "gold": [7], "answers": null}'), passages)
+    [question] = read_questions(
+        write(tmp_path / "q", '{"question": "哪里", "gold": [7], "answers": null}'), passages
+    )
     assert right_passages(question, passages) == {"7"}
 
 
@@ -44,7 +52,9 @@ def test_numbers_may_be_ids_and_more_fields_are_let_be(tmp_path: Path) -> None:
 )
 def test_a_bad_passage_is_named_by_file_and_line(tmp_path: Path, row: str, fault: str) -> None:
     path = write(tmp_path / "P.jsonl", '{"id": "a", "text": "塔"}', row)
-    with pytest.raises(QuestionSetError, match=rf"line 2 of '.*P\.jsonl' cannot be used: {fault}") as caught:
+    with pytest.raises(
+        QuestionSetError, match=rf"line 2 of '.*P\.jsonl' cannot be used: {fault}"
+    ) as caught:
         read_passages(path)
     assert "\n" not in str(caught.value)
 
@@ -59,7 +69,9 @@ def test_a_bad_passage_is_named_by_file_and_line(tmp_path: Path, row: str, fault
     ],
 )
 def test_a_bad_question_is_named_by_file_and_line(tmp_path: Path, row: str, fault: str) -> None:
-    with pytest.raises(QuestionSetError, match=rf"line 1 of '.*Q\.jsonl' cannot be used: .*{fault}"):
+    with pytest.raises(
+        QuestionSetError, match=rf"line 1 of '.*Q\.jsonl' cannot be used: .*{fault}"
+    ):
         read_questions(write(tmp_path / "Q.jsonl", row), PASSAGES)
 
 

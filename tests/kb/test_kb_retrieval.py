@@ -1,5 +1,6 @@
 """Search over a real small index."""
 
+import json
 import time
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import pytest
 
 from kb.errors import EmbedderMismatchError, QueryError
 from kb.index import build_index
-from kb.retrieval import KnowledgeBase, shorten_query
+from kb.retrieval import Hit, KnowledgeBase, Query, shorten_query
 from kb.snippets import Snippet, make_snippet
 
+EXAMPLE = Path(__file__).resolve().parents[2] / "worlds" / "chuiyan"
 METHODS = ["fused", "dense", "keyword"]
 
 
@@ -54,7 +56,10 @@ def test_budget_counts_the_displayed_characters(kb: KnowledgeBase) -> None:
 
 
 def test_near_identical_texts_are_shown_once(tmp_path: Path, embedder) -> None:
-    same = [make_snippet(title, "最喜欢镇口老铺子的桂花糕，每天都要吃两块。") for title in ("沈灯", "小灯")]
+    same = [
+        make_snippet(title, "最喜欢镇口老铺子的桂花糕，每天都要吃两块。")
+        for title in ("沈灯", "小灯")
+    ]
     build_index(tmp_path / "kb", [*same, make_snippet("杜若", "最喜欢猫。")], embedder)
     hits = KnowledgeBase.load(tmp_path / "kb", embedder=embedder).search("最喜欢桂花糕", 3)
     assert [hit.snippet.title for hit in hits[1:]] == ["杜若"]
@@ -99,7 +104,9 @@ def test_unknown_method_lists_the_known_ones(kb: KnowledgeBase) -> None:
         kb.search("沈灯", method="magic")
 
 
-@pytest.mark.parametrize(("arguments", "text"), [({"k": 0}, "k is 0"), ({"budget": -1}, "it is -1")])
+@pytest.mark.parametrize(
+    ("arguments", "text"), [({"k": 0}, "k is 0"), ({"budget": -1}, "it is -1")]
+)
 def test_impossible_numbers_are_refused(kb: KnowledgeBase, arguments: dict, text: str) -> None:
     with pytest.raises(QueryError, match=text):
         kb.search("沈灯", **arguments)
@@ -110,7 +117,9 @@ def test_load_refuses_another_embedder(tmp_path: Path, kb: KnowledgeBase, make_e
         KnowledgeBase.load(tmp_path / "kb", embedder=make_embedder("other"))
 
 
-def test_model_of_the_same_name_and_another_size_is_refused(tmp_path: Path, kb, make_embedder) -> None:
+def test_model_of_the_same_name_and_another_size_is_refused(
+    tmp_path: Path, kb, make_embedder
+) -> None:
     other = KnowledgeBase.load(tmp_path / "kb", embedder=make_embedder("hash", 8))
     with pytest.raises(EmbedderMismatchError, match="gives 8 dimensions"):
         other.search("沈灯")
@@ -172,7 +181,10 @@ def test_paraphrases_of_one_fact_do_not_fill_the_hits(tmp_path: Path, embedder) 
     ]
     other = make_snippet("桂花糕", "用糯米粉蒸成，撒上干桂花。")
     knowledge = world(tmp_path, embedder, [*(make_snippet("沈灯", text) for text in told), other])
-    assert [hit.snippet.title for hit in knowledge.search("沈灯喜欢吃桂花糕吗", 3)] == ["沈灯", "桂花糕"]
+    assert [hit.snippet.title for hit in knowledge.search("沈灯喜欢吃桂花糕吗", 3)] == [
+        "沈灯",
+        "桂花糕",
+    ]
 
 
 def test_budget_is_counted_by_the_callers_function(kb: KnowledgeBase) -> None:
@@ -183,3 +195,54 @@ def test_budget_is_counted_by_the_callers_function(kb: KnowledgeBase) -> None:
 def test_hits_under_the_least_score_are_left_out(kb: KnowledgeBase) -> None:
     hits = kb.search("沈灯喜欢吃什么", 5)
     assert kb.search("沈灯喜欢吃什么", 5, min_score=hits[1].score + 1e-6) == hits[:1]
+
+
+def one_by_one(kb: KnowledgeBase, queries: list[Query]) -> list[list[Hit]]:
+    return [
+        kb.search(query.text, query.k, known_to=query.known_to, not_after=query.not_after)
+        for query in queries
+    ]
+
+
+def test_many_queries_find_what_each_finds_alone(tmp_path: Path, embedder) -> None:
+    knowledge = world(
+        tmp_path, embedder, [make_snippet("沈灯", "灯匠。", aliases=["小灯"]), *CHAPTERS]
+    )
+    text = "塔里的门后藏着什么钟"
+    queries = [
+        Query(text, 14, known_to="小灯"),
+        Query("小灯是谁", 2),
+        Query(text, 14, known_to="陆迟", not_after=2),
+        Query(" \n", 3),
+        Query(text, 1),
+    ]
+    found = knowledge.search_many(queries)
+    assert found == one_by_one(knowledge, queries)
+    assert [len(hits) > 0 for hits in found] == [True, True, True, False, True]
+
+
+def test_many_queries_are_encoded_in_batches_and_each_text_once(
+    kb: KnowledgeBase, embedder
+) -> None:
+    queries = [Query(f"第{number % 130}盏灯", 1 + number % 3) for number in range(400)]
+    embedder.batches.clear()
+    found = kb.search_many(queries)
+    assert embedder.batches == [64, 64, 2]
+    assert found == one_by_one(kb, queries)
+
+
+def test_many_queries_agree_on_the_example_index() -> None:
+    knowledge = KnowledgeBase.load(EXAMPLE / "kb")
+    lines = (EXAMPLE / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    queries = [Query(json.loads(line)["question"], 3, not_after=2) for line in lines[:100]]
+    alone = one_by_one(knowledge, queries)
+    for many, one in zip(knowledge.search_many(queries), alone, strict=True):
+        assert [hit.snippet for hit in many] == [hit.snippet for hit in one]
+        # A batch is rounded a little differently from a text alone.
+        assert [hit.score for hit in many] == pytest.approx([hit.score for hit in one], abs=1e-5)
+
+
+def test_no_queries_and_impossible_ones(kb: KnowledgeBase) -> None:
+    assert kb.search_many([]) == []
+    with pytest.raises(QueryError, match="k is 0"):
+        kb.search_many([Query("沈灯", 2), Query("杜若", 0)])

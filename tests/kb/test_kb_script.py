@@ -1,22 +1,22 @@
 """scripts/build_knowledge_base.py, as a function and as a command."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from kb.errors import WikiError
 from kb.snippets import read_snippets
+from roleplay.stages.background import BackgroundError
 from scripts import build_knowledge_base
-
-SCRIPT = Path(build_knowledge_base.__file__)
+from tests import children
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Path:
     (tmp_path / "wiki").mkdir()
-    (tmp_path / "wiki" / "沈灯.wiki").write_text("沈灯是灯匠。\n== 喜好 ==\n最喜欢桂花糕。", encoding="utf-8")
+    (tmp_path / "wiki" / "沈灯.wiki").write_text(
+        "沈灯是灯匠。\n== 喜好 ==\n最喜欢桂花糕。", encoding="utf-8"
+    )
     return tmp_path
 
 
@@ -33,20 +33,27 @@ def test_second_run_embeds_nothing(world: Path, capsys: pytest.CaptureFixture[st
     assert "0 embedded with 'bundled', 2 as before" in capsys.readouterr().out
 
 
-def test_error_is_one_line_and_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_error_is_one_line_and_exit_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert build_knowledge_base.main(["--world", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: no wiki at") and error.count("\n") == 1
 
 
 def test_debug_lets_the_error_through(tmp_path: Path) -> None:
-    with pytest.raises(WikiError, match="no wiki at"):
+    with pytest.raises(BackgroundError, match="no wiki at"):
         build_knowledge_base.main(["--world", str(tmp_path), "--debug"])
 
 
 def test_runs_as_a_file_from_any_folder(tmp_path: Path) -> None:
-    command = [sys.executable, str(SCRIPT), "--world", "nowhere", "--embedder", "nope"]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        children.command("build_knowledge_base", "--world", "nowhere", "--embedder", "nope"),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=children.environment(),
+    )
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith("error: no embedder is called 'nope'")
 
@@ -61,7 +68,9 @@ def test_summaries_are_read_where_they_are(world: Path, capsys: pytest.CaptureFi
 
 
 def test_sources_can_be_chosen(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (world / "summaries.jsonl").write_text('{"chapter": 2, "summary": "雨停了。"}\n', encoding="utf-8")
+    (world / "summaries.jsonl").write_text(
+        '{"chapter": 2, "summary": "雨停了。"}\n', encoding="utf-8"
+    )
     assert build_knowledge_base.main(["--world", str(world), "--sources", "wiki"]) == 0
     assert "1 pages -> 2 snippets" in capsys.readouterr().out
 
@@ -72,16 +81,22 @@ def test_a_source_asked_for_must_be_there(world: Path, capsys: pytest.CaptureFix
     assert not (world / "kb").exists()
 
 
-def test_pages_without_any_text_are_an_error(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pages_without_any_text_are_an_error(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (world / "wiki" / "沈灯.wiki").write_text("{{stub}}", encoding="utf-8")
     assert build_knowledge_base.main(["--world", str(world)]) == 2
     assert "there is no text in wiki of" in capsys.readouterr().err
     assert not (world / "kb").exists()
 
 
-def test_adding_a_page_embeds_that_page_only(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_adding_a_page_embeds_that_page_only(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     build_knowledge_base.main(["--world", str(world)])
     (world / "wiki" / "一灯.wiki").write_text("一灯是沈灯的师父。", encoding="utf-8")
     (world / "wiki" / "小灯.wiki").write_text("#REDIRECT [[沈灯]]", encoding="utf-8")
     assert build_knowledge_base.main(["--world", str(world)]) == 0
-    assert "2 pages -> 3 snippets: 1 embedded with 'bundled', 2 as before" in capsys.readouterr().out
+    assert (
+        "2 pages -> 3 snippets: 1 embedded with 'bundled', 2 as before" in capsys.readouterr().out
+    )

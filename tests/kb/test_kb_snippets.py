@@ -69,13 +69,22 @@ def test_display_puts_the_title_before_a_text_that_lacks_it() -> None:
 
 
 def test_exact_duplicates_are_removed_and_order_is_kept() -> None:
-    snippets = entries_to_snippets([entry("甲。"), entry("乙。"), entry("甲。"), entry("甲。", title="杜若")])
+    snippets = entries_to_snippets(
+        [entry("甲。"), entry("乙。"), entry("甲。"), entry("甲。", title="杜若")]
+    )
     assert [snippet.display for snippet in snippets] == ["沈灯：甲。", "沈灯：乙。", "杜若：甲。"]
 
 
 def test_short_sections_under_one_heading_are_joined() -> None:
-    page = Entry(title="沈灯", sections=(((), "生日: 三月初三"), ((), "沈灯是灯匠。"), (("喜好",), "糕。")), source="x")
-    assert [snippet.text for snippet in entries_to_snippets([page])] == ["生日: 三月初三；沈灯是灯匠。", "糕。"]
+    page = Entry(
+        title="沈灯",
+        sections=(((), "生日: 三月初三"), ((), "沈灯是灯匠。"), (("喜好",), "糕。")),
+        source="x",
+    )
+    assert [snippet.text for snippet in entries_to_snippets([page])] == [
+        "生日: 三月初三；沈灯是灯匠。",
+        "糕。",
+    ]
 
 
 @pytest.mark.parametrize("opening", ["她", "他们", "它", "其父", "此人", "该镇"])
@@ -85,7 +94,9 @@ def test_a_pronoun_at_the_start_gets_the_title_in_front(opening: str) -> None:
     assert snippet.embedded == f"沈灯：{opening}住在河边。"
 
 
-@pytest.mark.parametrize("text", ["他人住在河边。", "其实住在河边。", "该死的雨。", "沈灯住在河边。"])
+@pytest.mark.parametrize(
+    "text", ["他人住在河边。", "其实住在河边。", "该死的雨。", "沈灯住在河边。"]
+)
 def test_other_openings_stay(text: str) -> None:
     assert entries_to_snippets([entry(text)])[0].text == text
 
@@ -115,7 +126,11 @@ def test_a_copy_on_another_page_that_names_its_subject_is_left_out() -> None:
 
 def test_a_note_knows_its_chapter_and_people() -> None:
     [snippet] = entries_to_snippets([], [note("沈灯想修好漏雨。", 3, "沈灯", "杜若")])
-    assert (snippet.chapter, snippet.people, snippet.source) == (3, ("沈灯", "杜若"), "summaries.jsonl")
+    assert (snippet.chapter, snippet.people, snippet.source) == (
+        3,
+        ("沈灯", "杜若"),
+        "summaries.jsonl",
+    )
     assert entries_to_snippets([entry("甲。")])[0].chapter is None
 
 
@@ -151,7 +166,11 @@ def test_id_follows_the_content_and_not_the_source() -> None:
     assert first.id != make_snippet("沈灯", "乙。", source="a.wiki").id
 
 
-@given(st.lists(st.builds(make_snippet, st.text(min_size=1), st.text(), heading=st.text(), source=st.text())))
+@given(
+    st.lists(
+        st.builds(make_snippet, st.text(min_size=1), st.text(), heading=st.text(), source=st.text())
+    )
+)
 def test_file_round_trip(tmp_path_factory: pytest.TempPathFactory, snippets: list) -> None:
     path = tmp_path_factory.getbasetemp() / "snippets.jsonl"
     write_snippets(path, snippets)
@@ -166,7 +185,9 @@ def test_writing_leaves_no_temporary_file(tmp_path: Path) -> None:
 def test_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "snippets.jsonl"
     path.write_text('{"format": "kb-snippets", "version": 0}\n', encoding="utf-8")
-    with pytest.raises(SnippetFileError, match="not with kb-snippets version 2: build the knowledge base again"):
+    with pytest.raises(
+        SnippetFileError, match="not with kb-snippets version 2: build the knowledge base again"
+    ):
         read_snippets(path)
 
 

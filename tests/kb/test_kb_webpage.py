@@ -21,7 +21,11 @@ def test_only_the_content_is_read_and_the_heading_is_the_title() -> None:
 
 @pytest.mark.parametrize(
     ("source", "title"),
-    [("<title>沈灯 - 灯百科</title><p>甲</p>", "沈灯"), ("<p>甲</p>", "页"), ("<h1><i>杜若</i></h1>甲", "杜若")],
+    [
+        ("<title>沈灯 - 灯百科</title><p>甲</p>", "沈灯"),
+        ("<p>甲</p>", "页"),
+        ("<h1><i>杜若</i></h1>甲", "杜若"),
+    ],
 )
 def test_title(source: str, title: str) -> None:
     assert render_page(source, fallback="页").title == title
@@ -68,7 +72,10 @@ def test_text(body: str, text: str) -> None:
 
 def test_infobox_pairs_are_facts_in_their_own_section() -> None:
     box = '<table class="infobox"><caption>沈灯</caption><tr><th>生日</th><td>三月初三</td></tr></table>'
-    assert sections_of(box + "<p>沈灯是灯匠。</p>") == [((), "沈灯\n生日: 三月初三"), ((), "沈灯是灯匠。")]
+    assert sections_of(box + "<p>沈灯是灯匠。</p>") == [
+        ((), "沈灯\n生日: 三月初三"),
+        ((), "沈灯是灯匠。"),
+    ]
 
 
 def test_portable_infobox() -> None:
@@ -78,15 +85,16 @@ def test_portable_infobox() -> None:
 
 
 def test_table_rows_carry_their_headers() -> None:
-    table = "<table><thead><tr><th>雨<th>价格<tbody><tr><td>晨醒<td rowspan=2>三枚<tr><td>半糖</table>"
+    table = (
+        "<table><thead><tr><th>雨<th>价格<tbody><tr><td>晨醒<td rowspan=2>三枚<tr><td>半糖</table>"
+    )
     assert sections_of(table) == [((), "雨: 晨醒，价格: 三枚\n雨: 半糖，价格: 三枚")]
 
 
 def test_bold_names_are_marked() -> None:
-    assert bold_names(render_page("<p><b>沈灯</b>，也叫<strong>小灯</strong>。</p>", fallback="页").text) == [
-        "沈灯",
-        "小灯",
-    ]
+    assert bold_names(
+        render_page("<p><b>沈灯</b>，也叫<strong>小灯</strong>。</p>", fallback="页").text
+    ) == ["沈灯", "小灯"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kb.errors import WikiError
-from kb.wiki import read_wiki
+from kb.wiki import Entry, iter_wiki
 
 EXPORT = """<mediawiki version="0.10">
 <page><title>沈灯</title><ns>0</ns><revision><text>'''沈灯'''是灯匠。</text></revision></page>
@@ -13,6 +13,10 @@ EXPORT = """<mediawiki version="0.10">
 <revision><text>#REDIRECT [[沈灯]]</text></revision></page>
 <page><title>Template:灯</title><ns>10</ns><revision><text>模板</text></revision></page>
 </mediawiki>"""
+
+
+def read_wiki(path: Path) -> list[Entry]:
+    return list(iter_wiki(path))
 
 
 def write(folder: Path, name: str, text: str) -> Path:
@@ -29,7 +33,11 @@ def test_wiki_file_is_one_page_named_by_its_stem(tmp_path: Path) -> None:
 
 
 def test_aliases_come_from_the_infobox(tmp_path: Path) -> None:
-    write(tmp_path, "沈灯.wiki", "{{人物信息|本名=沈灯|别名=[[小灯]]、灯儿（镇上人叫的）|昵称=阿灯<br>灯灯}}")
+    write(
+        tmp_path,
+        "沈灯.wiki",
+        "{{人物信息|本名=沈灯|别名=[[小灯]]、灯儿（镇上人叫的）|昵称=阿灯<br>灯灯}}",
+    )
     assert read_wiki(tmp_path)[0].aliases == ("小灯", "灯儿", "阿灯", "灯灯")
 
 
@@ -41,7 +49,9 @@ def test_redirects_become_aliases_through_a_chain(tmp_path: Path) -> None:
     assert set(entry.aliases) == {"小灯", "灯儿"}
 
 
-def test_redirect_circle_and_missing_target_are_only_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_redirect_circle_and_missing_target_are_only_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     write(tmp_path, "甲.wiki", "#REDIRECT [[乙]]")
     write(tmp_path, "乙.wiki", "#REDIRECT [[甲]]")
     assert read_wiki(tmp_path) == []
@@ -95,7 +105,9 @@ def test_one_enormous_line_is_read_whole(tmp_path: Path) -> None:
     assert len(read_wiki(tmp_path)[0].sections[0][1]) == 800_000
 
 
-def test_pages_without_text_are_one_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_pages_without_text_are_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     for title in ("一", "七", "三", "八"):
         write(tmp_path, f"{title}.wiki", "{{stub}}\n[[Category:人物]]")
     write(tmp_path, "沈灯.wiki", "沈灯是灯匠。")

@@ -2,12 +2,16 @@
 
 import pytest
 
-from kb.sections import heading_line, split_sections
-from kb.wikitext import markup_to_sections
+from kb.sections import Section, heading_line, split_sections
+from kb.wikitext import render_markup
+
+
+def sections_of(markup: str) -> list[Section]:
+    return split_sections(render_markup(markup, title="沈灯"))
 
 
 def text_of(markup: str) -> str:
-    return "\n".join(text for _, text in markup_to_sections(markup, title="沈灯"))
+    return "\n".join(text for _, text in sections_of(markup))
 
 
 @pytest.mark.parametrize(
@@ -55,13 +59,13 @@ def test_inline_markup(markup: str, text: str) -> None:
     ],
 )
 def test_furniture_leaves_nothing(markup: str) -> None:
-    assert markup_to_sections(markup, title="沈灯") == []
+    assert sections_of(markup) == []
 
 
 def test_infobox_parameters_become_facts_in_their_own_section() -> None:
     markup = "{{人物信息\n|姓名=沈灯\n|图片=灯.png\n|生日={{黑幕|三月初三}}\n|喜好=\n* [[桂花糕]]\n* 茶\n}}\n"
     markup += "沈灯是灯匠。"
-    assert markup_to_sections(markup, title="沈灯") == [
+    assert sections_of(markup) == [
         ((), "姓名: 沈灯\n生日: 三月初三\n喜好: 桂花糕、茶"),
         ((), "沈灯是灯匠。"),
     ]
@@ -69,7 +73,7 @@ def test_infobox_parameters_become_facts_in_their_own_section() -> None:
 
 def test_headings_give_a_path() -> None:
     markup = "甲\n== 经历 ==\n乙\n=== 少年 ===\n丙\n== 喜好 ==\n丁"
-    assert markup_to_sections(markup, title="沈灯") == [
+    assert sections_of(markup) == [
         ((), "甲"),
         (("经历",), "乙"),
         (("经历", "少年"), "丙"),
@@ -88,14 +92,19 @@ def test_table_with_caption_and_rowspan() -> None:
 
 
 def test_table_row_with_a_header_cell_only() -> None:
-    assert text_of("{|\n! 生日\n| 三月初三\n|-\n! 身高\n| 一米六\n|}") == "生日: 三月初三\n身高: 一米六"
+    assert (
+        text_of("{|\n! 生日\n| 三月初三\n|-\n! 身高\n| 一米六\n|}")
+        == "生日: 三月初三\n身高: 一米六"
+    )
 
 
 def test_lists_and_definitions_are_lines() -> None:
     assert text_of("* 甲\n** 乙\n# 丙\n; 丁 : 戊") == "甲\n乙\n丙\n丁: 戊"
 
 
-def test_an_infobox_that_never_closes_still_gives_its_facts(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_infobox_that_never_closes_still_gives_its_facts(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     markup = "{{人物信息\n|姓名=沈灯\n|图片=灯.png\n沈灯住在[[吹烟镇"
     assert text_of(markup) == "人物信息\n姓名: 沈灯\n沈灯住在吹烟镇"
     assert caplog.messages == [

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-os.environ["HF_HUB_OFFLINE"] = "1"  # before the first import of huggingface_hub: no test reaches the hub
+os.environ["HF_HUB_OFFLINE"] = (
+    "1"  # before the first import of huggingface_hub: no test reaches the hub
+)
 
 
 @pytest.fixture(scope="session")
@@ -35,14 +37,14 @@ def llama_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def gemma(gemma_folder: Path) -> Any:
-    from roleplay.models.causal import load_causal
+    from roleplay.models.loading import load_causal
 
     return load_causal(str(gemma_folder))
 
 
 @pytest.fixture
 def llama(llama_folder: Path) -> Any:
-    from roleplay.models.causal import load_causal
+    from roleplay.models.loading import load_causal
 
     return load_causal(str(llama_folder))
 
@@ -57,7 +59,7 @@ def sliding() -> Any:
 
 @pytest.fixture(scope="session")
 def tokenizer(gemma_folder: Path) -> Any:
-    from roleplay.models.causal import load_tokenizer
+    from roleplay.models.loading import load_tokenizer
 
     return load_tokenizer(str(gemma_folder))
 
@@ -104,4 +106,6 @@ def glm_home(pieces_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
     torch.set_num_threads(1)
     tokenizer = ChatGLMTokenizer(str(pieces_file))
-    return tiny_glm.save(tiny_glm.model(tokenizer), tokenizer, tmp_path_factory.mktemp("models") / "tiny-chatglm")
+    return tiny_glm.save(
+        tiny_glm.model(tokenizer), tokenizer, tmp_path_factory.mktemp("models") / "tiny-chatglm"
+    )

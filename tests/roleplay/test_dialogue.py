@@ -1,6 +1,4 @@
-"""Sessions and the player, with a backend that says what it is told to."""
-
-from __future__ import annotations
+"""Sessions and the agent, with a backend that says what it is told to."""
 
 import json
 from typing import NamedTuple
@@ -10,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roleplay.backends.scripted import ScriptedBackend
-from roleplay.dialogue import Pins, Player, Session, last_reply
+from roleplay.background import Retriever, Snippet
+from roleplay.dialogue import CharacterAgent, Pins, Session, last_reply
 from roleplay.errors import DialogueError, PromptError, SamplingError
-from roleplay.prompts import Budget, Lookup, Snippet
+from roleplay.prompts import Budget
 from roleplay.records import EXPRESSIONS, Line
 from roleplay.sampling import SamplingParams
 
@@ -26,11 +25,14 @@ class Piece(NamedTuple):
     source: str
 
 
-PAGES = {"闻筝": Piece("闻筝最爱吃椒盐豆糕。", 0.9, "闻筝"), "雨停了": Piece("雨停要敲钟。", 0.4, "雨钟")}
+PAGES = {
+    "闻筝": Piece("闻筝最爱吃椒盐豆糕。", 0.9, "闻筝"),
+    "雨停了": Piece("雨停要敲钟。", 0.4, "雨钟"),
+}
 
 
 class Pages:
-    """A dict as a lookup: every page whose title the query holds; ``queries`` keeps what was asked."""
+    """A dict as a retriever: every page whose title the query holds; ``queries`` were asked."""
 
     def __init__(self) -> None:
         self.queries: list[tuple[str, int]] = []
@@ -44,11 +46,13 @@ class Pages:
         return [piece for title, piece in PAGES.items() if title in query][:k]
 
 
-def player(replies: list[str], lookup: Lookup | None = None) -> Player:
-    return Player(ScriptedBackend(replies), characters=["闻筝", "陆迟"], lookup=lookup)
+def agent(replies: list[str], retriever: Retriever | None = None) -> CharacterAgent:
+    return CharacterAgent(
+        ScriptedBackend(replies), characters=["闻筝", "陆迟"], retriever=retriever
+    )
 
 
-def asked(chat: Player) -> str:
+def asked(chat: CharacterAgent) -> str:
     """The newest prompt that the backend saw."""
     assert isinstance(chat.backend, ScriptedBackend)
     return chat.backend.prompts[-1].text
@@ -81,10 +85,15 @@ def test_a_chosen_candidate_becomes_lines(session: Session) -> None:
 
 
 @pytest.mark.parametrize(
-    ("candidate", "reason"), [("", "nothing after the colon"), ("哼 \\emoji 怒", "unknown expression")]
+    ("candidate", "reason"),
+    [("", "nothing after the colon"), ("哼 \\emoji 怒", "unknown expression")],
 )
-def test_a_candidate_that_is_no_line_is_refused(session: Session, candidate: str, reason: str) -> None:
-    with pytest.raises(DialogueError, match=rf"this candidate cannot be a line \({reason}.*choose another"):
+def test_a_candidate_that_is_no_line_is_refused(
+    session: Session, candidate: str, reason: str
+) -> None:
+    with pytest.raises(
+        DialogueError, match=rf"this candidate cannot be a line \({reason}.*choose another"
+    ):
         session.choose("闻筝", candidate)
 
 
@@ -122,11 +131,14 @@ def test_script_text_is_loaded_as_well(session: Session) -> None:
     [
         ("", "it is empty"),
         ("【雨停了】\n随便写的", "line 2: neither"),
-        ("{", "Expecting property name"),
-        ("{}", "'format'"),
+        ("{", "is not JSON"),
+        ("{}", "format: is missing"),
         ('{"format": 1, "lines": [{"char": "闻筝"}]}', "no info, say, act or think"),
-        ('{"format": 1, "lines": [{"char": "闻筝", "say": "哼", "expression": "怒"}]}', "unknown expression '怒'"),
-        ('{"format": 1, "lines": 3}', "'int' object is not iterable"),
+        (
+            '{"format": 1, "lines": [{"char": "闻筝", "say": "哼", "expression": "怒"}]}',
+            "unknown expression '怒'",
+        ),
+        ('{"format": 1, "lines": 3}', "lines: '3' is not of this form"),
     ],
 )
 def test_a_file_that_is_no_scene_is_refused(text: str, reason: str) -> None:
@@ -137,27 +149,38 @@ def test_a_file_that_is_no_scene_is_refused(text: str, reason: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_what_is_wrong_with_a_file_is_told_in_chinese_as_well() -> None:
+    with pytest.raises(DialogueError) as caught:
+        Session.load("【雨停了】\n随便写的")
+    assert caught.value.text("zh") == (
+        "这不是保存的场景（第 2 行：要写成 【旁白】 或者 角色：说的话：随便写的）："
+        "请选在这里保存的文件或剧本文本"
+    )
+
+
 def test_a_scene_of_another_format_is_refused() -> None:
     with pytest.raises(DialogueError, match="the scene has format 9, this program reads 1"):
         Session.load(json.dumps({"format": 9, "lines": []}))
 
 
 def test_answers_stream_and_end_whole() -> None:
-    replies = list(player(["豆糕。", "没得商量。"]).ask("闻筝", "你最爱吃什么？", n=2, params=PARAMS))
+    replies = list(
+        agent(["豆糕。", "没得商量。"]).ask("闻筝", "你最爱吃什么？", n=2, params=PARAMS)
+    )
     assert replies[0].candidates == ("豆", "没")
     assert replies[-1].candidates == ("豆糕。", "没得商量。")
     assert replies[-1].prompt.text == "问：你最爱吃什么？\n闻筝："
 
 
 def test_history_stands_before_the_question() -> None:
-    chat = player(["豆糕。"])
+    chat = agent(["豆糕。"])
     last_reply(chat.ask("闻筝", "然后呢？", n=1, params=PARAMS, history=[("几岁？", "十六。")]))
     assert asked(chat) == "问：几岁？\n闻筝：十六。\n问：然后呢？\n闻筝："
 
 
 def test_background_is_looked_up_and_shown() -> None:
     pages = Pages()
-    reply = last_reply(player(["豆糕。"], pages).ask("闻筝", "你最爱吃什么？", n=1, params=PARAMS))
+    reply = last_reply(agent(["豆糕。"], pages).ask("闻筝", "你最爱吃什么？", n=1, params=PARAMS))
     assert pages.queries == [("闻筝 你最爱吃什么？", 2)]
     assert reply.prompt.background == (PAGES["闻筝"],)
     assert reply.prompt.text == "【闻筝最爱吃椒盐豆糕。】\n问：你最爱吃什么？\n闻筝："
@@ -165,7 +188,7 @@ def test_background_is_looked_up_and_shown() -> None:
 
 def test_a_scene_is_played_on(session: Session) -> None:
     pages = Pages()
-    chat = player(["哼。\n陆迟：别生气。"], pages)
+    chat = agent(["哼。\n陆迟：别生气。"], pages)
     reply = last_reply(chat.act("闻筝", session, n=1, params=PARAMS))
     assert reply.candidates == ("哼。",)
     assert pages.queries == [("闻筝\n雨停了\n不好意思，我来晚了。", 2)]
@@ -174,20 +197,32 @@ def test_a_scene_is_played_on(session: Session) -> None:
 
 def test_background_off_asks_nothing(session: Session) -> None:
     pages = Pages()
-    chat = player(["哼。"], pages)
+    chat = agent(["哼。"], pages)
     last_reply(chat.act("闻筝", session, n=1, params=PARAMS, background=False))
     last_reply(chat.ask("闻筝", "雨停了？", n=1, params=PARAMS, background=False))
     assert pages.queries == []
     assert asked(chat) == "问：雨停了？\n闻筝："
 
 
+def test_a_prompt_can_be_had_without_a_reply(session: Session) -> None:
+    chat = agent(["豆糕。"], Pages())
+    history = [("几岁？", "十六。")]
+    asking = chat.ask("闻筝", "然后呢？", n=1, params=PARAMS, history=history, chapter=4)
+    prompt = chat.question_prompt("闻筝", "然后呢？", history=history, chapter=4)
+    assert prompt == last_reply(asking).prompt
+    pins = Pins().pin(TOWER)
+    acting = chat.act("闻筝", session, n=1, params=PARAMS, pins=pins)
+    assert chat.scene_prompt("闻筝", session, pins=pins) == last_reply(acting).prompt
+    assert chat.scene_prompt("闻筝", session, pins=pins, background=False).background == ()
+
+
 def test_an_unknown_character_lists_the_known(session: Session) -> None:
     with pytest.raises(DialogueError, match="no character '夏娜': known are 闻筝 陆迟"):
-        last_reply(player(["哼。"]).act("夏娜", session, n=1, params=PARAMS))
+        last_reply(agent(["哼。"]).act("夏娜", session, n=1, params=PARAMS))
 
 
 def test_the_number_of_candidates_is_checked_before_the_backend_is_asked() -> None:
-    chat = player(["哼。"])
+    chat = agent(["哼。"])
     with pytest.raises(SamplingError, match="must be 1 to 20, not 0"):
         last_reply(chat.ask("闻筝", "几岁？", n=0, params=PARAMS))
     assert isinstance(chat.backend, ScriptedBackend) and chat.backend.prompts == []
@@ -195,17 +230,21 @@ def test_the_number_of_candidates_is_checked_before_the_backend_is_asked() -> No
 
 def test_an_empty_question_is_refused() -> None:
     with pytest.raises(PromptError, match="the question is empty"):
-        last_reply(player(["哼。"]).ask("闻筝", " ", n=1, params=PARAMS))
+        last_reply(agent(["哼。"]).ask("闻筝", " ", n=1, params=PARAMS))
 
 
 def test_background_with_a_low_score_is_left_out(session: Session) -> None:
-    chat = Player(ScriptedBackend(["哼。"]), characters=["闻筝"], lookup=Pages(), min_score=0.5)
+    chat = CharacterAgent(
+        ScriptedBackend(["哼。"]), characters=["闻筝"], retriever=Pages(), min_score=0.5
+    )
     reply = last_reply(chat.act("闻筝", session, n=1, params=PARAMS))
     assert [snippet.source for snippet in reply.prompt.background] == ["闻筝"]
 
 
 def test_the_acting_character_s_profile_stands_first(session: Session) -> None:
-    chat = Player(ScriptedBackend(["哼。"] * 3), characters=["闻筝", "陆迟"], profiles={"闻筝": "修雨匠"})
+    chat = CharacterAgent(
+        ScriptedBackend(["哼。"] * 3), characters=["闻筝", "陆迟"], profiles={"闻筝": "修雨匠"}
+    )
     last_reply(chat.act("闻筝", session, n=1, params=PARAMS))
     assert asked(chat) == f"【闻筝：修雨匠】\n{OPENING}\n闻筝："
     last_reply(chat.ask("闻筝", "几岁？", n=1, params=PARAMS))
@@ -214,9 +253,9 @@ def test_the_acting_character_s_profile_stands_first(session: Session) -> None:
     assert asked(chat) == "问：几岁？\n陆迟："
 
 
-def test_the_lookup_is_told_who_asks_and_how_far_the_story_is(session: Session) -> None:
+def test_the_retriever_is_told_who_asks_and_how_far_the_story_is(session: Session) -> None:
     pages = Pages()
-    chat = Player(ScriptedBackend(["哼。"]), characters=["闻筝"], lookup=pages)
+    chat = CharacterAgent(ScriptedBackend(["哼。"]), characters=["闻筝"], retriever=pages)
     last_reply(chat.ask("闻筝", "几岁？", n=1, params=PARAMS, chapter=4))
     last_reply(chat.act("闻筝", session, n=1, params=PARAMS, chapter=3))
     last_reply(chat.act("闻筝", session, n=1, params=PARAMS))
@@ -227,19 +266,23 @@ TOWER = Piece("塔在河边。", 0.0, "塔")
 
 
 def test_pinned_background_is_used_whatever_its_score_and_first_in_the_budget() -> None:
-    chat = player(["豆糕。"], Pages())
+    chat = agent(["豆糕。"], Pages())
     chat.budget = Budget(background=len("【塔在河边。】\n"))
     reply = last_reply(chat.ask("闻筝", "几岁？", n=1, params=PARAMS, pins=Pins().pin(TOWER)))
     assert [snippet.text for snippet in reply.prompt.background] == [TOWER.text]
 
 
-def test_pinned_background_is_used_without_a_lookup() -> None:
-    reply = last_reply(player(["豆糕。"]).ask("闻筝", "几岁？", n=1, params=PARAMS, pins=Pins().pin(TOWER)))
+def test_pinned_background_is_used_without_a_retriever() -> None:
+    reply = last_reply(
+        agent(["豆糕。"]).ask("闻筝", "几岁？", n=1, params=PARAMS, pins=Pins().pin(TOWER))
+    )
     assert [snippet.text for snippet in reply.prompt.background] == [TOWER.text]
 
 
 def test_removed_background_gives_its_place_to_the_next(session: Session) -> None:
-    chat = Player(ScriptedBackend(["哼。"]), characters=["闻筝"], lookup=Pages(), snippets=1)
+    chat = CharacterAgent(
+        ScriptedBackend(["哼。"]), characters=["闻筝"], retriever=Pages(), snippets=1
+    )
     pins = Pins().remove(PAGES["闻筝"])
     reply = last_reply(chat.act("闻筝", session, n=1, params=PARAMS, pins=pins))
     assert reply.prompt.background == (PAGES["雨停了"],)
@@ -247,11 +290,15 @@ def test_removed_background_gives_its_place_to_the_next(session: Session) -> Non
 
 def test_a_pinned_snippet_that_is_found_as_well_is_used_once() -> None:
     pins = Pins().pin(PAGES["闻筝"])
-    reply = last_reply(player(["哼。"], Pages()).ask("闻筝", "几岁？", n=1, params=PARAMS, pins=pins))
+    reply = last_reply(
+        agent(["哼。"], Pages()).ask("闻筝", "几岁？", n=1, params=PARAMS, pins=pins)
+    )
     assert [snippet.text for snippet in reply.prompt.background] == [PAGES["闻筝"].text]
 
 
 def test_background_off_leaves_the_pinned_out_too() -> None:
     pins = Pins().pin(TOWER)
-    reply = last_reply(player(["哼。"]).ask("闻筝", "几岁？", n=1, params=PARAMS, pins=pins, background=False))
+    reply = last_reply(
+        agent(["哼。"]).ask("闻筝", "几岁？", n=1, params=PARAMS, pins=pins, background=False)
+    )
     assert reply.prompt.background == ()

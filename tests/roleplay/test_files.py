@@ -27,7 +27,9 @@ def done(tmp_path: Path) -> Path:
 
 
 @given(st.lists(JSON, max_size=4))
-def test_json_lines_round_trip(tmp_path_factory: pytest.TempPathFactory, rows: list[object]) -> None:
+def test_json_lines_round_trip(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[object]
+) -> None:
     path = tmp_path_factory.getbasetemp() / "rows.jsonl"
     files.write_jsonl(path, rows)
     assert list(files.read_jsonl(path)) == rows
@@ -35,7 +37,9 @@ def test_json_lines_round_trip(tmp_path_factory: pytest.TempPathFactory, rows: l
 
 def test_chinese_is_written_as_it_is(tmp_path: Path) -> None:
     files.write_json(tmp_path / "deep" / "world.json", {"title": "第十三场雨"})
-    assert (tmp_path / "deep" / "world.json").read_text(encoding="utf-8") == '{\n  "title": "第十三场雨"\n}\n'
+    assert (tmp_path / "deep" / "world.json").read_text(
+        encoding="utf-8"
+    ) == '{\n  "title": "第十三场雨"\n}\n'
 
 
 def test_the_old_file_stays_when_writing_fails(tmp_path: Path) -> None:
@@ -72,7 +76,9 @@ def test_a_folder_in_the_way_leaves_no_temporary_file(tmp_path: Path) -> None:
 def test_a_broken_row_is_named_by_its_line(tmp_path: Path) -> None:
     path = tmp_path / "script.jsonl"
     path.write_text('{"info": "雨"}\n\n{"info": \n', encoding="utf-8")
-    with pytest.raises(WorldError, match=r"script\.jsonl: line 3 is not JSON \(.*\): mend or remove it"):
+    with pytest.raises(
+        WorldError, match=r"script\.jsonl: line 3 is not JSON \(.*\): mend or remove it"
+    ):
         list(files.read_jsonl(path))
 
 
@@ -100,7 +106,9 @@ def test_the_same_settings_and_input_are_done(done: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "inputs"), [({"max_chars": 900}, "abc"), ({"max_chars": 1200}, "abd"), ({}, "abc")]
 )
-def test_other_settings_or_input_are_not_done(done: Path, settings: dict[str, int], inputs: str) -> None:
+def test_other_settings_or_input_are_not_done(
+    done: Path, settings: dict[str, int], inputs: str
+) -> None:
     assert not files.is_done(done, settings=settings, inputs=inputs)
 
 

@@ -1,6 +1,4 @@
-"""Prompts: the budget is spent from the end, and the cue is never cut. One character counts as one token."""
-
-from __future__ import annotations
+"""Prompts: the budget is spent from the end, the cue is never cut. A character is one token."""
 
 from typing import NamedTuple
 
@@ -38,7 +36,9 @@ def test_a_scene_ends_in_the_cue() -> None:
 
 
 def test_a_question_stands_before_the_cue_on_one_line() -> None:
-    prompt = question_prompt("闻筝", " 你最爱\n吃什么？ ", count=len, history=[("几岁？", "十六。\n")])
+    prompt = question_prompt(
+        "闻筝", " 你最爱\n吃什么？ ", count=len, history=[("几岁？", "十六。\n")]
+    )
     assert prompt.text == "问：几岁？\n闻筝：十六。\n问：你最爱 吃什么？\n闻筝："
 
 
@@ -59,7 +59,10 @@ def test_the_oldest_lines_are_dropped(kept: int) -> None:
 
 def test_one_token_too_few_drops_a_line() -> None:
     size = len("".join(ROWS) + "闻筝：") - 1
-    assert scene_prompt("闻筝", SCENE, count=len, budget=budget(size)).text == "".join(ROWS[1:]) + "闻筝："
+    assert (
+        scene_prompt("闻筝", SCENE, count=len, budget=budget(size)).text
+        == "".join(ROWS[1:]) + "闻筝："
+    )
 
 
 def test_no_older_line_slips_in_behind_one_that_does_not_fit() -> None:
@@ -69,13 +72,16 @@ def test_no_older_line_slips_in_behind_one_that_does_not_fit() -> None:
 
 def test_a_newest_line_that_does_not_fit_is_refused_with_both_numbers() -> None:
     with pytest.raises(
-        PromptError, match="the newest line and the cue take 24 tokens, the prompt may have 23: shorten"
+        PromptError,
+        match="the newest line and the cue take 24 tokens, the prompt may have 23: shorten",
     ):
         scene_prompt("闻筝", SCENE, count=len, budget=budget(23))
 
 
 def test_a_question_that_is_too_long_is_refused_with_both_numbers() -> None:
-    with pytest.raises(PromptError, match="take 106 tokens, the prompt may have 50: shorten the line"):
+    with pytest.raises(
+        PromptError, match="take 106 tokens, the prompt may have 50: shorten the line"
+    ):
         question_prompt("闻筝", "雨" * 100, count=len, budget=budget(50))
 
 
@@ -104,16 +110,26 @@ def test_background_never_pushes_out_the_newest_line() -> None:
 
 
 LINES = st.builds(
-    Line, kind=st.just("say"), char=st.sampled_from("甲乙"), text=st.text("雨钟（：\\", min_size=1, max_size=9)
+    Line,
+    kind=st.just("say"),
+    char=st.sampled_from("甲乙"),
+    text=st.text("雨钟（：\\", min_size=1, max_size=9),
 )
 PIECES = st.builds(Piece, st.text("雨钟\n", min_size=1, max_size=9), st.floats(0, 1))
 
 
-@given(st.lists(LINES, min_size=1, max_size=6), st.lists(PIECES, max_size=4), st.integers(50, 90), st.integers(0, 40))
+@given(
+    st.lists(LINES, min_size=1, max_size=6),
+    st.lists(PIECES, max_size=4),
+    st.integers(50, 90),
+    st.integers(0, 40),
+)
 def test_every_prompt_is_within_budget_and_keeps_its_end(
     lines: list[Line], found: list[Piece], tokens: int, background: int
 ) -> None:
-    prompt = scene_prompt("甲", lines, count=len, background=found, budget=budget(tokens, background))
+    prompt = scene_prompt(
+        "甲", lines, count=len, background=found, budget=budget(tokens, background)
+    )
     kept = [part for line in lines[prompt.dropped :] for part in prompts.line_segments(line)]
     assert prompt.text == "".join(prompt.segments) and len(prompt.text) <= tokens
     assert prompt.dropped < len(lines)
@@ -127,12 +143,22 @@ def test_queries_hold_who_and_what() -> None:
 
 
 def test_a_profile_stands_first_even_before_background() -> None:
-    prompt = scene_prompt("闻筝", SCENE[:1], count=len, background=[Piece("雨有十二场。")], profile="修雨匠，\n急性子")
-    assert prompt.segments == ("【闻筝：修雨匠， 急性子】\n", "【雨有十二场。】\n", "【铜壶响了】\n", "闻筝：")
+    prompt = scene_prompt(
+        "闻筝", SCENE[:1], count=len, background=[Piece("雨有十二场。")], profile="修雨匠，\n急性子"
+    )
+    assert prompt.segments == (
+        "【闻筝：修雨匠， 急性子】\n",
+        "【雨有十二场。】\n",
+        "【铜壶响了】\n",
+        "闻筝：",
+    )
 
 
 def test_a_question_prompt_has_the_profile_too() -> None:
-    assert question_prompt("闻筝", "几岁？", count=len, profile="修雨匠").text == "【闻筝：修雨匠】\n问：几岁？\n闻筝："
+    assert (
+        question_prompt("闻筝", "几岁？", count=len, profile="修雨匠").text
+        == "【闻筝：修雨匠】\n问：几岁？\n闻筝："
+    )
 
 
 def test_the_profile_is_kept_whole_and_costs_history() -> None:
@@ -143,7 +169,9 @@ def test_the_profile_is_kept_whole_and_costs_history() -> None:
 
 
 def test_a_profile_that_leaves_no_room_is_named() -> None:
-    with pytest.raises(PromptError, match="the newest line, the profile and the cue take 43 tokens"):
+    with pytest.raises(
+        PromptError, match="the newest line, the profile and the cue take 43 tokens"
+    ):
         scene_prompt("闻筝", SCENE, count=len, budget=budget(42), profile="修" * 13)
 
 

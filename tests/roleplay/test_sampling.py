@@ -1,6 +1,4 @@
-"""Sampling: the drawn ids of tiny hand-made logits, and the loop in which candidates share a prefill."""
-
-from __future__ import annotations
+"""Sampling: the ids drawn from tiny hand-made logits, and the loop in which candidates share."""
 
 import math
 
@@ -16,8 +14,8 @@ VOCABULARY = 5_000
 END = 0
 
 
-class Chain:
-    """A model whose next token is the last one minus 1, or any word where ``random``; it counts the rows it ran."""
+class Countdown:
+    """A model whose next token is the last one minus 1, or any if ``random``; ``rows`` it ran."""
 
     def __init__(self, *, random: bool = False) -> None:
         self.random = random
@@ -35,17 +33,21 @@ def ended(ids: list[int]) -> bool:
     return ids[-1] == END
 
 
-def run(model: Chain, first: list[float], n: int = 1, **params: float) -> list[list[int]]:
+def run(model: Countdown, first: list[float], n: int = 1, **params: float) -> list[list[int]]:
     logits = torch.tensor([first + [-100.0] * (50 - len(first))])
     *_, rows = decode(model.step, logits, n=n, params=SamplingParams(**params), is_done=ended)
     return rows
 
 
-def drawn(logits: torch.Tensor, times: int = 300, seen: list[int] | None = None, **params: float) -> set[int]:
+def drawn(
+    logits: torch.Tensor, times: int = 300, seen: list[int] | None = None, **params: float
+) -> set[int]:
     """The ids that come up when the same logits are drawn from many times."""
     generator = torch.Generator().manual_seed(0)
     history = torch.tensor([seen or []], dtype=torch.long).expand(times, -1)
-    return set(draw(logits.expand(times, -1), history, SamplingParams(**params), generator).tolist())
+    return set(
+        draw(logits.expand(times, -1), history, SamplingParams(**params), generator).tolist()
+    )
 
 
 def test_temperature_zero_takes_the_likeliest() -> None:
@@ -53,35 +55,42 @@ def test_temperature_zero_takes_the_likeliest() -> None:
 
 
 def test_a_reply_ends_with_its_ending_token() -> None:
-    assert run(Chain(), [0, 0, 0, 9], temperature=0) == [[3, 2, 1, 0]]
+    assert run(Countdown(), [0, 0, 0, 9], temperature=0) == [[3, 2, 1, 0]]
 
 
 def test_a_reply_ends_at_max_new_tokens() -> None:
-    assert run(Chain(), [0] * 30 + [9], temperature=0, max_new_tokens=4) == [[30, 29, 28, 27]]
+    assert run(Countdown(), [0] * 30 + [9], temperature=0, max_new_tokens=4) == [[30, 29, 28, 27]]
 
 
 def test_the_same_seed_gives_the_same_ids() -> None:
-    first, second, other = (run(Chain(random=True), [0.0] * 50, n=3, max_new_tokens=8, seed=seed) for seed in (7, 7, 8))
+    first, second, other = (
+        run(Countdown(random=True), [0.0] * 50, n=3, max_new_tokens=8, seed=seed)
+        for seed in (7, 7, 8)
+    )
     assert first == second != other
 
 
 def test_candidates_of_one_prefill_differ() -> None:
-    rows = run(Chain(random=True), [0.0] * 50, n=5, max_new_tokens=8, seed=1)
+    rows = run(Countdown(random=True), [0.0] * 50, n=5, max_new_tokens=8, seed=1)
     assert len({tuple(row) for row in rows}) == 5
 
 
 def test_finished_rows_leave_the_batch() -> None:
-    model = Chain()
+    model = Countdown()
     rows = run(model, [1.0] * 6, n=5, temperature=1, top_p=1, seed=3)
     lengths = [row[0] + 1 for row in rows]
     assert [len(row) for row in rows] == lengths and len(set(lengths)) > 1
-    assert model.rows == [sum(length > step for length in lengths) for step in range(1, max(lengths))]
+    assert model.rows == [
+        sum(length > step for length in lengths) for step in range(1, max(lengths))
+    ]
 
 
 def test_snapshots_grow_by_one_token_a_live_row() -> None:
     logits = torch.tensor([[-100.0] * 2 + [9.0] + [-100.0] * 47])
     params = SamplingParams(temperature=0)
-    sizes = [len(rows[0]) for rows in decode(Chain().step, logits, n=1, params=params, is_done=ended)]
+    sizes = [
+        len(rows[0]) for rows in decode(Countdown().step, logits, n=1, params=params, is_done=ended)
+    ]
     assert sizes == [1, 2, 3]
 
 
@@ -105,9 +114,13 @@ def test_the_nucleus_is_that_of_a_full_sort(seed: int, spread: float, top_p: flo
     logits = torch.randn(1, VOCABULARY, generator=torch.Generator().manual_seed(seed)) * spread
     mass, ids = _nucleus(logits, SamplingParams(temperature=1, top_p=top_p))
     kept = set(ids[0, mass[0] > 0].tolist())
-    # At the very edge the order of summing decides: the edge is a few words of at most 1e-5 of the mass.
+    # At the very edge the order of summing decides: a few words of at most 1e-5 of the mass.
     assert nucleus(logits, top_p - 1e-5) <= kept <= nucleus(logits, top_p + 1e-5)
-    assert torch.allclose(mass[0, : len(kept)].double(), logits.double().softmax(-1)[0, ids[0, : len(kept)]], atol=1e-6)
+    assert torch.allclose(
+        mass[0, : len(kept)].double(),
+        logits.double().softmax(-1)[0, ids[0, : len(kept)]],
+        atol=1e-6,
+    )
 
 
 def nucleus(logits: torch.Tensor, top_p: float) -> set[int]:
@@ -120,7 +133,9 @@ def nucleus(logits: torch.Tensor, top_p: float) -> set[int]:
 
 def test_repetition_is_punished_on_both_sides_of_zero() -> None:
     assert drawn(torch.tensor([[1.0, 0.9]]), seen=[0], temperature=0, repetition_penalty=1.2) == {1}
-    assert drawn(torch.tensor([[-1.0, -1.1]]), seen=[0], temperature=0, repetition_penalty=1.2) == {1}
+    assert drawn(torch.tensor([[-1.0, -1.1]]), seen=[0], temperature=0, repetition_penalty=1.2) == {
+        1
+    }
     assert drawn(torch.tensor([[1.0, 0.9]]), seen=[0], temperature=0) == {0}
 
 
@@ -141,13 +156,13 @@ def test_the_number_of_samples_has_limits(n: int) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"temperature": -1}, "temperature: Input should be greater than or equal to 0, not -1"),
-        ({"top_p": 0}, "top_p: Input should be greater than 0, not 0"),
-        ({"top_p": 1.5}, "top_p: Input should be less than or equal to 1, not 1.5"),
-        ({"max_new_tokens": 5000}, "max_new_tokens: Input should be less than or equal to 1024, not 5000"),
-        ({"seed": "七"}, "seed: Input should be a valid integer, unable to parse string as an integer, not '七'"),
-        ({"top_q": 1}, "top_q: Extra inputs are not permitted, not 1"),
-        ({"temperature": math.nan}, "temperature: Input should be"),
+        ({"temperature": -1}, "temperature: -1 must be at least 0"),
+        ({"top_p": 0}, "top_p: 0 must be above 0"),
+        ({"top_p": 1.5}, "top_p: 1.5 must be at most 1"),
+        ({"max_new_tokens": 5000}, "max_new_tokens: 5000 must be at most 1024"),
+        ({"seed": "七"}, "seed: '七' is no number"),
+        ({"top_q": 1}, "top_q: is no known field"),
+        ({"temperature": math.nan}, "temperature: nan must be"),
     ],
 )
 def test_a_setting_out_of_range_is_one_line(values: dict[str, object], message: str) -> None:

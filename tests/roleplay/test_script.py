@@ -1,13 +1,19 @@
 r"""Script text <-> lines: strict out, lenient in, and every unreadable line with its number."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roleplay.errors import FormError
 from roleplay.records import EXPRESSIONS, Line
-from roleplay.script import format_cue, format_line, format_script, parse_body, parse_line, parse_script
+from roleplay.script import (
+    format_cue,
+    format_line,
+    format_script,
+    parse_body,
+    parse_line,
+    parse_script,
+)
 
 MARKS = [
     "【",
@@ -76,7 +82,10 @@ def test_any_text_is_read_or_reported(text: str) -> None:
     ("line", "text"),
     [
         (Line(kind="info", text="铜壶的盖子跳了三下"), "【铜壶的盖子跳了三下】"),
-        (say("谁再碰我的扳手，谁赔。", expression="微怒"), "闻筝：谁再碰我的扳手，谁赔。 \\emoji 微怒"),
+        (
+            say("谁再碰我的扳手，谁赔。", expression="微怒"),
+            "闻筝：谁再碰我的扳手，谁赔。 \\emoji 微怒",
+        ),
         (act("把扳手一拍"), "闻筝：\\me 把扳手一拍"),
         (think("她怎么知道是我？"), "闻筝：(她怎么知道是我？)"),
         (say("（笑）"), "闻筝：\\（笑）"),
@@ -132,14 +141,25 @@ def test_reading_is_lenient(row: str, lines: list[Line]) -> None:
 )
 def test_a_problem_says_what_is_wrong(row: str, reason: str) -> None:
     [problem] = parse_script(row).problems
-    assert problem.reason.startswith(reason)
+    assert str(problem.reason).startswith(reason)
 
 
 def test_problems_have_their_numbers_and_the_rest_is_kept() -> None:
     script = parse_script("【雨停了】\r\n\r\n雨停了\n闻筝：漏了。\n闻筝：\n")
     assert script.lines == (Line(kind="info", text="雨停了"), say("漏了。"))
-    assert [(problem.number, problem.text) for problem in script.problems] == [(3, "雨停了"), (5, "闻筝：")]
+    assert [(problem.number, problem.text) for problem in script.problems] == [
+        (3, "雨停了"),
+        (5, "闻筝："),
+    ]
     assert str(script.problems[1]) == "line 5: nothing after the colon: 闻筝："
+    assert script.problems[1].message.text("zh") == "第 5 行：冒号后面没有内容：闻筝："
+
+
+def test_a_row_that_is_no_script_is_a_form_error() -> None:
+    with pytest.raises(FormError, match="no name before the colon"):
+        parse_line("\\n：谁")
+    with pytest.raises(FormError, match="nothing after the colon"):
+        parse_body(" ", "闻筝")
 
 
 def test_a_body_is_read_as_a_model_writes_it() -> None:

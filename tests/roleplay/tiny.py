@@ -22,9 +22,21 @@ from transformers import (
 )
 
 LINES = (
-    ({"info": "雨停了。"}, {"char": "阿灯", "say": "灯亮着。"}, {"char": "小舟", "say": "船来了。"}),
-    ({"info": "钟响了。"}, {"char": "小舟", "say": "船走了。"}, {"char": "阿灯", "say": "灯灭了。"}),
-    ({"info": "天亮了。"}, {"char": "阿灯", "say": "灯还亮着。"}, {"char": "小舟", "act": "推开船"}),
+    (
+        {"info": "雨停了。"},
+        {"char": "阿灯", "say": "灯亮着。"},
+        {"char": "小舟", "say": "船来了。"},
+    ),
+    (
+        {"info": "钟响了。"},
+        {"char": "小舟", "say": "船走了。"},
+        {"char": "阿灯", "say": "灯灭了。"},
+    ),
+    (
+        {"info": "天亮了。"},
+        {"char": "阿灯", "say": "灯还亮着。"},
+        {"char": "小舟", "act": "推开船"},
+    ),
 )
 """Three lines of each chapter; :func:`write_world` repeats them."""
 
@@ -40,12 +52,16 @@ def tokenizer() -> PreTrainedTokenizerFast:
     made = Tokenizer(token_models.WordLevel(vocabulary, unk_token="<unk>"))
     made.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
     made.decoder = decoders.Fuse()
-    return PreTrainedTokenizerFast(tokenizer_object=made, unk_token="<unk>", bos_token="<bos>", eos_token="<eos>")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made, unk_token="<unk>", bos_token="<bos>", eos_token="<eos>"
+    )
 
 
 def gemma(*layer_types: str) -> Any:
     """A Gemma 3 text model with seeded random weights, window 8."""
-    config = Gemma3TextConfig(**_sizes(), layer_types=list(layer_types), sliding_window=8, query_pre_attn_scalar=16)
+    config = Gemma3TextConfig(
+        **_sizes(), layer_types=list(layer_types), sliding_window=8, query_pre_attn_scalar=16
+    )
     torch.manual_seed(3)
     model = Gemma3ForCausalLM(config).eval().requires_grad_(False)
     model.model.embed_tokens.weight.mul_(0.3)  # else the tied head only repeats the last token
@@ -103,8 +119,14 @@ def write_world(path: Path, *, repeats: int = 2) -> Path:
     """A world after distillation: novel, chunks (one a chapter), script and interviews."""
     path.mkdir(parents=True)
     characters = [{"name": name} for name in ("阿灯", "小舟")]
-    _write(path / "world.json", [{"format": 1, "title": "灯与船", "language": "zh", "characters": characters}])
-    texts = ["".join(text for row in lines for text in list(row.values())[-1:]) * repeats + "\n" for lines in LINES]
+    _write(
+        path / "world.json",
+        [{"format": 1, "title": "灯与船", "language": "zh", "characters": characters}],
+    )
+    texts = [
+        "".join(text for row in lines for text in list(row.values())[-1:]) * repeats + "\n"
+        for lines in LINES
+    ]
     (path / "novel.txt").write_text("".join(texts), encoding="utf-8")
     ends = [sum(map(len, texts[: number + 1])) for number in range(len(texts))]
     _write(
@@ -129,4 +151,6 @@ def write_world(path: Path, *, repeats: int = 2) -> Path:
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    path.write_text(
+        "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
+    )

@@ -48,7 +48,9 @@ def model(tokenizer: ChatGLMTokenizer) -> ChatGLMForConditionalGeneration:
     made = ChatGLMForConditionalGeneration(config(tokenizer)).eval()
     for weight in made.parameters():
         if weight.dim() == 2:
-            weight.data.mul_(10)  # else attention is nearly uniform, and nothing depends on anything
+            weight.data.mul_(
+                10
+            )  # else attention is nearly uniform, and nothing depends on anything
     return made
 
 
@@ -60,7 +62,9 @@ def config(tokenizer: ChatGLMTokenizer, **settings: Any) -> ChatGLMConfig:
         "mask_token_id": tokenizer.mask_token_id,
         "gmask_token_id": tokenizer.gmask_token_id,
     }
-    return ChatGLMConfig(vocab_size=len(tokenizer) + 8, max_sequence_length=64, **sizes, **ids, **settings)
+    return ChatGLMConfig(
+        vocab_size=len(tokenizer) + 8, max_sequence_length=64, **sizes, **ids, **settings
+    )
 
 
 def save(made: ChatGLMForConditionalGeneration, tokenizer: ChatGLMTokenizer, folder: Path) -> Path:
@@ -69,6 +73,12 @@ def save(made: ChatGLMForConditionalGeneration, tokenizer: ChatGLMTokenizer, fol
     tokenizer.save_pretrained(folder)
     for name, key in (("config.json", "AutoModel"), ("tokenizer_config.json", "AutoTokenizer")):
         values = json.loads((folder / name).read_text(encoding="utf-8"))
-        remote = "modeling_chatglm.ChatGLM" if key == "AutoModel" else ["tokenization_chatglm.ChatGLMTokenizer", None]
-        (folder / name).write_text(json.dumps(values | {"auto_map": {key: remote}}), encoding="utf-8")
+        remote = (
+            "modeling_chatglm.ChatGLM"
+            if key == "AutoModel"
+            else ["tokenization_chatglm.ChatGLMTokenizer", None]
+        )
+        (folder / name).write_text(
+            json.dumps(values | {"auto_map": {key: remote}}), encoding="utf-8"
+        )
     return folder

@@ -2,16 +2,15 @@
 
     config = ChatGLMConfig(quantization_bit=4, quantization_embeddings=True, pre_seq_len=128)
 
-The defaults are those of the shipped model (6B). Fields of generation that old files carry are dropped by transformers.
+The defaults are the shipped model's (6B). transformers drops fields of generation in old files.
 """
-
-from __future__ import annotations
 
 from typing import Any, ClassVar
 
 from transformers import PreTrainedConfig
 
 from roleplay.errors import ModelError
+from roleplay.messages import message
 
 ROTARY_DTYPES = ("auto", "float16", "float32")
 """What ``rotary_dtype`` may be."""
@@ -20,10 +19,11 @@ ROTARY_DTYPES = ("auto", "float16", "float32")
 class ChatGLMConfig(PreTrainedConfig):  # type: ignore[misc]
     """Sizes, special ids and storage form of a ChatGLM-6B.
 
-    ``rotary_dtype`` is the precision in which the angles, cosines and sines of the rotary positions are computed (SPEC
-    2.3). The published weights were trained with float16 tables, which are wrong by up to 0.43 at position 2047, and the
-    original takes them where the model runs in float16; in float32 on a CPU it takes float32 tables. ``"auto"`` does as
-    the original: float16 tables for float16 activations, else float32 (also for bfloat16, which cannot count past 256).
+    ``rotary_dtype`` is the precision in which the angles, cosines and sines of the rotary positions
+    are computed (SPEC 2.3). The published weights were trained with float16 tables, which are wrong
+    by up to 0.43 at position 2047, and the original takes them where the model runs in float16; in
+    float32 on a CPU it takes float32 tables. ``"auto"`` does as the original: float16 tables for
+    float16 activations, else float32 (also for bfloat16, which cannot count past 256).
     ``"float16"`` gives the tables of training on every device, ``"float32"`` the exact ones.
 
     Raises:
@@ -38,7 +38,7 @@ class ChatGLMConfig(PreTrainedConfig):  # type: ignore[misc]
         "layer_norm_eps": "layernorm_epsilon",
     }
     gpu_dtype: ClassVar[str] = "float16"
-    """What the published weights were trained in, and what a GPU runs them in unless told otherwise."""
+    """What the weights were trained in, and what a GPU runs them in unless told otherwise."""
     keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values"]
 
     vocab_size: int = 130528
@@ -63,30 +63,26 @@ class ChatGLMConfig(PreTrainedConfig):  # type: ignore[misc]
     rotary_dtype: str = "auto"
 
     def __post_init__(self, **kwargs: Any) -> None:
-        """Refuse what cannot be built."""
         super().__post_init__(**kwargs)
         self.check()
-
-    def check(self) -> None:
-        """Refuse what cannot be built; also to be called after fields were changed."""
-        if wrong := self._contradictions():
-            raise ModelError("config.json of a ChatGLM: " + "; ".join(wrong))
 
     @property
     def head_dim(self) -> int:
         """Size of one attention head."""
         return self.hidden_size // self.num_attention_heads
 
-    def _contradictions(self) -> list[str]:
-        rules = (
-            (self.hidden_size % (4 * self.num_attention_heads) == 0, "hidden_size must be a multiple of 4 x heads"),
-            (self.quantization_bit in (0, 4, 8), f"quantization_bit must be 0, 4 or 8, not {self.quantization_bit}"),
-            (
-                self.quantization_bit or not self.quantization_embeddings,
-                "quantization_embeddings needs quantization_bit 4 or 8",
-            ),
-            (self.rotary_dtype in ROTARY_DTYPES, f"rotary_dtype must be one of {' '.join(ROTARY_DTYPES)}"),
-            (self.position_encoding_2d, "position_encoding_2d=false is not supported"),
-            (self.pre_seq_len is None or self.pre_seq_len > 0, f"pre_seq_len must be above 0, not {self.pre_seq_len}"),
-        )
-        return [text for holds, text in rules if not holds]
+    def check(self) -> None:
+        """Refuse what cannot be built; also to be called after fields were changed."""
+        bits, length = self.quantization_bit, self.pre_seq_len
+        rules = {
+            # A head is cut in two halves, and each half in pairs that are rotated (SPEC 2.3).
+            "chatglm.config-size": self.hidden_size % (4 * self.num_attention_heads) == 0,
+            "chatglm.config-bits": bits in (0, 4, 8),
+            "chatglm.config-embeddings": bits or not self.quantization_embeddings,
+            "chatglm.config-rotary": self.rotary_dtype in ROTARY_DTYPES,
+            "chatglm.config-positions": self.position_encoding_2d,
+            "chatglm.config-prefix": length is None or length > 0,
+        }
+        told = {"bits": bits, "known": " ".join(ROTARY_DTYPES), "length": length}
+        if wrong := [message(key, **told) for key, holds in rules.items() if not holds]:
+            raise ModelError("chatglm.config", problems=wrong)

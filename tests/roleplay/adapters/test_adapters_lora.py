@@ -1,13 +1,11 @@
 """The lean LoRA forward gives what PEFT's own gives."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
 import torch
 
-from roleplay.adapters.lora import merged, new_lora, use_lean_forward
+from roleplay.adapters.lora import merged, new_lora
 
 
 def adapted(model: Any) -> Any:
@@ -37,24 +35,33 @@ def test_logits_and_gradients_are_pefts(model_name: str, request: pytest.Fixture
         model.zero_grad()
         loss = model(input_ids=ids, labels=ids).loss
         loss.backward()
-        found.append([loss.detach(), *(part.grad.clone() for part in model.parameters() if part.requires_grad)])
+        found.append(
+            [
+                loss.detach(),
+                *(part.grad.clone() for part in model.parameters() if part.requires_grad),
+            ]
+        )
     for lean, wanted in zip(*found, strict=True):
         torch.testing.assert_close(lean, wanted)
 
 
 def test_the_base_model_alone_and_the_merged_one(gemma: Any) -> None:
     ids = torch.tensor([[1, 5, 9, 3]])
-    bare = gemma(input_ids=ids).logits
+    base = gemma(input_ids=ids).logits
     model = adapted(gemma).eval()
     with_update = model(input_ids=ids).logits
-    assert not torch.allclose(with_update, bare, atol=1e-3)
+    assert not torch.allclose(with_update, base, atol=1e-3)
     with model.disable_adapter():
-        torch.testing.assert_close(model(input_ids=ids).logits, bare)
-    torch.testing.assert_close(merged(model)(input_ids=ids).logits, with_update, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(model(input_ids=ids).logits, base)
+    torch.testing.assert_close(
+        merged(model)(input_ids=ids).logits, with_update, atol=1e-4, rtol=1e-4
+    )
 
 
-def test_only_plain_lora_layers_are_changed(gemma: Any) -> None:
-    model = adapted(gemma)
-    use_lean_forward(model)
+@pytest.mark.parametrize(("lean", "name"), [(True, "LeanLinear"), (False, "Linear")])
+def test_all_lora_layers_are_lean_unless_pefts_are_wanted(
+    gemma: Any, lean: bool, name: str
+) -> None:
+    model = new_lora(gemma, rank=2, lean=lean)
     kinds = {type(layer).__name__ for layer in model.modules() if hasattr(layer, "lora_A")}
-    assert kinds == {"LeanLinear"}
+    assert kinds == {name}

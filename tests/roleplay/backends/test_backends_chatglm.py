@@ -1,7 +1,5 @@
 """The local backend with ChatGLM: the whole prompt in one piece, candidates from one prefill, replies as they are shown."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +9,11 @@ import torch
 
 from roleplay.adapters.checkpoint import AdapterInfo, BaseModelInfo, save_adapter
 from roleplay.adapters.lora import new_lora
-from roleplay.adapters.own_prefix import new_own_prefix
+from roleplay.adapters.native_prefix import new_native_prefix
 from roleplay.backends.base import generate
 from roleplay.backends.local import LocalBackend
 from roleplay.errors import PromptError
-from roleplay.models import causal
+from roleplay.models import causal, loading
 from roleplay.prompts import Prompt
 from roleplay.sampling import SamplingParams, decode
 
@@ -25,17 +23,20 @@ WILD = SamplingParams(temperature=2, top_p=1, max_new_tokens=12, seed=5)
 
 
 @pytest.fixture(scope="module")
-def bare(glm_home: Path) -> LocalBackend:
+def base(glm_home: Path) -> LocalBackend:
     return LocalBackend.load(str(glm_home))
 
 
 @pytest.fixture(scope="module")
 def checkpoint(glm_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prefix of 4 random positions, in both forms."""
-    model, folder = causal.load_causal(str(glm_home)), tmp_path_factory.mktemp("adapter") / "prefix"
+    model, folder = (
+        loading.load_causal(str(glm_home)),
+        tmp_path_factory.mktemp("adapter") / "prefix",
+    )
     torch.manual_seed(1)
     info = AdapterInfo(kind="prefix", base=BaseModelInfo.of(model, "tiny-chatglm"), pre_seq_len=4)
-    new_own_prefix(model, length=4)
+    new_native_prefix(model, length=4)
     save_adapter(model, folder, info, original=True)
     return folder
 
@@ -45,71 +46,88 @@ def prefixed(glm_home: Path, checkpoint: Path) -> LocalBackend:
     return LocalBackend.load(str(glm_home), checkpoint)
 
 
-@pytest.fixture(params=["bare", "prefixed"])
+@pytest.fixture(params=["base", "prefixed"])
 def backend(request: pytest.FixtureRequest) -> LocalBackend:
     found: LocalBackend = request.getfixturevalue(request.param)
     return found
 
 
-def test_the_prompt_is_encoded_in_one_piece(bare: LocalBackend, pieces: Any) -> None:
+def test_the_prompt_is_encoded_in_one_piece(base: LocalBackend, pieces: Any) -> None:
     plain = pieces.encode(PROMPT.text, add_special_tokens=False)
-    assert bare.encode(PROMPT)[0].tolist() == [*plain, pieces.gmask_token_id, pieces.bos_token_id]
-    assert bare.count(PROMPT.text) == len(plain)
+    assert base.encode(PROMPT)[0].tolist() == [*plain, pieces.gmask_token_id, pieces.bos_token_id]
+    assert base.count(PROMPT.text) == len(plain)
 
 
-def test_an_empty_prompt_is_the_mask_token_and_sop(bare: LocalBackend, pieces: Any) -> None:
-    assert bare.encode(Prompt(()))[0].tolist() == [pieces.gmask_token_id, pieces.bos_token_id]
-    assert len(generate(bare, Prompt(("",)), n=2, params=WILD)) == 2
+def test_an_empty_prompt_is_the_mask_token_and_sop(base: LocalBackend, pieces: Any) -> None:
+    assert base.encode(Prompt(()))[0].tolist() == [pieces.gmask_token_id, pieces.bos_token_id]
+    assert len(generate(base, Prompt(("",)), n=2, params=WILD)) == 2
 
 
 @pytest.mark.parametrize("typed", ["[gMASK]", "<sop>", "[MASK]", "<eop>", "<pad>", "[sMASK]"])
-def test_special_tokens_that_a_user_types_are_characters(bare: LocalBackend, pieces: Any, typed: str) -> None:
-    ids = bare.encode(Prompt((f"问：{typed}灯{typed}\n", "阿灯：")))[0].tolist()
-    special = {*pieces.all_special_ids, pieces.gmask_token_id, pieces.convert_tokens_to_ids("[sMASK]")} - {0}
-    assert [token for token in ids if token in special] == [pieces.gmask_token_id, pieces.bos_token_id]
+def test_special_tokens_that_a_user_types_are_characters(
+    base: LocalBackend, pieces: Any, typed: str
+) -> None:
+    ids = base.encode(Prompt((f"问：{typed}灯{typed}\n", "阿灯：")))[0].tolist()
+    special = {
+        *pieces.all_special_ids,
+        pieces.gmask_token_id,
+        pieces.convert_tokens_to_ids("[sMASK]"),
+    } - {0}
+    assert [token for token in ids if token in special] == [
+        pieces.gmask_token_id,
+        pieces.bos_token_id,
+    ]
     assert typed in pieces.decode(ids)
-    assert bare.count(f"{typed}灯") > bare.count("灯") + 2
+    assert base.count(f"{typed}灯") > base.count("灯") + 2
 
 
 def test_candidates_of_one_prefill_equal_separate_runs(backend: LocalBackend) -> None:
     ids = backend.encode(PROMPT)
-    *_, alone = backend._decode(ids, 1, GREEDY)
-    *_, together = backend._decode(ids, 3, GREEDY)
+    *_, alone = backend.decode(ids, n=1, params=GREEDY)
+    *_, together = backend.decode(ids, n=3, params=GREEDY)
     assert together == alone * 3 and len(alone[0]) > 3
 
 
 def test_rows_that_outlive_others_are_as_if_alone(backend: LocalBackend) -> None:
     ids = backend.encode(PROMPT)
     seen: list[torch.Tensor] = []
-    hook = causal.head(backend.model).register_forward_hook(lambda module, args, output: seen.append(output))
+    hook = causal.head(backend.model).register_forward_hook(
+        lambda module, args, output: seen.append(output)
+    )
     with torch.inference_mode():
-        *_, rows = backend._decode(ids, 5, WILD)
+        *_, rows = backend.decode(ids, n=5, params=WILD)
     hook.remove()
     for step, scores in enumerate(seen[1:], 1):
-        alone = [torch.cat([ids, torch.tensor([row[:step]])], dim=1) for row in rows if len(row) > step]
-        expected = torch.cat([backend._logits(whole, causal.new_cache(backend.model)) for whole in alone])
+        alone = [
+            torch.cat([ids, torch.tensor([row[:step]])], dim=1) for row in rows if len(row) > step
+        ]
+        expected = torch.cat(
+            [backend._logits(whole, causal.new_cache(backend.model)) for whole in alone]
+        )
         torch.testing.assert_close(scores[:, : expected.shape[1]], expected, atol=1e-4, rtol=1e-4)
 
 
 def test_the_reply_is_that_of_generate(backend: LocalBackend) -> None:
-    *_, (row,) = backend._decode(backend.encode(PROMPT), 1, GREEDY)
+    *_, (row,) = backend.decode(backend.encode(PROMPT), n=1, params=GREEDY)
     ids = backend.encode(PROMPT)
     own = backend.model.generate(ids, do_sample=False, max_new_tokens=len(row))[0, ids.shape[1] :]
     assert own.tolist() == row
 
 
-def test_a_stream_grows(bare: LocalBackend) -> None:
-    snapshots = list(bare.stream(PROMPT, n=2, params=WILD))
-    assert len(snapshots) > 3 and snapshots[-1] == generate(bare, PROMPT, n=2, params=WILD)
+def test_a_stream_grows(base: LocalBackend) -> None:
+    snapshots = list(base.stream(PROMPT, n=2, params=WILD))
+    assert len(snapshots) > 3 and snapshots[-1] == generate(base, PROMPT, n=2, params=WILD)
     assert sum(map(len, snapshots[0])) < sum(map(len, snapshots[-1]))
 
 
-def test_the_prefix_is_inserted_once_and_takes_no_context(bare: LocalBackend, prefixed: LocalBackend) -> None:
-    assert (prefixed.prefix_length, prefixed.context) == (0, bare.context) == (0, 64)
+def test_the_prefix_is_inserted_once_and_takes_no_context(
+    base: LocalBackend, prefixed: LocalBackend
+) -> None:
+    assert (prefixed.prefix_length, prefixed.context) == (0, base.context) == (0, 64)
     cache = causal.new_cache(prefixed.model)
     prefixed._logits(prefixed.encode(PROMPT), cache)
     assert cache.get_seq_length() == 4 + prefixed.encode(PROMPT).shape[1]
-    assert generate(prefixed, PROMPT, n=2, params=WILD) != generate(bare, PROMPT, n=2, params=WILD)
+    assert generate(prefixed, PROMPT, n=2, params=WILD) != generate(base, PROMPT, n=2, params=WILD)
 
 
 def test_the_originals_form_gives_the_same_replies(
@@ -117,11 +135,13 @@ def test_the_originals_form_gives_the_same_replies(
 ) -> None:
     (tmp_path / "pytorch_model.bin").write_bytes((checkpoint / "pytorch_model.bin").read_bytes())
     loaded = LocalBackend.load(str(glm_home), tmp_path)
-    assert generate(loaded, PROMPT, n=3, params=WILD) == generate(prefixed, PROMPT, n=3, params=WILD)
+    assert generate(loaded, PROMPT, n=3, params=WILD) == generate(
+        prefixed, PROMPT, n=3, params=WILD
+    )
 
 
 def test_lora_over_packed_weights_stays_wrapped(glm_home: Path, tmp_path: Path) -> None:
-    model = causal.load_causal(str(glm_home), quantization_bit=4)
+    model = loading.load_causal(str(glm_home), quantization_bit=4)
     info = AdapterInfo(kind="lora", base=BaseModelInfo.of(model, "tiny-chatglm"))
     peft_model = new_lora(model, rank=2)
     for part in peft_model.parameters():
@@ -130,7 +150,9 @@ def test_lora_over_packed_weights_stays_wrapped(glm_home: Path, tmp_path: Path) 
     save_adapter(peft_model, tmp_path / "lora", info)
     loaded = LocalBackend.load(str(glm_home), tmp_path / "lora", quantization_bit=4)
     packed = LocalBackend.load(str(glm_home), quantization_bit=4)
-    wanted = generate(LocalBackend(peft_model.eval(), packed.tokenizer, adapter=info), PROMPT, n=1, params=WILD)
+    wanted = generate(
+        LocalBackend(peft_model.eval(), packed.tokenizer, adapter=info), PROMPT, n=1, params=WILD
+    )
     assert generate(loaded, PROMPT, n=1, params=WILD) == wanted
     assert generate(packed, PROMPT, n=1, params=WILD) != wanted
 
@@ -156,9 +178,11 @@ def test_half_a_character_is_not_shown(pieces: Any) -> None:
 
 
 @pytest.mark.parametrize("piece", ["<eop>", "<n>"])
-def test_a_reply_ends_at_eop_or_at_the_newline_piece(bare: LocalBackend, pieces: Any, piece: str) -> None:
+def test_a_reply_ends_at_eop_or_at_the_newline_piece(
+    base: LocalBackend, pieces: Any, piece: str
+) -> None:
     ids = [*pieces.text_ids("灯"), pieces.convert_tokens_to_ids(piece)]
-    assert bare.ends(ids) and not bare.ends(ids[:-1])
+    assert base.ends(ids) and not base.ends(ids[:-1])
     assert causal.reply_text(pieces, ids) == "灯"
 
 
@@ -170,19 +194,21 @@ def test_rows_of_the_head_without_a_piece_are_never_sampled(pieces: Any) -> None
     backend = LocalBackend(model, pieces)
     logits = backend._logits(backend.encode(PROMPT), causal.new_cache(model))
     assert logits.shape == (1, len(pieces)) and model.config.vocab_size == len(pieces) + 8
-    *_, rows = decode(lambda ids, kept: logits, logits, n=1, params=GREEDY, is_done=lambda ids: True)
+    *_, rows = decode(
+        lambda ids, kept: logits, logits, n=1, params=GREEDY, is_done=lambda ids: True
+    )
     assert rows[0][0] < len(pieces)
 
 
-def test_a_prompt_longer_than_the_model(bare: LocalBackend) -> None:
+def test_a_prompt_longer_than_the_model(base: LocalBackend) -> None:
     prompt = Prompt(("灯" * 80,))
-    count = bare.encode(prompt).shape[1]
+    count = base.encode(prompt).shape[1]
     message = f"the prompt has {count} tokens and the reply may take 12, tiny-chatglm holds 64: shorten the prompt"
     with pytest.raises(PromptError, match=message):
-        generate(bare, prompt, n=1, params=GREEDY)
+        generate(base, prompt, n=1, params=GREEDY)
 
 
-def test_a_prompt_that_just_fits(bare: LocalBackend) -> None:
+def test_a_prompt_that_just_fits(base: LocalBackend) -> None:
     prompt = Prompt(("灯" * (64 - 12 - 3),))
-    assert bare.encode(prompt).shape[1] + 12 == 64
-    assert len(generate(bare, prompt, n=1, params=GREEDY)) == 1
+    assert base.encode(prompt).shape[1] + 12 == 64
+    assert len(generate(base, prompt, n=1, params=GREEDY)) == 1

@@ -1,8 +1,8 @@
 """The local backend: n candidates from one prefill, each the same as alone, ending at its line break."""
 
-from __future__ import annotations
-
 import itertools
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from roleplay.adapters.prefix import new_prefix
 from roleplay.backends.base import generate
 from roleplay.backends.local import LocalBackend
 from roleplay.errors import PromptError, SamplingError
-from roleplay.models import causal
+from roleplay.models import causal, loading
 from roleplay.prompts import Prompt
 from roleplay.sampling import SamplingParams
 
@@ -27,7 +27,7 @@ WILD = SamplingParams(temperature=1, top_p=1, max_new_tokens=24, seed=5)
 
 def adapter_folder(model_folder: Path, kind: str, folder: Path) -> Path:
     """A checkpoint of random weights, strong enough to be seen."""
-    model = causal.load_causal(str(model_folder))
+    model = loading.load_causal(str(model_folder))
     info = AdapterInfo(kind=kind, base=BaseModelInfo.of(model, str(model_folder)), pre_seq_len=4)
     torch.manual_seed(1)
     peft_model = new_prefix(model, length=4) if kind == "prefix" else new_lora(model, rank=2)
@@ -39,7 +39,7 @@ def adapter_folder(model_folder: Path, kind: str, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bare(gemma_folder: Path) -> LocalBackend:
+def base(gemma_folder: Path) -> LocalBackend:
     return LocalBackend.load(str(gemma_folder))
 
 
@@ -49,15 +49,15 @@ def prefixed(gemma_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Lo
     return LocalBackend.load(str(gemma_folder), folder)
 
 
-@pytest.fixture(params=["bare", "prefixed"])
+@pytest.fixture(params=["base", "prefixed"])
 def backend(request: pytest.FixtureRequest) -> LocalBackend:
     found: LocalBackend = request.getfixturevalue(request.param)
     return found
 
 
-def test_segments_are_encoded_after_the_first_token(bare: LocalBackend, tokenizer: Any) -> None:
-    assert tokenizer.decode(bare.encode(PROMPT)[0]) == "<bos>" + PROMPT.text
-    assert bare.count(PROMPT.text) == len(PROMPT.text)
+def test_segments_are_encoded_after_the_first_token(base: LocalBackend, tokenizer: Any) -> None:
+    assert tokenizer.decode(base.encode(PROMPT)[0]) == "<bos>" + PROMPT.text
+    assert base.count(PROMPT.text) == len(PROMPT.text)
 
 
 def test_candidates_of_one_prefill_equal_separate_runs(backend: LocalBackend) -> None:
@@ -69,9 +69,14 @@ def test_candidates_of_one_prefill_equal_separate_runs(backend: LocalBackend) ->
 
 def test_the_greedy_reply_equals_a_pass_over_the_whole_text(backend: LocalBackend) -> None:
     ids = backend.encode(PROMPT)
-    *_, (row,) = backend._decode(ids, 1, GREEDY)
+    *_, (row,) = backend.decode(ids, n=1, params=GREEDY)
     whole = torch.cat([ids, torch.tensor([row])], dim=1)
-    scores = torch.cat([backend._logits(whole[:, :end], _past(backend)) for end in range(ids.shape[1], whole.shape[1])])
+    scores = torch.cat(
+        [
+            backend._logits(whole[:, :end], _past(backend))
+            for end in range(ids.shape[1], whole.shape[1])
+        ]
+    )
     assert scores.argmax(dim=1).tolist() == row
 
 
@@ -86,7 +91,8 @@ def test_five_candidates_share_one_prefill(backend: LocalBackend) -> None:
     shapes: list[tuple[int, ...]] = []
     body = causal.body(backend.model)
     hook = body.register_forward_pre_hook(
-        lambda module, args, kwargs: shapes.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
+        lambda module, args, kwargs: shapes.append(tuple(kwargs["input_ids"].shape)),
+        with_kwargs=True,
     )
     generate(backend, PROMPT, n=5, params=WILD)
     hook.remove()
@@ -97,9 +103,11 @@ def test_five_candidates_share_one_prefill(backend: LocalBackend) -> None:
 def test_rows_that_outlive_others_are_as_if_alone(backend: LocalBackend) -> None:
     ids = backend.encode(PROMPT)
     seen: list[torch.Tensor] = []
-    hook = causal.head(backend.model).register_forward_hook(lambda module, args, output: seen.append(output))
+    hook = causal.head(backend.model).register_forward_hook(
+        lambda module, args, output: seen.append(output)
+    )
     with torch.inference_mode():
-        *_, rows = backend._decode(ids, 5, WILD)
+        *_, rows = backend.decode(ids, n=5, params=WILD)
     hook.remove()
     assert len({len(row) for row in rows}) > 2, "rows must end at different times"
     for step, scores in enumerate(seen[1:], 1):
@@ -116,8 +124,8 @@ def test_the_same_seed_gives_the_same_texts(backend: LocalBackend) -> None:
     assert len(set(first)) == 3
 
 
-def test_a_stream_grows(bare: LocalBackend) -> None:
-    snapshots = list(bare.stream(PROMPT, n=2, params=WILD))
+def test_a_stream_grows(base: LocalBackend) -> None:
+    snapshots = list(base.stream(PROMPT, n=2, params=WILD))
     for before, after in itertools.pairwise(snapshots):
         assert all(new.startswith(old) for old, new in zip(before, after, strict=True))
     assert [len(text) for text in snapshots[0]] == [1, 1]
@@ -129,7 +137,9 @@ def alphabet() -> LocalBackend:
     return LocalBackend(tiny.successor({"c": "\n", "f": "<eos>"}), tiny.tokenizer())
 
 
-@pytest.mark.parametrize(("start", "reply", "steps"), [("a", "bc", 3), ("d", "ef", 3), ("c", "", 1), ("f", "", 1)])
+@pytest.mark.parametrize(
+    ("start", "reply", "steps"), [("a", "bc", 3), ("d", "ef", 3), ("c", "", 1), ("f", "", 1)]
+)
 def test_a_reply_ends_at_a_line_break_or_the_end_of_text(
     alphabet: LocalBackend, start: str, reply: str, steps: int
 ) -> None:
@@ -144,11 +154,17 @@ def test_a_reply_ends_at_its_last_token(alphabet: LocalBackend) -> None:
 
 
 @pytest.mark.parametrize("kind", ["prefix", "lora"])
-def test_an_adapter_changes_the_reply(kind: str, bare: LocalBackend, gemma_folder: Path, tmp_path: Path) -> None:
-    adapted = LocalBackend.load(str(gemma_folder), adapter_folder(gemma_folder, kind, tmp_path / kind))
+def test_an_adapter_changes_the_reply(
+    kind: str, base: LocalBackend, gemma_folder: Path, tmp_path: Path
+) -> None:
+    adapted = LocalBackend.load(
+        str(gemma_folder), adapter_folder(gemma_folder, kind, tmp_path / kind)
+    )
     assert adapted.adapter is not None and adapted.adapter.kind == kind
     assert (adapted.prefix_length, adapted.context) == ((4, 252) if kind == "prefix" else (0, 256))
-    assert generate(adapted, PROMPT, n=1, params=GREEDY) != generate(bare, PROMPT, n=1, params=GREEDY)
+    assert generate(adapted, PROMPT, n=1, params=GREEDY) != generate(
+        base, PROMPT, n=1, params=GREEDY
+    )
 
 
 def test_a_merged_lora_says_what_the_peft_model_says(gemma_folder: Path, tmp_path: Path) -> None:
@@ -156,16 +172,57 @@ def test_a_merged_lora_says_what_the_peft_model_says(gemma_folder: Path, tmp_pat
 
     folder = adapter_folder(gemma_folder, "lora", tmp_path / "lora")
     backend = LocalBackend.load(str(gemma_folder), folder)
-    peft_model, _ = load_adapter(causal.load_causal(str(gemma_folder)), folder, name="tiny")
+    peft_model, _ = load_adapter(loading.load_causal(str(gemma_folder)), folder, name="tiny")
     ids = backend.encode(PROMPT)
     with torch.no_grad():
         expected = peft_model(input_ids=ids).logits[:, -1]
-    torch.testing.assert_close(backend._logits(ids, causal.new_cache(backend.model)), expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        backend._logits(ids, causal.new_cache(backend.model)), expected, atol=1e-4, rtol=1e-4
+    )
+
+
+def test_progress_is_told_in_both_languages(gemma_folder: Path, tmp_path: Path) -> None:
+    folder, told = adapter_folder(gemma_folder, "prefix", tmp_path / "adapter"), []
+    LocalBackend.load(str(gemma_folder), folder, on_progress=told.append)
+    lines = ["loading the tokenizer", "loading the weights", "loading the adapter"]
+    assert [one.text("en") for one in told] == lines
+    assert told[-1].text("zh") == "正在载入适配器"
+
+
+def test_a_pause_waits_for_the_reply_and_holds_back_the_next(base: LocalBackend) -> None:
+    order: list[str] = []
+
+    def pause() -> None:
+        with base.paused():
+            order.append("paused")
+            time.sleep(0.2)
+            order.append("resumed")
+
+    def reply() -> None:
+        generate(base, PROMPT, n=1, params=GREEDY)
+        order.append("second reply")
+
+    stream = base.stream(PROMPT, n=1, params=GREEDY)
+    next(stream)
+    pausing, replying = threading.Thread(target=pause), threading.Thread(target=reply)
+    pausing.start()
+    time.sleep(0.2)
+    order.append("first reply")
+    stream.close()
+    while "paused" not in order:
+        time.sleep(0.01)
+    replying.start()
+    pausing.join()
+    replying.join()
+    assert order == ["first reply", "paused", "resumed", "second reply"]
 
 
 def test_a_too_long_prompt_is_refused_with_the_numbers(prefixed: LocalBackend) -> None:
     prompt = Prompt(("灯" * 230,))
-    with pytest.raises(PromptError, match="the prompt has 231 tokens and the reply may take 24, .* holds 252: shorten"):
+    with pytest.raises(
+        PromptError,
+        match="the prompt has 231 tokens and the reply may take 24, .* holds 252: shorten",
+    ):
         generate(prefixed, prompt, n=1, params=GREEDY)
 
 
@@ -173,9 +230,9 @@ def test_a_prompt_that_just_fits(prefixed: LocalBackend) -> None:
     assert len(generate(prefixed, Prompt(("灯" * 227,)), n=1, params=GREEDY)) == 1
 
 
-def test_too_many_samples(bare: LocalBackend) -> None:
+def test_too_many_samples(base: LocalBackend) -> None:
     with pytest.raises(SamplingError, match="the number of samples must be 1 to 20, not 21"):
-        generate(bare, PROMPT, n=21, params=GREEDY)
+        generate(base, PROMPT, n=21, params=GREEDY)
 
 
 @pytest.mark.parametrize("kind", [None, "prefix", "lora"])
@@ -183,7 +240,11 @@ def test_too_many_samples(bare: LocalBackend) -> None:
 def test_many_prompts_at_once_get_the_replies_of_each_alone(
     architecture: str, kind: str | None, tmp_path: Path
 ) -> None:
-    made = tiny.llama() if architecture == "llama" else tiny.gemma(*["sliding_attention", "full_attention"] * 2)
+    made = (
+        tiny.llama()
+        if architecture == "llama"
+        else tiny.gemma(*["sliding_attention", "full_attention"] * 2)
+    )
     folder = tiny.save(made, tmp_path / "model")
     checkpoint = adapter_folder(folder, kind, tmp_path / "adapter") if kind else None
     backend = LocalBackend.load(str(folder), checkpoint)

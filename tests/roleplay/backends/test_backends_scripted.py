@@ -1,7 +1,5 @@
 """The scripted backend: replies in turn, and the same rules as the others."""
 
-from __future__ import annotations
-
 import pytest
 
 from roleplay.backends.base import generate
@@ -28,6 +26,11 @@ def test_a_reply_streams_and_ends_at_its_line_break() -> None:
 
 def test_an_empty_reply_is_a_reply() -> None:
     assert generate(ScriptedBackend([""]), PROMPT, n=2, params=SamplingParams()) == ["", ""]
+
+
+def test_there_is_nothing_to_wait_for() -> None:
+    with ScriptedBackend(["灯"]).paused():
+        pass
 
 
 def test_too_many_samples() -> None:

@@ -6,11 +6,11 @@ import pytest
 
 from roleplay.dataset.curation import Seen, line_weight, line_weights, plain_weights, unique
 from roleplay.dataset.interviews import Asked
-from roleplay.dataset.settings import DatasetSettings, Materials
+from roleplay.dataset.settings import BuildContext, DatasetSettings
 from roleplay.records import Line
 
 SETTINGS = DatasetSettings()
-MATERIALS = Materials(("闻筝",), len)
+CONTEXT = BuildContext(("闻筝",), len)
 
 
 def say(text: str, char: str = "闻筝", confidence: float | None = None) -> Line:
@@ -49,23 +49,38 @@ TWICE = {
 
 
 def test_a_pair_that_differs_in_marks_is_learnt_once() -> None:
-    weights, dropped = line_weights(TWICE, MATERIALS)
+    weights, dropped = line_weights(TWICE, CONTEXT)
     assert (weights, dropped) == ({1: [0.0, 1.0], 2: [0.0, 0.0]}, {"duplicate": 1})
 
 
 def test_held_out_scenes_keep_their_duplicates() -> None:
-    assert plain_weights(TWICE, MATERIALS)[0] == {1: [0.0, 1.0], 2: [0.0, 1.0]}
+    assert plain_weights(TWICE, CONTEXT)[0] == {1: [0.0, 1.0], 2: [0.0, 1.0]}
 
 
 def test_the_same_answer_to_another_line_is_no_duplicate() -> None:
-    lines = {1: [say("可以进来吗？", "陆迟"), say("没得商量。"), say("豆糕分我一半嘛！", "郝婶"), say("没得商量。")]}
-    assert line_weights(lines, MATERIALS)[0][1] == [0.0, 1.0, 0.0, 1.0]
+    lines = {
+        1: [
+            say("可以进来吗？", "陆迟"),
+            say("没得商量。"),
+            say("豆糕分我一半嘛！", "郝婶"),
+            say("没得商量。"),
+        ]
+    }
+    assert line_weights(lines, CONTEXT)[0][1] == [0.0, 1.0, 0.0, 1.0]
 
 
 def test_what_others_think_is_no_context_of_a_duplicate() -> None:
     thought = Line(kind="think", char="陆迟", text="她生气了？")
-    lines = {1: [say("可以进来吗？", "陆迟"), say("门没锁。推。"), *TWICE[1][:1], thought, say("门没锁，推！")]}
-    assert line_weights(lines, MATERIALS)[0][1] == [0.0, 1.0, 0.0, 0.0, 0.0]
+    lines = {
+        1: [
+            say("可以进来吗？", "陆迟"),
+            say("门没锁。推。"),
+            *TWICE[1][:1],
+            thought,
+            say("门没锁，推！"),
+        ]
+    }
+    assert line_weights(lines, CONTEXT)[0][1] == [0.0, 1.0, 0.0, 0.0, 0.0]
 
 
 LONG = "第七口雨钟坏了以后落下的雨会让人忘记自己的名字"

@@ -21,7 +21,11 @@ PARTS = {"train": [ROW, ROW], "test": [ROW]}
 
 def read(path: Path) -> Any:
     text = path.read_bytes().decode("utf-8")
-    return [json.loads(line) for line in text.splitlines()] if path.suffix == ".jsonl" else json.loads(text)
+    return (
+        [json.loads(line) for line in text.splitlines()]
+        if path.suffix == ".jsonl"
+        else json.loads(text)
+    )
 
 
 @pytest.mark.parametrize(
@@ -30,12 +34,22 @@ def read(path: Path) -> Any:
         (
             "sharegpt",
             "train.json",
-            {"conversations": [{"from": "human", "value": PROMPT}, {"from": "gpt", "value": "没得商量！"}]},
+            {
+                "conversations": [
+                    {"from": "human", "value": PROMPT},
+                    {"from": "gpt", "value": "没得商量！"},
+                ]
+            },
         ),
         (
             "messages",
             "train.jsonl",
-            {"messages": [{"role": "user", "content": PROMPT}, {"role": "assistant", "content": "没得商量！"}]},
+            {
+                "messages": [
+                    {"role": "user", "content": PROMPT},
+                    {"role": "assistant", "content": "没得商量！"},
+                ]
+            },
         ),
         ("alpaca", "train.json", {"instruction": PROMPT, "input": "", "output": "没得商量！"}),
         ("ptuning", "train.jsonl", {"prompt": PROMPT, "response": "没得商量！", "history": []}),
@@ -52,7 +66,9 @@ def test_chinese_is_written_as_it_is(tmp_path: Path) -> None:
     assert "没得商量！" in (tmp_path / "train.jsonl").read_bytes().decode("utf-8")
 
 
-@pytest.mark.parametrize(("form", "key"), [("sharegpt", "conversations"), ("alpaca", "instruction")])
+@pytest.mark.parametrize(
+    ("form", "key"), [("sharegpt", "conversations"), ("alpaca", "instruction")]
+)
 def test_dataset_info_describes_columns_that_are_there(tmp_path: Path, form: str, key: str) -> None:
     export(PARTS, form, tmp_path, name="chuiyan")
     info = read(tmp_path / "dataset_info.json")
@@ -70,7 +86,9 @@ def test_json_lines_need_no_info(tmp_path: Path, form: str) -> None:
 
 
 def test_an_unknown_form_lists_the_known(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="no export format 'csv': known are sharegpt messages alpaca ptuning"):
+    with pytest.raises(
+        DatasetError, match="no export format 'csv': known are sharegpt messages alpaca ptuning"
+    ):
         export(PARTS, "csv", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -87,13 +105,27 @@ def test_the_script_reads_another_data_set(tmp_path: Path) -> None:
     data.mkdir()
     for part in ("train", "test"):
         (data / f"{part}.json").write_text(ROW.model_dump_json() + "\n", encoding="utf-8")
-    flags = ["--world", str(world), "--data_dir", str(data), "--format", "alpaca", "--output", str(tmp_path / "out")]
+    flags = [
+        "--world",
+        str(world),
+        "--data_dir",
+        str(data),
+        "--format",
+        "alpaca",
+        "--output",
+        str(tmp_path / "out"),
+    ]
     assert export_dataset.main(flags) == 0
     assert "toy_train" in read(tmp_path / "out" / "dataset_info.json")
 
 
-def test_the_script_names_the_command_that_makes_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_script_names_the_command_that_makes_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     world = tiny.write_world(tmp_path / "toy")
     flags = ["--world", str(world), "--format", "alpaca", "--output", str(tmp_path / "out")]
     assert export_dataset.main(flags) == 2
-    assert f"make it with `python scripts/prepare_seq2seq_training.py --world {world}`" in capsys.readouterr().err
+    assert (
+        f"make it with `python scripts/prepare_seq2seq_training.py --world {world}`"
+        in capsys.readouterr().err
+    )

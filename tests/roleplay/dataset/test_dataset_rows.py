@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roleplay.background import Snippet
 from roleplay.dataset.curation import plain_weights
-from roleplay.dataset.interviews import Asked
+from roleplay.dataset.interviews import Asked, group_queries, singles, with_background
 from roleplay.dataset.rows import question_rows, scene_rows, split_chapters
-from roleplay.dataset.settings import DatasetSettings, Materials
+from roleplay.dataset.scenes import cut_pieces, scene_queries
+from roleplay.dataset.settings import BuildContext, DatasetSettings
 from roleplay.errors import DatasetError
 from roleplay.prompts import Budget
 from roleplay.records import Example, Line
@@ -25,14 +27,10 @@ LINES = [
 ]
 
 
-class Piece(NamedTuple):
-    text: str
-    score: float
-    source: str
-
-
-def lookup(query: str, k: int, *, character: str | None = None, chapter: int | None = None) -> list[Piece]:
-    return [Piece("豆糕分焦糖和椒盐。", 0.9, "豆糕")][:k]
+def retriever(
+    query: str, k: int, *, character: str | None = None, chapter: int | None = None
+) -> list[Snippet]:
+    return [Snippet("豆糕分焦糖和椒盐。", 0.9, "豆糕")][:k]
 
 
 def rows(
@@ -42,9 +40,11 @@ def rows(
     **settings: Any,
 ) -> list[Example]:
     chosen = DatasetSettings(**{"background_share": 0.0, "profile_drop": 0.0, **settings})
-    materials = Materials(("闻筝",), len, chosen, lookup, profiles or {})
+    context = BuildContext(("闻筝",), len, chosen, retriever, profiles or {})
     chapters = lines or {4: LINES}
-    return list(scene_rows(chapters, plain_weights(chapters, materials)[0], materials, budget=budget))
+    pieces = cut_pieces(chapters, plain_weights(chapters, context)[0], context)
+    queries = [query for one in pieces for query in scene_queries(one, one.learners, context)]
+    return list(scene_rows(chapters, pieces, context.searched(queries), budget=budget))
 
 
 def test_a_row_is_the_scene_so_far_and_the_line() -> None:
@@ -59,11 +59,16 @@ def test_a_short_interjection_weighs_less() -> None:
 
 
 def test_the_oldest_lines_go_and_the_cue_stays() -> None:
-    assert [row.prompt for row in rows({1: LINES[:3]}, Budget(20, 0))] == ["郝婶：小筝，椒盐的出笼咯！\n闻筝："]
+    assert [row.prompt for row in rows({1: LINES[:3]}, Budget(20, 0))] == [
+        "郝婶：小筝，椒盐的出笼咯！\n闻筝："
+    ]
 
 
 def test_background_stands_first() -> None:
-    found = [row.prompt.startswith("【豆糕分焦糖和椒盐。】\n【窗外") for row in rows(background_share=1.0)]
+    found = [
+        row.prompt.startswith("【豆糕分焦糖和椒盐。】\n【窗外")
+        for row in rows(background_share=1.0)
+    ]
     assert found == [True, True]
 
 
@@ -82,7 +87,11 @@ def test_a_character_does_not_read_what_others_think() -> None:
 
 
 def test_a_form_asks_for_what_follows() -> None:
-    lines = [LINES[2], Line(kind="act", char="闻筝", text="翻窗"), Line(kind="think", char="闻筝", text="真香。")]
+    lines = [
+        LINES[2],
+        Line(kind="act", char="闻筝", text="翻窗"),
+        Line(kind="think", char="闻筝", text="真香。"),
+    ]
     asked = [row.prompt.splitlines()[-2] for row in rows({1: lines}, forms=True)]
     assert asked == ["【请发言】", "【请行动】", "【请思考】"]
 
@@ -106,14 +115,18 @@ def test_every_prompt_ends_in_the_cue_and_fits(lines: list[Line], tokens: int) -
 
 def test_a_question_is_a_row() -> None:
     asked = [Asked("闻筝", "你最爱\n吃什么？", "豆糕。\n没得商量。", "fact")]
-    materials = Materials(("闻筝",), len, DatasetSettings(interview_background_share=1), lookup)
-    [row] = question_rows(asked, materials, budget=BUDGET)
+    context = BuildContext(("闻筝",), len, DatasetSettings(interview_background_share=1), retriever)
+    [group] = singles(asked, context)
+    searched = context.searched(query for query, _ in group_queries(group, context))
+    [row] = question_rows([with_background(group, searched)], context, budget=BUDGET)
     assert row.prompt == "【豆糕分焦糖和椒盐。】\n问：你最爱 吃什么？\n闻筝："
     assert (row.response, row.task, row.chapter) == ("豆糕。 没得商量。", "fact", None)
 
 
 @given(st.sets(st.integers(0, 40), min_size=2), st.floats(0, 1), st.integers(0, 99))
-def test_a_split_is_disjoint_and_both_parts_have_chapters(chapters: set[int], share: float, seed: int) -> None:
+def test_a_split_is_disjoint_and_both_parts_have_chapters(
+    chapters: set[int], share: float, seed: int
+) -> None:
     train, test = split_chapters(chapters, share, seed)
     assert sorted([*train, *test]) == sorted(chapters)
     assert train and test
@@ -127,5 +140,7 @@ def test_the_share_and_the_seed_choose_the_chapters() -> None:
 
 @pytest.mark.parametrize("chapters", [[], [3]])
 def test_a_split_needs_two_chapters(chapters: list[int]) -> None:
-    with pytest.raises(DatasetError, match=f"{len(chapters)} chapters have lines to learn, a split needs 2"):
+    with pytest.raises(
+        DatasetError, match=f"{len(chapters)} chapters have lines to learn, a split needs 2"
+    ):
         split_chapters(chapters, 0.2, 7)

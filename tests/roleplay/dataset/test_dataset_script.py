@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +34,16 @@ def change(world: Path, *, profiles: dict[str, str]) -> None:
 def prepare(world: Path, model: Path, name: str, *more: str) -> Path:
     """The folder of a new data set of the world."""
     folder = world.parent / name
-    flags = ["--world", str(world), "--data_dir", str(folder), "--model", str(model), "--scene_tokens", "40"]
-    assert prepare_seq2seq_training.main([*flags, *more]) == 0
+    flags = ["--world", str(world), "--data-dir", str(folder), "--model", str(model)]
+    assert prepare_seq2seq_training.main([*flags, "--scene-tokens", "40", *more]) == 0
     return folder
 
 
 def refused(world: Path, model: Path, *more: str) -> None:
     """The script ends with 2 and nothing is written."""
     before = {path: path.read_bytes() for path in world.parent.rglob("*") if path.is_file()}
-    flags = ["--world", str(world), "--data_dir", str(world.parent / "refused"), "--model", str(model)]
+    folder = str(world.parent / "refused")
+    flags = ["--world", str(world), "--data-dir", folder, "--model", str(model)]
     assert prepare_seq2seq_training.main([*flags, *more]) == 2
     assert {path: path.read_bytes() for path in world.parent.rglob("*") if path.is_file()} == before
 
@@ -60,7 +62,7 @@ def report(folder: Path) -> Any:
 
 def test_the_test_part_is_the_same_scenes_in_all_modes(world: Path, gemma_folder: Path) -> None:
     many = prepare(world, gemma_folder, "many", "--mode", "many")
-    bare = prepare(world, gemma_folder, "bare", "--mode", "many", "--no-interviews", "--protection", "0")
+    bare = prepare(world, gemma_folder, "bare", "--no-interviews", "--protection", "0")
     profile = prepare(world, gemma_folder, "profile", "--mode", "profile")
     assert texts(many, "test") == texts(bare, "test")
     without = texts(profile, "test")
@@ -76,16 +78,19 @@ def test_the_test_part_holds_scenes_and_nothing_else(world: Path, gemma_folder: 
 
 def test_the_training_part_holds_every_task(world: Path, gemma_folder: Path) -> None:
     folder = prepare(world, gemma_folder, "many")
-    tasks = {"scene", "question", "identity", "unknown", "reading", "talk", "general"}
+    tasks = {"scene", "question", "identity", "unknown", "context_qa", "small_talk", "general"}
     assert {row.task for row in passages(folder, "train")} == tasks
-    rows = [json.loads(line) for line in (folder / "train.json").read_text(encoding="utf-8").splitlines()]
+    rows = [
+        json.loads(line)
+        for line in (folder / "train.json").read_text(encoding="utf-8").splitlines()
+    ]
     assert {row["task"] for row in rows} == tasks
 
 
 def test_the_knowledge_base_is_looked_for_only_where_a_share_asks(
     world: Path, gemma_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shares = ("--background_share", "0", "--interview_background_share")
+    shares = ("--background-share", "0", "--interview-background-share")
     prepare(world, gemma_folder, "half", *shares, "0.5")
     assert "background: none" in capsys.readouterr().out
     prepare(world, gemma_folder, "none", *shares, "0")
@@ -100,7 +105,7 @@ def test_protection_can_be_turned_off(world: Path, gemma_folder: Path) -> None:
 def test_interviews_can_be_left_out(world: Path, gemma_folder: Path) -> None:
     folder = prepare(world, gemma_folder, "novel", "--no-interviews")
     assert {row.task for row in passages(folder, "train")} == {
-        "scene", "identity", "unknown", "reading", "talk", "general",
+        "scene", "identity", "unknown", "context_qa", "small_talk", "general",
     }  # fmt: skip
 
 
@@ -109,12 +114,15 @@ def test_one_character_learns_its_own_lines_only(world: Path, gemma_folder: Path
     cues = {
         before.text
         for row in passages(folder, "train")
-        if row.task != "reading"
+        if row.task != "context_qa"
         for before, segment in zip(row.segments, row.segments[1:], strict=False)
         if segment.weight
     }
     assert cues == {"小舟：", "助手："}
-    assert (report(folder)["settings"]["mode"], report(folder)["settings"]["characters"]) == ("one", ["小舟"])
+    assert (report(folder)["settings"]["mode"], report(folder)["settings"]["characters"]) == (
+        "one",
+        ["小舟"],
+    )
 
 
 def test_data_elsewhere_leaves_the_world_alone(world: Path, gemma_folder: Path) -> None:
@@ -125,8 +133,8 @@ def test_data_elsewhere_leaves_the_world_alone(world: Path, gemma_folder: Path) 
 def test_the_report_counts_what_is_learnt(world: Path, gemma_folder: Path) -> None:
     folder = prepare(world, gemma_folder, "many")
     found = report(folder)
-    assert found["train"]["learnt_tokens"] == sum(found["train"]["learnt_tokens_by_task"].values())
-    assert set(found["train"]["learnt_tokens_by_character"]) == {"阿灯", "小舟"}
+    assert found["train"]["target_tokens"] == sum(found["train"]["target_tokens_by_task"].values())
+    assert set(found["train"]["target_tokens_by_character"]) == {"阿灯", "小舟"}
     assert set(found["examples"]) == set(found["train"]["passages_by_task"])
     assert sum(found["train"]["answer_tokens"].values()) == found["train"]["rows"]
     page = (folder / "report" / "dataset.md").read_text(encoding="utf-8")
@@ -143,29 +151,62 @@ def test_the_same_settings_do_nothing_again(
     assert "nothing changed since the last time" in capsys.readouterr().out
 
 
-def test_flavoured_interviews_are_reported_or_dropped(world: Path, gemma_folder: Path) -> None:
+def test_interviews_that_sound_generated_are_reported_or_dropped(
+    world: Path, gemma_folder: Path
+) -> None:
     with (world / "interviews.jsonl").open("a", encoding="utf-8") as stream:
-        row = {"id": "i9", "character": "阿灯", "question": "灯好吗？", "answer": "总的来说，灯很好。"}
-        stream.write(json.dumps(row) + "\n")
-    kept = prepare(world, gemma_folder, "kept", "--interview_share", "0.9")
-    assert report(kept)["flavour"]["examples"] == [{"answer": "总的来说，灯很好。", "signs": ["总的来说"]}]
+        row = {"id": "i9", "character": "阿灯", "question": "灯好吗？"}
+        stream.write(json.dumps(row | {"answer": "总的来说，灯很好。"}) + "\n")
+    kept = prepare(world, gemma_folder, "kept", "--interview-share", "0.9")
+    assert report(kept)["assistant_isms"]["examples"] == [
+        {"answer": "总的来说，灯很好。", "signs": ["总的来说"]}
+    ]
     assert any("总的来说" in text for text in texts(kept, "train"))
-    dropped = prepare(world, gemma_folder, "dropped", "--interview_share", "0.9", "--flavour", "drop")
-    assert report(dropped)["train"]["dropped"]["GPT flavour"] == 1
+    shares = ("--interview-share", "0.9")
+    dropped = prepare(world, gemma_folder, "dropped", *shares, "--assistant-isms", "drop")
+    assert report(dropped)["train"]["dropped"]["assistant-isms"] == 1
     assert not any("总的来说" in text for text in texts(dropped, "train"))
+
+
+def test_flags_of_earlier_versions_are_understood(world: Path, gemma_folder: Path) -> None:
+    names = ("--scene-tokens", "--context-qa-share", "--small-talk-share", "--assistant-isms")
+    old = ("--scene_tokens", "--reading_share", "--talk_share", "--flavour")
+    values = ("30", "0.05", "0.04", "drop")
+    folders = [
+        prepare(world, gemma_folder, name, *chain(*zip(flags, values, strict=True)))
+        for name, flags in (("new", names), ("old", old))
+    ]
+    assert report(folders[0])["settings"] == report(folders[1])["settings"]
+    assert (folders[0] / "train.json").read_bytes() == (folders[1] / "train.json").read_bytes()
+
+
+def test_a_value_that_is_not_offered_ends_with_2(
+    world: Path, gemma_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        refused(world, gemma_folder, "--mode", "some")
+    assert ended.value.code == 2
+    assert "--mode: invalid choice: 'some'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--mode", "one"], "mode one learns exactly one character, not 2 (阿灯 小舟): name one with --characters"),
+        (
+            ["--mode", "one"],
+            "mode one learns exactly one character, not 2 (阿灯 小舟): name one with --characters",
+        ),
         (["--characters", "夏娜"], "no character '夏娜'"),
-        (["--interview_share", "1.5"], "interview_share must be 0 to 1, not 1.5"),
+        (["--interview-share", "1.5"], "--interview-share must be at most 1, not 1.5"),
         (["--protection", "9"], "general together, must be below 1"),
     ],
 )
 def test_bad_settings_are_one_line(
-    world: Path, gemma_folder: Path, capsys: pytest.CaptureFixture[str], flags: list[str], message: str
+    world: Path,
+    gemma_folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    flags: list[str],
+    message: str,
 ) -> None:
     refused(world, gemma_folder, *flags)
     error = capsys.readouterr().err
@@ -184,9 +225,14 @@ def test_interviews_without_the_characters_are_refused(
     world: Path, gemma_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = (world / "interviews.jsonl").read_text(encoding="utf-8").splitlines()
-    (world / "interviews.jsonl").write_text("\n".join(row for row in rows if "阿灯" in row), encoding="utf-8")
+    (world / "interviews.jsonl").write_text(
+        "\n".join(row for row in rows if "阿灯" in row), encoding="utf-8"
+    )
     refused(world, gemma_folder, "--characters", "小舟")
-    assert "interviews is with 小舟: add some, or leave interviews out with --no-interviews" in capsys.readouterr().err
+    assert (
+        "interviews is with 小舟: add some, or leave interviews out with --no-interviews"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_training_part_without_usable_rows_is_refused(

@@ -75,7 +75,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
-        self._send(reply, completion(reply.text, reply.finish) if reply.text is not None else reply.body)
+        self._send(
+            reply, completion(reply.text, reply.finish) if reply.text is not None else reply.body
+        )
         if reply.text is not None and reply.good and reply.finish == "stop":
             with self.server.lock:
                 self.server.paid[json.dumps(body["messages"], ensure_ascii=False)] += 1
@@ -84,7 +86,11 @@ class _Handler(BaseHTTPRequestHandler):
         data = body.encode()
         self.send_response(reply.status)
         kind = "application/json" if data.startswith((b"{", b"[")) else "text/html"
-        for name, value in {"Content-Type": kind, "Content-Length": str(len(data)), **reply.headers}.items():
+        for name, value in {
+            "Content-Type": kind,
+            "Content-Length": str(len(data)),
+            **reply.headers,
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         for byte in data if reply.drip else ():
@@ -97,9 +103,20 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def completion(text: str, finish: str = "stop") -> str:
-    choice = {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": text}}
+    choice = {
+        "index": 0,
+        "finish_reason": finish,
+        "message": {"role": "assistant", "content": text},
+    }
     usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
-    row = {"id": "c", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}
+    row = {
+        "id": "c",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "m",
+        "choices": [choice],
+        "usage": usage,
+    }
     return json.dumps(row, ensure_ascii=False)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roleplay.distill.aliases import merge_aliases
+from roleplay.distill.rules.aliases import merge_aliases
 
 TEXT = "孙小北走进来。小北说：“走吧。”他笑了。\n" * 5
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from roleplay.distill.cast import discover_cast
+from roleplay.distill.rules.cast import discover_cast, find_people
 from roleplay.novel.reading import read_novel
 from tests.roleplay.novel.books import book
 
@@ -22,7 +22,9 @@ def test_cues_after_a_quote() -> None:
 
 
 def test_a_name_grows_to_its_full_length() -> None:
-    assert set(discover_cast("咕噜九号问：“报告！”\n咕噜九号小声说：“完毕。”\n" * 3)) == {"咕噜九号"}
+    assert set(discover_cast("咕噜九号问：“报告！”\n咕噜九号小声说：“完毕。”\n" * 3)) == {
+        "咕噜九号"
+    }
 
 
 def test_names_that_speak_seldom_are_left_out() -> None:
@@ -32,7 +34,9 @@ def test_names_that_speak_seldom_are_left_out() -> None:
 
 
 def test_pronouns_and_crowds_are_nobody() -> None:
-    assert not discover_cast("他说：“好。”众人道：“好。”有诗曰：“好。”后人叹道：“好。”二人道：“好。”" * 9)
+    assert not discover_cast(
+        "他说：“好。”众人道：“好。”有诗曰：“好。”后人叹道：“好。”二人道：“好。”" * 9
+    )
 
 
 def test_a_given_name_of_one_character() -> None:
@@ -49,3 +53,11 @@ def test_a_given_name_of_one_character() -> None:
 def test_the_main_persons_of_a_real_book_lead(name: str, expected: list[str]) -> None:
     found = [name for name, _ in discover_cast(read_novel(book(name)).text).most_common(4)]
     assert found == expected
+
+
+def test_people_are_found_with_their_aliases_the_main_one_first() -> None:
+    text = "老周道：“好。”\n" * 5 + "孙行者道：“好。”行者道：“走。”行者道：“走。”\n" * 9
+    assert [(person.name, person.aliases) for person in find_people(text)] == [
+        ("行者", ("孙行者",)),
+        ("老周", ()),
+    ]

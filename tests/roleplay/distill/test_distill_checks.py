@@ -20,7 +20,9 @@ def test_slices_of_the_novel_are_counted() -> None:
 
 
 def test_the_first_changed_line_is_named() -> None:
-    with pytest.raises(ScriptError, match=r'line 2: say "修了。" is not the novel\'s text at 5\.\.8 \("漏了。"\)'):
+    with pytest.raises(
+        ScriptError, match=r'line 2: say "修了。" is not the novel\'s text at 5\.\.8 \("漏了。"\)'
+    ):
         verify_verbatim(TEXT, [said("漏了。", (5, 8)), said("修了。", (5, 8))])
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from roleplay.distill.cues import SHE, Names, ends_saying, first_subject, is_pure_cue, says, subject, thinks
+from roleplay.distill.rules.cues import (
+    Names,
+    ends_saying,
+    first_subject,
+    is_pure_cue,
+    says,
+    subjects,
+    thinks,
+)
 
 NAMES = Names({"闻筝": ("小筝",), "铜婆": (), "咕噜九号": ("咕噜",), "行者": ()})
 
@@ -19,15 +27,16 @@ NAMES = Names({"闻筝": ("小筝",), "铜婆": (), "咕噜九号": ("咕噜",),
         ("行者又向铜婆道：", "行者"),
         ("隔壁卖豆糕的铜婆吆喝：", "铜婆"),
         ("咕噜的灯闪了一下：", "咕噜九号"),
-        ("她弯下腰问：", SHE),
+        ("她弯下腰问：", "她"),
         ("闻筝没动，那人说：", None),
         ("闻筝的师父说：", None),
         ("说着对闻筝道：", None),
         ("沉默了一会儿：", None),
     ],
 )
-def test_subject(sentence: str, who: str | None) -> None:
-    assert subject(sentence, NAMES) == who
+def test_the_last_subject(sentence: str, who: str | None) -> None:
+    found = subjects(sentence, NAMES)
+    assert (found[-1] if found else None) == who
 
 
 def test_first_subject_is_who_opens_the_sentence() -> None:
@@ -52,7 +61,9 @@ def test_a_pure_cue(clause: str) -> None:
     assert is_pure_cue(clause, NAMES)
 
 
-@pytest.mark.parametrize("clause", ["闻筝把扳手一拍：", "闻筝接过壶嘴灌了他一口，", "雨停了。", "说" * 50])
+@pytest.mark.parametrize(
+    "clause", ["闻筝把扳手一拍：", "闻筝接过壶嘴灌了他一口，", "雨停了。", "说" * 50]
+)
 def test_narration_is_no_pure_cue(clause: str) -> None:
     assert not is_pure_cue(clause, NAMES)
 

@@ -12,23 +12,33 @@ from pathlib import Path
 
 import pytest
 
-from roleplay.distill.asking import Asker, PendingError
-from roleplay.distill.batches import read_batch, write_batch
-from roleplay.distill.costs import CostLimitError, Meter, count_tokens, estimate, load_prices
-from roleplay.distill.endpoint import Endpoint, EndpointError, EndpointSettings, retry_after, settings_from
-from roleplay.distill.ledger import Entry, Ledger
-from roleplay.distill.questions import Question, messages_of
+from roleplay.distill.llm.batches import read_batch, write_batch
+from roleplay.distill.llm.client import CachedClient, PendingError
+from roleplay.distill.llm.costs import CostLimitError, Meter, count_tokens, estimate, load_prices
+from roleplay.distill.llm.endpoint import (
+    Endpoint,
+    EndpointError,
+    EndpointSettings,
+    retry_after,
+    settings_from,
+)
+from roleplay.distill.llm.ledger import Entry, Ledger
+from roleplay.distill.llm.requests import LLMRequest, messages_of
 from roleplay.errors import ModelError, PromptError
 from roleplay.files import read_jsonl, write_jsonl
 from tests.roleplay.distill.loopback import Reply, Server, completion, error_body, serve
 
-QUESTION = Question("label", "m", ({"role": "user", "content": "谁？"},), {"type": "object"}, 50)
+QUESTION = LLMRequest("label", "m", ({"role": "user", "content": "谁？"},), {"type": "object"}, 50)
 GOOD = Reply("[]")
 PRICES = {"m": (1.0, 10.0)}
 
 
-def ask(server_url: str, *, timeout: float = 5.0, attempts: int = 5, key: str = "sk-secret") -> Entry:
-    settings = EndpointSettings("m", server_url, key, timeout=timeout, attempts=attempts, pause=0.01)
+def ask(
+    server_url: str, *, timeout: float = 5.0, attempts: int = 5, key: str = "sk-secret"
+) -> Entry:
+    settings = EndpointSettings(
+        "m", server_url, key, timeout=timeout, attempts=attempts, pause=0.01
+    )
 
     async def once() -> Entry:
         async with Endpoint(settings) as endpoint:
@@ -57,7 +67,9 @@ def test_what_passes_is_tried_again(fault: Reply) -> None:
     assert len(server.requests) == 3 and sum(server.paid.values()) == 1
 
 
-@pytest.mark.parametrize("slow", [Reply("[]", delay=1.0, good=False), Reply("[]", drip=0.05, good=False)])
+@pytest.mark.parametrize(
+    "slow", [Reply("[]", delay=1.0, good=False), Reply("[]", drip=0.05, good=False)]
+)
 def test_a_slow_answer_is_asked_again(slow: Reply) -> None:
     with in_turn(slow, GOOD) as server:
         assert ask(server.url, timeout=0.3).text == "[]"
@@ -65,35 +77,55 @@ def test_a_slow_answer_is_asked_again(slow: Reply) -> None:
 
 def test_retry_after_is_obeyed() -> None:
     started = time.monotonic()
-    with in_turn(Reply(status=429, body=error_body("slow"), headers={"Retry-After": "0.5"}), GOOD) as server:
+    with in_turn(
+        Reply(status=429, body=error_body("slow"), headers={"Retry-After": "0.5"}), GOOD
+    ) as server:
         ask(server.url)
     assert time.monotonic() - started >= 0.5
 
 
 def test_retry_after_may_be_a_date() -> None:
-    asked = retry_after({"retry-after": format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)})
+    asked = retry_after(
+        {"retry-after": format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)}
+    )
     assert asked is not None and 50 < asked <= 60
 
 
-@pytest.mark.parametrize(("value", "seconds"), [("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("soon", None)])
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("soon", None)]
+)
 def test_retry_after_in_the_past_or_unreadable(value: str, seconds: float | None) -> None:
     assert retry_after({"retry-after": value}) == seconds
 
 
 def test_it_gives_up_with_one_clear_line() -> None:
     told = r"failed 3 times, at last with InternalServerError 500"
-    with in_turn(Reply(status=500, body=error_body("boom"))) as server, pytest.raises(EndpointError, match=told):
+    with (
+        in_turn(Reply(status=500, body=error_body("boom"))) as server,
+        pytest.raises(EndpointError, match=told),
+    ):
         ask(server.url, attempts=3)
 
 
 @pytest.mark.parametrize(
     ("reply", "told"),
     [
-        (Reply(status=401, body=error_body("bad key sk-secret")), r"refused the key \(401\): check OPENAI_API_KEY"),
-        (Reply(status=404, body=error_body("no model")), r"no model 'm' \(404\): check the address"),
+        (
+            Reply(status=401, body=error_body("bad key sk-secret")),
+            r"refused the key \(401\): check OPENAI_API_KEY",
+        ),
+        (
+            Reply(status=404, body=error_body("no model")),
+            r"no model 'm' \(404\): check the address",
+        ),
         (Reply(status=429, body=error_body("x", "insufficient_quota")), "account is empty"),
-        (Reply(body="<html>welcome</html>"), "is no chat completion: its address often ends in /v1"),
-        (Reply(status=413, body=error_body("too long")), r"refused the question \(413\)"),
+        (
+            Reply(body="<html>welcome</html>"),
+            "is no chat completion: its address often ends in /v1",
+        ),
+        (Reply(body='{"choices": [{"index": 0}]}'), "is no chat completion"),
+        (Reply(body='{"choices": null}'), "is no chat completion"),
+        (Reply(status=413, body=error_body("too long")), r"refused the request \(413\)"),
     ],
 )
 def test_what_does_not_pass_is_told_at_once(reply: Reply, told: str) -> None:
@@ -112,7 +144,11 @@ def test_nobody_at_the_address() -> None:
 
 def test_a_refused_form_is_not_tried_again() -> None:
     def answer(body: dict[str, object]) -> Reply:
-        return Reply(status=400, body=error_body("response_format")) if "response_format" in body else GOOD
+        return (
+            Reply(status=400, body=error_body("response_format"))
+            if "response_format" in body
+            else GOOD
+        )
 
     with serve(answer) as server:
         settings = EndpointSettings("m", server.url, pause=0.01)
@@ -150,14 +186,16 @@ def test_the_key_is_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
         settings_from("m")
 
 
-def asker(path: Path, url: str | None = None, max_cost: float | None = None) -> Asker:
+def client(path: Path, url: str | None = None, max_cost: float | None = None) -> CachedClient:
     ledger = Ledger(path / "ledger.jsonl")
     meter = Meter("m", PRICES, max_cost)
     meter.remember(ledger)
-    return Asker(ledger, meter, Endpoint(EndpointSettings("m", url, pause=0.01)) if url else None)
+    return CachedClient(
+        ledger, meter, Endpoint(EndpointSettings("m", url, pause=0.01)) if url else None
+    )
 
 
-def run(one: Asker) -> Entry:
+def run(one: CachedClient) -> Entry:
     async def once() -> Entry:
         async with one:
             return await one.ask(QUESTION)
@@ -167,17 +205,19 @@ def run(one: Asker) -> Entry:
 
 def test_nothing_is_paid_for_twice(tmp_path: Path) -> None:
     with in_turn(GOOD) as server:
-        assert run(asker(tmp_path, server.url)) == run(asker(tmp_path, server.url))
+        assert run(client(tmp_path, server.url)) == run(client(tmp_path, server.url))
     assert len(server.requests) == 1
 
 
 def test_the_cost_limit_is_hard(tmp_path: Path) -> None:
     with in_turn(GOOD) as server:
-        with pytest.raises(CostLimitError, match=r"stopped before passing --max-cost 0.001: \$0.0000 spent"):
-            run(asker(tmp_path, server.url, max_cost=0.001))
-        run(asker(tmp_path, server.url, max_cost=0.1))
+        with pytest.raises(
+            CostLimitError, match=r"stopped before passing --max-cost 0.001: \$0.0000 spent"
+        ):
+            run(client(tmp_path, server.url, max_cost=0.001))
+        run(client(tmp_path, server.url, max_cost=0.1))
     assert len(server.requests) == 1
-    assert asker(tmp_path).meter.spent == pytest.approx(100e-6 + 200e-6)
+    assert client(tmp_path).meter.spent == pytest.approx(100e-6 + 200e-6)
 
 
 def test_a_limit_needs_a_price() -> None:
@@ -186,30 +226,74 @@ def test_a_limit_needs_a_price() -> None:
 
 
 def test_the_estimate_comes_before_the_first_call() -> None:
-    assert estimate([QUESTION] * 2, Meter("m", PRICES)).startswith("2 calls, about 22 tokens read and 100 written, ")
-    assert "no price for 'x'" in estimate([QUESTION], Meter("x", PRICES))
+    told = estimate([QUESTION] * 2, Meter("m", PRICES))
+    assert str(told) == "2 calls, about 22 tokens read and 100 written, about $0.00"
+    assert told.text("zh") == "2 次请求，约读 22 个词元、写 100 个，约 $0.00"
+    assert "no price for 'x'" in str(estimate([QUESTION], Meter("x", PRICES)))
     assert count_tokens("雨雨雨abc") == 5 and load_prices()["gpt-4o-mini"] == (0.15, 0.6)
+
+
+def test_the_meter_tells_what_was_paid_in_two_languages() -> None:
+    meter = Meter("m", PRICES, calls=2, read=12_300, wrote=40, spent=0.5)
+    assert str(meter) == "2 calls, 12k+40 tokens, $0.50"
+    assert meter.text("zh") == "2 次请求，12k+40 个词元，$0.50"
+    assert str(Meter("x", PRICES)) == "0 calls, 0+0 tokens"
+
+
+def test_a_failed_call_is_told_without_the_librarys_words_in_chinese() -> None:
+    with (
+        in_turn(Reply(status=500, body=error_body("boom"))) as server,
+        pytest.raises(EndpointError) as error,
+    ):
+        ask(server.url, attempts=1)
+    assert "InternalServerError" in str(error.value)
+    assert "InternalServerError" not in error.value.text("zh") and "1 次" in error.value.text("zh")
+
+
+@pytest.mark.parametrize("row", [7, {"custom_id": 7}, {"custom_id": "x", "response": "oops"}])
+def test_a_batch_row_of_another_form_is_no_answer(tmp_path: Path, row: object) -> None:
+    write_jsonl(tmp_path / "in.jsonl", [row])
+    took = read_batch(tmp_path / "in.jsonl", Ledger(tmp_path / "ledger.jsonl"), model="m")
+    assert took.taken == 0 and len(took.failed) == 1
 
 
 def test_a_batch_goes_out_and_comes_in(tmp_path: Path) -> None:
     import json
 
-    one = asker(tmp_path)
+    one = client(tmp_path)
     with pytest.raises(PendingError):
         run(one)
     assert write_batch(tmp_path / "out.jsonl", one.pending.values()) == 1
     (row,) = read_jsonl(tmp_path / "out.jsonl")
-    assert (row["custom_id"], row["method"], row["url"]) == (QUESTION.key, "POST", "/v1/chat/completions")
-    good = {"custom_id": row["custom_id"], "response": {"status_code": 200, "body": json.loads(completion("[1]"))}}
-    bad = {"custom_id": "b" * 64, "response": {"status_code": 500, "body": {"error": "boom"}}, "error": None}
-    write_jsonl(tmp_path / "in.jsonl", [bad, {"custom_id": "c", "response": None, "error": {"code": "expired"}}, good])
+    assert (row["custom_id"], row["method"], row["url"]) == (
+        QUESTION.key,
+        "POST",
+        "/v1/chat/completions",
+    )
+    good = {
+        "custom_id": row["custom_id"],
+        "response": {"status_code": 200, "body": json.loads(completion("[1]"))},
+    }
+    bad = {
+        "custom_id": "b" * 64,
+        "response": {"status_code": 500, "body": {"error": "boom"}},
+        "error": None,
+    }
+    write_jsonl(
+        tmp_path / "in.jsonl",
+        [bad, {"custom_id": "c", "response": None, "error": {"code": "expired"}}, good],
+    )
     took = read_batch(tmp_path / "in.jsonl", one.ledger, model="m")
-    assert took.taken == 1 and took.failed[0].startswith("bbbbbbbbbbbb: 500") and "expired" in took.failed[1]
-    assert run(asker(tmp_path)).text == "[1]"
+    assert took.taken == 1
+    assert str(took.failed[0]) == "bbbbbbbbbbbb: 500 {'error': 'boom'}"
+    assert "expired" in str(took.failed[1]) and "expired" not in took.failed[1].text("zh")
+    assert run(client(tmp_path)).text == "[1]"
 
 
 def test_all_missing_slots_are_told_at_once() -> None:
-    with pytest.raises(PromptError, match=r"prompt x: no value for \['a', 'b'\], no slot for \['c'\]"):
+    with pytest.raises(
+        PromptError, match=r"prompt x: no value for \['a', 'b'\], no slot for \['c'\]"
+    ):
         messages_of("{{a}}\n---\n{{b}}{{d}}", {"c": "", "d": ""}, "x")
 
 
@@ -219,27 +303,32 @@ def test_slots_are_filled_once() -> None:
 
 
 def test_what_was_sent_before_a_stop_is_kept(tmp_path: Path) -> None:
-    """The second question would pass the limit; the first is on its way then, and its answer is not lost."""
-    other = Question("label", "m", ({"role": "user", "content": "又是谁？"},), {"type": "object"}, 50)
+    """The second request would pass the limit; the first is on its way then, and its answer is not lost."""
+    other = LLMRequest(
+        "label", "m", ({"role": "user", "content": "又是谁？"},), {"type": "object"}, 50
+    )
 
-    async def both(one: Asker) -> None:
+    async def both(one: CachedClient) -> None:
         async with one:
-            results = [asyncio.ensure_future(one.ask(question)) for question in (QUESTION, other)]
+            results = [asyncio.ensure_future(one.ask(request)) for request in (QUESTION, other)]
             await asyncio.sleep(0.05)
             await results[1]
 
     with in_turn(Reply("[]", delay=0.3)) as server:
-        one = asker(tmp_path, server.url, max_cost=0.004)
+        one = client(tmp_path, server.url, max_cost=0.004)
         with pytest.raises(CostLimitError):
             asyncio.run(both(one))
-    assert len(server.requests) == 1 and Ledger(tmp_path / "ledger.jsonl").get(QUESTION.key) is not None
+    assert (
+        len(server.requests) == 1
+        and Ledger(tmp_path / "ledger.jsonl").get(QUESTION.key) is not None
+    )
 
 
 def test_the_same_question_is_never_in_flight_twice(tmp_path: Path) -> None:
-    async def twice(one: Asker) -> list[Entry]:
+    async def twice(one: CachedClient) -> list[Entry]:
         async with one:
             return await asyncio.gather(one.ask(QUESTION), one.ask(QUESTION))
 
     with in_turn(Reply("[]", delay=0.05)) as server:
-        first, second = asyncio.run(twice(asker(tmp_path, server.url)))
+        first, second = asyncio.run(twice(client(tmp_path, server.url)))
     assert first == second and len(server.requests) == 1

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from roleplay.distill.asking import Asker
 from roleplay.distill.checks import verify_verbatim
-from roleplay.distill.costs import Meter
-from roleplay.distill.endpoint import Endpoint, EndpointSettings
-from roleplay.distill.labelling import Book, label_book
-from roleplay.distill.ledger import Ledger
-from roleplay.distill.questions import read_prompt
-from roleplay.distill.rules import distil_rules
+from roleplay.distill.llm.client import CachedClient
+from roleplay.distill.llm.costs import Meter
+from roleplay.distill.llm.endpoint import Endpoint, EndpointSettings
+from roleplay.distill.llm.labelling import Book, label_book
+from roleplay.distill.llm.ledger import Ledger
+from roleplay.distill.llm.requests import read_prompt
+from roleplay.distill.rules.script import distil_rules
 from roleplay.novel.chapters import find_chapters
 from roleplay.novel.chunking import chunk_chapters
 from roleplay.novel.reading import read_novel
@@ -42,8 +42,8 @@ def label(book: Book, server: Server, folder: Path, **settings: Any) -> list[Lin
 
     async def go() -> list[Line]:
         endpoint = Endpoint(EndpointSettings("m", server.url, "k", **options))
-        async with Asker(ledger, Meter("m", {}), endpoint) as asker:
-            return await label_book(book, asker, "m")
+        async with CachedClient(ledger, Meter("m", {}), endpoint) as client:
+            return await label_book(book, client, "m")
 
     return asyncio.run(go())
 
@@ -56,7 +56,7 @@ def asked(body: dict[str, Any]) -> list[tuple[int, str, str]]:
 
 
 class Gold:
-    """Answers from gold lines; one speaker in ten is wrong, chosen anew for every question."""
+    """Answers from gold lines; one speaker in ten is wrong, chosen anew for every request."""
 
     def __init__(self, lines: list[Line], names: list[str], wrong: float) -> None:
         self.by_text = {line.text: line for line in lines}
@@ -68,13 +68,23 @@ class Gold:
         return Reply(json.dumps({"labels": rows}, ensure_ascii=False))
 
     def row(self, n: int, text: str) -> dict[str, Any] | None:
-        line = self.by_text.get(text) or self.by_text.get(text.strip("“”‘’，。：")) or self.by_text.get(text[1:-1])
+        line = (
+            self.by_text.get(text)
+            or self.by_text.get(text.strip("“”‘’，。："))
+            or self.by_text.get(text[1:-1])
+        )
         if line is None or line.char is None:
             return None
         speaker = line.char
         if self.random.random() < self.wrong:
             speaker = self.random.choice([name for name in self.names if name != speaker])
-        return {"n": n, "kind": line.kind, "speaker": speaker, "expression": line.expression, "confidence": 0.9}
+        return {
+            "n": n,
+            "kind": line.kind,
+            "speaker": speaker,
+            "expression": line.expression,
+            "confidence": 0.9,
+        }
 
 
 def test_the_cross_check_leaves_four_percent_wrong_at_most(tmp_path: Path) -> None:
@@ -90,7 +100,9 @@ def test_the_cross_check_leaves_four_percent_wrong_at_most(tmp_path: Path) -> No
     wrong = [line for line in kept if line.char != truth[line.span]]
     quotes = [line for line in lines if line.kind in ("say", "think")]
     known = sum(line.char != UNKNOWN for line in quotes) / len(quotes)
-    print(f"{len(kept)} kept, {len(wrong) / len(kept):.2%} wrong; {known:.1%} of {len(quotes)} quotes have a speaker")
+    print(
+        f"{len(kept)} kept, {len(wrong) / len(kept):.2%} wrong; {known:.1%} of {len(quotes)} quotes have a speaker"
+    )
     assert len(kept) > 700 and len(wrong) <= 0.04 * len(kept) and known > 0.8
     assert all(line.source and line.confidence is not None for line in quotes)
     assert all(line.reason for line in quotes if line.char == UNKNOWN)
@@ -106,12 +118,23 @@ def test_agreement_is_kept_and_a_third_voice_decides(tmp_path: Path) -> None:
         for n, kind, text in asked(body):
             if kind == "Q":
                 name, sure = first[text.strip("“”。？")]
-                rows.append({"n": n, "kind": "say", "speaker": name if not focus else "闻筝", "confidence": sure})
+                rows.append(
+                    {
+                        "n": n,
+                        "kind": "say",
+                        "speaker": name if not focus else "闻筝",
+                        "confidence": sure,
+                    }
+                )
         return Reply(json.dumps(rows, ensure_ascii=False))
 
     with serve(answer) as server:
         lines = [line for line in label(book, server, tmp_path) if line.kind == "say"]
-    assert [(line.char, line.source) for line in lines] == [("闻筝", "llm"), ("铜婆", "rules"), ("闻筝", "vote")]
+    assert [(line.char, line.source) for line in lines] == [
+        ("闻筝", "llm"),
+        ("铜婆", "rules"),
+        ("闻筝", "vote"),
+    ]
     assert len(server.requests) == 2
     assert [line.cue for line in lines] == ["before", "before", "alternation"]
 
@@ -130,7 +153,9 @@ def test_a_name_that_the_chunk_does_not_hold_is_no_name(tmp_path: Path) -> None:
     book = book_of(SHORT, {"闻筝": (), "铜婆": ()})
 
     def answer(body: dict[str, Any]) -> Reply:
-        return Reply(json.dumps([{"n": n, "kind": "say", "speaker": "孙悟空"} for n, _, _ in asked(body)]))
+        return Reply(
+            json.dumps([{"n": n, "kind": "say", "speaker": "孙悟空"} for n, _, _ in asked(body)])
+        )
 
     with serve(answer) as server:
         lines = [line for line in label(book, server, tmp_path) if line.kind == "say"]
@@ -142,7 +167,9 @@ def test_a_cut_answer_is_asked_in_halves(tmp_path: Path) -> None:
     book = book_of(text, {"铜婆": ()})
 
     def answer(body: dict[str, Any]) -> Reply:
-        rows = [{"n": n, "kind": "say", "speaker": "铜婆"} for n, kind, _ in asked(body) if kind == "Q"]
+        rows = [
+            {"n": n, "kind": "say", "speaker": "铜婆"} for n, kind, _ in asked(body) if kind == "Q"
+        ]
         return Reply(json.dumps(rows), finish="stop" if len(rows) <= 3 else "length")
 
     with serve(answer) as server:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from roleplay.distill.batches import URL
+from roleplay.distill.llm.batches import URL
 from roleplay.files import read_jsonl, write_jsonl
 from roleplay.world import World
 from scripts import review_speakers
 from scripts.distill_dialogues import main
+from tests import children
 from tests.roleplay.distill.loopback import Reply, Server, completion, error_body, serve
 from tests.roleplay.distill.test_distill_labelling import asked, small_book
 
@@ -64,7 +63,11 @@ def test_a_script_is_made_and_then_skipped(world: Path, capsys: pytest.CaptureFi
     lines = World.load(world).read_script()
     assert [line.char for line in lines if line.kind == "say"] == ["铜婆"] * 10
     assert {line.source for line in lines} == {"llm", "vote"}
-    assert all("sk-secret" not in path.read_text(encoding="utf-8") for path in world.iterdir() if path.is_file())
+    assert all(
+        "sk-secret" not in path.read_text(encoding="utf-8")
+        for path in world.iterdir()
+        if path.is_file()
+    )
 
 
 def test_a_dry_run_asks_nothing(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,12 +80,15 @@ def test_a_dry_run_asks_nothing(world: Path, capsys: pytest.CaptureFixture[str])
 def test_a_limit_goes_on_next_time(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with serve(labels) as server:
         assert distil(world, server, "--limit", "3") == 0
-        assert len(server.requests) == 3 and "questions were not asked: run again" in capsys.readouterr().out
+        assert len(server.requests) == 3
+        assert "requests were not asked: run again" in capsys.readouterr().out
         assert distil(world, server) == 0
     assert len(server.requests) == 6
 
 
-def test_the_cost_limit_keeps_what_was_paid_for(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_cost_limit_keeps_what_was_paid_for(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with serve(labels) as server:
         assert distil(world, server, "--max-cost", "0.0004", "--concurrency", "1") == 2
         assert "stopped before passing --max-cost 0.0004" in capsys.readouterr().err
@@ -102,7 +108,10 @@ def test_a_batch_goes_out_and_comes_back_partly_failed(world: Path, tmp_path: Pa
         answers = [
             {
                 "custom_id": row["custom_id"],
-                "response": {"status_code": 200, "body": json.loads(completion(labels(row["body"]).text or ""))},
+                "response": {
+                    "status_code": 200,
+                    "body": json.loads(completion(labels(row["body"]).text or "")),
+                },
             }
             for row in reversed(rows)
         ]
@@ -110,17 +119,24 @@ def test_a_batch_goes_out_and_comes_back_partly_failed(world: Path, tmp_path: Pa
         write_jsonl(back, answers)
         assert distil(world, server, "--batch-in", str(back)) == 0
     assert len(server.requests) == 1 + 1
-    assert [line.char for line in World.load(world).read_script() if line.kind == "say"] == ["铜婆"] * 10
+    assert [line.char for line in World.load(world).read_script() if line.kind == "say"] == [
+        "铜婆"
+    ] * 10
 
 
 @pytest.mark.parametrize(
     ("reply", "told"),
     [
         (Reply(status=401, body=error_body("bad")), "refused the key (401): check OPENAI_API_KEY"),
-        (Reply(status=404, body="<html>no</html>"), "(404): check the address (it often ends in /v1) and --model"),
+        (
+            Reply(status=404, body="<html>no</html>"),
+            "(404): check the address (it often ends in /v1) and --model",
+        ),
     ],
 )
-def test_one_clear_line(world: Path, reply: Reply, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_clear_line(
+    world: Path, reply: Reply, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with serve(lambda body: reply) as server:
         assert distil(world, server) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
@@ -133,40 +149,46 @@ def test_one_clear_line(world: Path, reply: Reply, told: str, capsys: pytest.Cap
         (["--backend", "openai"], "needs --model"),
         (["--tasks", "summaries"], "the rules cannot make summaries: name an endpoint"),
         (["--backend", "http://x", "--model", "x", "--max-cost", "1"], "'x' has none: add it to"),
-        (["--backend", "http://127.0.0.1:9/v1", "--model", "x"], "cannot be reached: check OPENAI_BASE_URL"),
+        (
+            ["--backend", "http://127.0.0.1:9/v1", "--model", "x"],
+            "cannot be reached: check OPENAI_BASE_URL",
+        ),
     ],
 )
-def test_bad_options(world: Path, options: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_options(
+    world: Path, options: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["--world", str(world), *options]) == 2
     assert told in capsys.readouterr().err
 
 
-def test_no_key(world: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_key(
+    world: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
     assert main(["--world", str(world), "--backend", "openai", "--model", "gpt-4o-mini"]) == 2
     assert "no API key for https://api.openai.com/v1: set OPENAI_API_KEY" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("data", "told"), [(b"", "has no text (0 bytes)"), (b"%PDF-1.7 x", "is a PDF")])
-def test_a_file_that_is_no_novel(tmp_path: Path, data: bytes, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("data", "told"), [(b"", "has no text (0 bytes)"), (b"%PDF-1.7 x", "PDF: convert it")]
+)
+def test_a_file_that_is_no_novel(
+    tmp_path: Path, data: bytes, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "x.txt").write_bytes(data)
-    command = [
-        "--world",
-        str(tmp_path / "w"),
-        "--novel",
-        str(tmp_path / "x.txt"),
-        "--backend",
-        "openai",
-        "--model",
-        "m",
-    ]
-    assert main(command) == 2
+    flags = ["--world", str(tmp_path / "w"), "--novel", str(tmp_path / "x.txt")]
+    assert main([*flags, "--backend", "openai", "--model", "m"]) == 2
     assert told in capsys.readouterr().err and not (tmp_path / "w").exists()
 
 
-def test_a_persons_answer_survives_every_run(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_persons_answer_survives_every_run(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     script = world / "script.jsonl"
-    number = next(i for i, line in enumerate(World.load(world).read_script(), 1) if line.text == "漏了。")
+    number = next(
+        i for i, line in enumerate(World.load(world).read_script(), 1) if line.text == "漏了。"
+    )
     assert review_speakers.main(["--world", str(world), "--answer", str(number), "咕噜"]) == 0
     for _ in range(2):
         with serve(labels) as server:
@@ -178,16 +200,19 @@ def test_a_persons_answer_survives_every_run(world: Path, capsys: pytest.Capture
     assert World.load(world).read_script()[number - 1].char == "咕噜"
 
 
-def command(world: Path, url: str) -> list[str]:
-    script = ["scripts/distill_dialogues.py", "--world", str(world), "--backend", url, "--model", "m"]
-    return [sys.executable, *script, "--max-chars", "16", "--concurrency", "4"]
+def many(world: Path, url: str) -> list[str]:
+    """The flags of a run with many small requests."""
+    flags = ["--world", str(world), "--backend", url, "--model", "m"]
+    return [*flags, "--max-chars", "16", "--concurrency", "4"]
 
 
 def make(path: Path, text: str) -> Path:
     path.mkdir()
     (path / "novel.txt").write_text(text, encoding="utf-8")
     (path / "world.json").write_text(
-        json.dumps({"format": 1, "title": "x", "characters": [{"name": f"人物{c}"} for c in "甲乙丙丁"]}),
+        json.dumps(
+            {"format": 1, "title": "x", "characters": [{"name": f"人物{c}"} for c in "甲乙丙丁"]}
+        ),
         encoding="utf-8",
     )
     return path
@@ -197,39 +222,46 @@ def test_killed_at_any_moment_it_makes_the_same_script(tmp_path: Path) -> None:
     book, gold = small_book(60)
     whole, killed = make(tmp_path / "whole", book.text), make(tmp_path / "killed", book.text)
     with serve(lambda body: Reply(gold(body).text, delay=SLOW)) as server:
-        assert main(command(whole, server.url)[2:]) == 0
+        assert main(many(whole, server.url)) == 0
         answered = len(server.requests)
-        process = subprocess.Popen(command(killed, server.url), stdout=subprocess.DEVNULL, env=os.environ)
+        process = subprocess.Popen(
+            children.command("distill_dialogues", *many(killed, server.url)),
+            stdout=subprocess.DEVNULL,
+            env=children.environment(),
+        )
         stop = answered + random.Random().randint(1, answered - 4)
         while len(server.requests) < stop and process.poll() is None:
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
         assert not (killed / "script.jsonl").exists()
-        assert main(command(killed, server.url)[2:]) == 0
+        assert main(many(killed, server.url)) == 0
         assert len(server.requests) <= 2 * answered + 4
     assert (killed / "script.jsonl").read_bytes() == (whole / "script.jsonl").read_bytes()
 
 
 def test_a_full_disk_keeps_what_was_paid_for(world: Path) -> None:
-    """The kernel lets no file of the run grow past 900 bytes, as a full disk would."""
-    script = [str(Path(__file__).parents[3] / "scripts" / "distill_dialogues.py"), "--world", str(world)]
     with serve(labels) as server:
-        options = ["--backend", server.url, "--model", "m", "--concurrency", "1"]
-        limited = "import resource as r, signal as s, sys, runpy; s.signal(s.SIGXFSZ, s.SIG_IGN); "
-        limited += "r.setrlimit(r.RLIMIT_FSIZE, (900, r.RLIM_INFINITY)); sys.argv = sys.argv[1:]; "
-        limited += "runpy.run_path(sys.argv[0], run_name='__main__')"
-        ended = subprocess.run([sys.executable, "-c", limited, *script, *options], capture_output=True, text=True)
-        assert ended.returncode == 2 and "paid answers in it are kept; make room" in ended.stderr.splitlines()[-1]
+        flags = ["--world", str(world), "--backend", server.url, "--model", "m"]
+        flags += ["--concurrency", "1"]
+        ended = subprocess.run(
+            children.command("distill_dialogues", *flags, disk=900),
+            capture_output=True,
+            text=True,
+            env=children.environment(),
+        )
+        assert ended.returncode == 2
+        assert "paid answers in it are kept; make room" in ended.stderr.splitlines()[-1]
         kept = len((world / "ledger.jsonl").read_bytes().splitlines())
         asked_before = len(server.requests)
-        assert main([*script[1:], *options]) == 0
+        assert main(flags) == 0
     assert kept >= 1 and len(server.requests) == 6 + asked_before - kept
 
 
 @pytest.mark.heavy
 def test_fifty_megabytes_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     world = make(tmp_path / "big", "人物甲说：“这是一句话。”他走了，雨还在下。" * 850_000)
-    command = ["--world", str(world), "--backend", "http://127.0.0.1:9/v1", "--model", "m", "--dry-run"]
-    assert (world / "novel.txt").stat().st_size > 50_000_000 and main(command) == 0
+    flags = ["--world", str(world), "--backend", "http://127.0.0.1:9/v1", "--model", "m"]
+    assert (world / "novel.txt").stat().st_size > 50_000_000
+    assert main([*flags, "--dry-run"]) == 0
     assert "calls, about" in capsys.readouterr().out

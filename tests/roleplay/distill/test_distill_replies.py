@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roleplay.distill.replies import read_labels, read_objects
+from roleplay.distill.llm.replies import read_labels, read_objects
 
 ONE = '{"n": 1, "kind": "say", "speaker": "闻筝", "expression": "微怒", "confidence": 0.9}'
 TWO = '{"n": 2, "kind": "act", "speaker": "铜婆"}'
@@ -19,10 +19,16 @@ TWO = '{"n": 2, "kind": "act", "speaker": "铜婆"}'
         ("no comma between pairs", f"[{ONE.replace(', ', ' ')}, {TWO.replace(', ', chr(10))}]"),
         ("bare objects", f"{ONE}\n{TWO}"),
         ("bare objects with commas", f"{ONE},\n{TWO},"),
-        ("text around the list", f"好的，结果如下：\n[{ONE}, {TWO}]\n以上就是全部标注，[1] 请查收。"),
+        (
+            "text around the list",
+            f"好的，结果如下：\n[{ONE}, {TWO}]\n以上就是全部标注，[1] 请查收。",
+        ),
         ("code fence", f"```json\n[{ONE}, {TWO}]\n```"),
         ("trailing commas", f"[{ONE.replace('}', ',}')}, {TWO.replace('}', ', }')},]"),
-        ("full-width marks", f"［{ONE}，{TWO}］".replace(", ", "，").replace(": ", "：").replace("{", "｛")),
+        (
+            "full-width marks",
+            f"［{ONE}，{TWO}］".replace(", ", "，").replace(": ", "：").replace("{", "｛"),
+        ),
         (
             "full-width quotes",
             "[{“n”：1，“kind”：“say”，“speaker”：“闻筝”}，{“n”：2，“kind”：“act”，“speaker”：“铜婆”}]",
@@ -34,7 +40,10 @@ TWO = '{"n": 2, "kind": "act", "speaker": "铜婆"}'
 )
 def test_a_plain_fault_costs_nothing(fault: str, reply: str) -> None:
     labels = read_labels(reply, {1, 2}).labels
-    assert {n: (label.kind, label.speaker) for n, label in labels.items()} == {1: ("say", "闻筝"), 2: ("act", "铜婆")}
+    assert {n: (label.kind, label.speaker) for n, label in labels.items()} == {
+        1: ("say", "闻筝"),
+        2: ("act", "铜婆"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -47,6 +56,8 @@ def test_a_plain_fault_costs_nothing(fault: str, reply: str) -> None:
         ("merged keys", f'[{TWO}, {{"n": 1, "kind": "say", "n": 3, "kind": "act"}}]', "unreadable"),
         ("wrong kind", f"[{TWO}, {ONE.replace('say', 'shout')}]", "no label"),
         ("no number", f"[{TWO}, {ONE.replace('1,', 'null,')}]", "no label"),
+        ("bad escape", rf'[{TWO}, {{"n": 1 "kind": "say", "speaker": "闻\x"}}]', "unreadable"),
+        ("bare tab", f'[{TWO}, {{"n": 1 "kind": "say", "speaker": "闻\t筝"}}]', "unreadable"),
         ("stray quote", f'[{TWO}, {{"n": 1, "kind": "say", "speaker": "闻"筝"}}]', "unreadable"),
         ("speaker list", f'[{TWO}, {{"n": 1, "kind": "say", "speaker": ["闻筝"]}}]', "no label"),
     ],
@@ -68,9 +79,14 @@ def test_nobody_is_none(speaker: str) -> None:
     assert reading.labels[1].speaker is None
 
 
-@pytest.mark.parametrize(("given", "read"), [("0.8", 0.8), ("80", 0.8), ('"80%"', 0.8), ('"高"', 0.5), ("-3", 0.5)])
+@pytest.mark.parametrize(
+    ("given", "read"), [("0.8", 0.8), ("80", 0.8), ('"80%"', 0.8), ('"高"', 0.5), ("-3", 0.5)]
+)
 def test_confidence_is_a_share(given: str, read: float) -> None:
-    assert read_labels(f'{{"n": 1, "kind": "say", "confidence": {given}}}', {1}).labels[1].confidence == read
+    assert (
+        read_labels(f'{{"n": 1, "kind": "say", "confidence": {given}}}', {1}).labels[1].confidence
+        == read
+    )
 
 
 def test_an_unknown_expression_is_none() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roleplay.distill.checks import verify_verbatim
-from roleplay.distill.rules import distil_rules
+from roleplay.distill.rules.script import distil_rules
 from roleplay.novel.chapters import find_chapters
 from roleplay.novel.chunking import chunk_chapters
 from roleplay.novel.reading import read_novel
@@ -110,10 +110,11 @@ def test_thoughts(text: str, kind: str) -> None:
 
 
 def test_a_pure_cue_is_no_narration_but_an_act_is() -> None:
-    assert [line.text for line in distil("雨停了。闻筝说：“漏了。”铜婆放下烟斗：“哟。”") if line.kind == "info"] == [
-        "雨停了。",
-        "铜婆放下烟斗",
-    ]
+    assert [
+        line.text
+        for line in distil("雨停了。闻筝说：“漏了。”铜婆放下烟斗：“哟。”")
+        if line.kind == "info"
+    ] == ["雨停了。", "铜婆放下烟斗"]
 
 
 def test_a_term_stays_in_its_sentence() -> None:
@@ -126,7 +127,9 @@ def test_a_heading_is_no_narration() -> None:
 
 def test_a_name_over_a_wrapped_line_is_found() -> None:
     filler = "    却说那人在山中行走，每日里只是看花看水，并不曾见得有一\n个行人，心中纳闷，不知如何是好。\n\n"
-    assert speakers(filler * 12 + "    雨下了好几日也不曾停下，只见行\n者道：“好雨。”\n") == [("行者", "before")]
+    assert speakers(filler * 12 + "    雨下了好几日也不曾停下，只见行\n者道：“好雨。”\n") == [
+        ("行者", "before")
+    ]
 
 
 def test_without_a_cast_names_are_discovered() -> None:

@@ -54,7 +54,7 @@ def test_what_is_done_is_skipped(world: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_another_setting_is_done_anew(world: Path) -> None:
-    assert main(["--world", str(world), "--max-chars", "9"]) == 0
+    assert main(["--world", str(world), "--max_chars", "9"]) == 0  # a flag as it was spelled before
     assert max(len(chunk.text) for chunk in World.load(world).read_chunks()) == 9
 
 
@@ -74,7 +74,7 @@ def test_another_novel_does_not_replace_the_first(
 
 
 def test_a_gold_script_is_kept(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (world / "script.jsonl.meta.json").unlink()
+    (world / "distill.manifest.json").unlink()
     (world / "script.jsonl").write_text("", encoding="utf-8")
     assert main(["--world", str(world)]) == 2
     assert "was not written by this stage" in capsys.readouterr().err
@@ -82,13 +82,13 @@ def test_a_gold_script_is_kept(world: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_force_overwrites_a_gold_script(world: Path) -> None:
-    (world / "script.jsonl.meta.json").unlink()
+    (world / "distill.manifest.json").unlink()
     assert main(["--world", str(world), "--force"]) == 0
-    assert (world / "script.jsonl.meta.json").exists()
+    assert (world / "distill.manifest.json").exists()
 
 
 def test_the_output_folder_leaves_the_world_alone(world: Path, tmp_path: Path) -> None:
-    (world / "script.jsonl.meta.json").unlink()
+    (world / "distill.manifest.json").unlink()
     assert main(["--world", str(world), "--output-dir", str(tmp_path / "out")]) == 0
     assert sorted(path.name for path in (tmp_path / "out").glob("*.jsonl")) == [
         "chunks.jsonl",
@@ -96,7 +96,9 @@ def test_the_output_folder_leaves_the_world_alone(world: Path, tmp_path: Path) -
     ]
 
 
-def test_an_unknown_backend_lists_the_known(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_backend_lists_the_known(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["--world", str(world), "--backend", "gpt"]) == 2
     assert (
         capsys.readouterr().err
@@ -104,11 +106,27 @@ def test_an_unknown_backend_lists_the_known(world: Path, capsys: pytest.CaptureF
     )
 
 
-def test_an_unreadable_novel_makes_no_world(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreadable_novel_makes_no_world(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "a.txt").write_bytes(b"%PDF-1.7")
     assert main(["--world", str(tmp_path / "w"), "--novel", str(tmp_path / "a.txt")]) == 2
-    assert "is a PDF" in capsys.readouterr().err
+    assert "PDF: convert it to txt or epub" in capsys.readouterr().err
     assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--max-chars", "0"], "--max-chars must be at least 1, not 0"),
+        (["--limit", "-1"], "--limit must be at least 0, not -1"),
+    ],
+)
+def test_numbers_out_of_range(
+    world: Path, flags: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--world", str(world), *flags]) == 2
+    assert capsys.readouterr().err == f"error: {told}\n"
 
 
 def test_a_novel_without_quotes_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roleplay.distill.checks import verify_verbatim
-from roleplay.distill.rules import distil_rules
-from roleplay.distill.spans import Label, Piece, lines_of, number_spans
+from roleplay.distill.llm.spans import Label, Piece, lines_of, number_spans
+from roleplay.distill.rules.script import distil_rules
 from roleplay.novel.chapters import find_chapters
 from roleplay.novel.chunking import chunk_chapters
 from roleplay.novel.reading import read_novel
@@ -42,7 +42,12 @@ def test_the_rules_take_cues_and_headings_out_of_narration() -> None:
     chunks = chunks_of(TEXT)
     rules = distil_rules(TEXT, find_chapters(TEXT), chunks, {"闻筝": ()})
     (pieces,) = number_spans(TEXT, chunks, rules)
-    assert [core for quote, core in shown(TEXT, pieces) if not quote] == [None, None, "她抬头。", None]
+    assert [core for quote, core in shown(TEXT, pieces) if not quote] == [
+        None,
+        None,
+        "她抬头。",
+        None,
+    ]
 
 
 @given(st.text(alphabet="他说：，。“”「」\n ", max_size=80), st.integers(1, 20))
@@ -58,16 +63,24 @@ def test_the_example_novel_is_tiled_and_loses_no_quote() -> None:
     chunks = chunks_of(text)
     rules = distil_rules(text, find_chapters(text), chunks, {})
     pairs = list(zip(chunks, number_spans(text, chunks, rules), strict=True))
-    assert all("".join(text[slice(*p.span)] for p in pieces) == chunk.text for chunk, pieces in pairs)
+    assert all(
+        "".join(text[slice(*p.span)] for p in pieces) == chunk.text for chunk, pieces in pairs
+    )
     lines = [line for chunk, pieces in pairs for line in lines_of(text, chunk, pieces, {})]
     assert verify_verbatim(text, lines) == len(lines)
-    assert [line.span for line in lines if line.kind != "info"] == [line.span for line in rules if line.kind != "info"]
+    assert [line.span for line in lines if line.kind != "info"] == [
+        line.span for line in rules if line.kind != "info"
+    ]
 
 
 def test_a_quote_over_two_chunks_is_one_line() -> None:
     text = "他说：“一二三四五六七八九十。”"
     chunks = chunks_of(text, 9)
-    lines = [line for c, p in zip(chunks, number_spans(text, chunks), strict=True) for line in lines_of(text, c, p, {})]
+    lines = [
+        line
+        for c, p in zip(chunks, number_spans(text, chunks), strict=True)
+        for line in lines_of(text, c, p, {})
+    ]
     assert [line.text for line in lines] == ["他说：", "一二三四五六七八九十。"]
 
 
@@ -76,8 +89,17 @@ def test_a_label_names_the_speaker_and_nothing_else() -> None:
     (pieces,) = number_spans(TEXT, chunks)
     labels = {3: Label(n=3, kind="say", speaker="闻筝", expression="微怒", confidence=0.9)}
     lines = lines_of(TEXT, chunks[0], pieces, labels)
-    assert (lines[2].char, lines[2].text, lines[2].expression, lines[2].source) == ("闻筝", "漏了。", "微怒", "llm")
-    assert (lines[4].char, lines[4].reason, lines[4].confidence) == (UNKNOWN, "the model gave no label", 0.0)
+    assert (lines[2].char, lines[2].text, lines[2].expression, lines[2].source) == (
+        "闻筝",
+        "漏了。",
+        "微怒",
+        "llm",
+    )
+    assert (lines[4].char, lines[4].reason, lines[4].confidence) == (
+        UNKNOWN,
+        "the model gave no label",
+        0.0,
+    )
     assert verify_verbatim(TEXT, lines) == 5
 
 

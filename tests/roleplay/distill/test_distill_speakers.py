@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from itertools import pairwise
+
 import pytest
 
-from roleplay.distill.chain import Link, chances
-from roleplay.distill.people import People
-from roleplay.distill.speakers import tell_speakers
-from roleplay.distill.turns import read_blocks
-from roleplay.distill.voice import Voices
-from roleplay.novel.paragraphs import paragraph_spans
+from roleplay.distill.llm.spans import number_spans
+from roleplay.distill.report import coverage
+from roleplay.distill.rules import turns
+from roleplay.distill.rules.people import People
+from roleplay.distill.rules.smoothing import Link, smooth
+from roleplay.distill.rules.speakers import tell_speakers
+from roleplay.distill.rules.turns import read_blocks, spoken_quotes
+from roleplay.distill.rules.voice import Voices
 
 PEOPLE = People({"柳青": ("青青",), "周山": ()}, {"柳青": "f", "周山": "m"})
 
 
 def told(text: str, *, book: bool = False) -> list[tuple[str, str]]:
     """(speaker, rule) of each turn."""
-    verdicts = tell_speakers(text, read_blocks(text, paragraph_spans(text)), PEOPLE, book=book)
+    verdicts = tell_speakers(text, read_blocks(text), PEOPLE, book=book)
     return [(verdict.best, verdict.rule) for verdict in verdicts]
 
 
@@ -48,16 +55,16 @@ def test_his_father_is_not_he() -> None:
     assert told("周山笑了。\n他爹说：“走吧。”\n", book=True)[0][0] == ""
 
 
-def test_a_cue_far_down_the_chain_counts() -> None:
+def test_a_cue_many_turns_later_counts() -> None:
     even = {"甲": 0.0, "乙": 0.0}
     links = [Link(), Link(same=-3, back=2), Link(same=-3, back=2)]
-    found = chances([even, even, {"甲": 5.0, "乙": 0.0}], links)
+    found = smooth([even, even, {"甲": 5.0, "乙": 0.0}], links)
     assert [max(chance, key=lambda name: chance[name]) for chance in found] == ["甲", "乙", "甲"]
     assert all(sum(chance.values()) == pytest.approx(1) for chance in found)
 
 
 def test_no_turns_have_no_chances() -> None:
-    assert chances([], []) == []
+    assert smooth([], []) == []
 
 
 def test_a_voice_is_learned_from_enough_lines() -> None:
@@ -78,3 +85,41 @@ def test_a_given_gender_wins_over_the_text() -> None:
     people = People({"石头": ()}, {"石头": "m"})
     people.learn_pronouns("石头笑了，她走了。" * 6)
     assert people.fits("石头", "他") is True
+
+
+def test_the_quotes_of_a_book_are_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[str] = []
+    monkeypatch.setattr(turns, "find_quotes", lambda text, paragraphs: found.append(text) or [])
+    spoken_quotes.cache_clear()
+    text = "柳青说：“走吧。”\n"
+    read_blocks(text)
+    number_spans(text, [])
+    coverage(text, [])
+    assert found == [text]
+    spoken_quotes.cache_clear()
+
+
+_DISTIL = """
+import sys
+from roleplay.distill.rules.script import distil_rules
+for line in distil_rules(sys.stdin.read(), (), (), dict.fromkeys(sys.argv[1:], ())):
+    print(ascii((line.char, line.confidence, line.reason)))
+"""
+
+
+def test_the_same_text_gives_the_same_script_in_every_run() -> None:
+    """Sets of names change their order with PYTHONHASHSEED; which of them are candidates does not."""
+    names = [f"{one}{two}" for one in "甲乙丙丁戊" for two in "青山"]
+    text = "".join(f"{name}说：“走吧走吧。”\n" * 5 for name in names) + "雨。\n" * 40
+    text += "".join(f"“{one}，{two}，走吧。”\n" for one, two in pairwise(names))
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", _DISTIL, *names],
+            input=text.encode(),
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONUTF8": "1"},
+            check=True,
+            capture_output=True,
+        ).stdout
+        for seed in "123"
+    }
+    assert len(outputs) == 1

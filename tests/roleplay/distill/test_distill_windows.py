@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roleplay.distill.windows import Window, is_cut, join, people_of, tell_window
+from roleplay.distill.rules.windows import Window, is_cut, join, people_of, tell_window
 
 PEOPLE = people_of({"孙小北": (), "柳青": ("青青",)}, {"孙小北": "m", "柳青": "f"})
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from roleplay.dataset.protection import items
-from roleplay.evaluation.form import answers_remark, check_form, distinct_2, names_itself
+from roleplay.dataset.texts import items
+from roleplay.evaluation.form import answers_small_talk, check_form, distinct_2, names_itself
 from roleplay.evaluation.measures import is_interjection
 
 OWN, OTHERS = ("沈砚秋", "沈大人"), ("沈砚冬", "闻筝", "小筝", "大人")
 
 
-@pytest.mark.parametrize("reply", ["本官沈砚秋。", "沈大人，巡检是也。", "在下沈砚秋，人称沈大人。"])
+@pytest.mark.parametrize(
+    "reply", ["本官沈砚秋。", "沈大人，巡检是也。", "在下沈砚秋，人称沈大人。"]
+)
 def test_a_reply_that_names_the_character(reply: str) -> None:
     assert names_itself(reply, OWN, OTHERS)
 
 
-@pytest.mark.parametrize("reply", ["", "我是闻筝。", "本官。", "沈砚秋，闻筝的朋友。", "我是沈砚冬。"])
+@pytest.mark.parametrize(
+    "reply", ["", "我是闻筝。", "本官。", "沈砚秋，闻筝的朋友。", "我是沈砚冬。"]
+)
 def test_a_reply_that_does_not(reply: str) -> None:
     assert not names_itself(reply, OWN, OTHERS)
 
@@ -34,11 +38,11 @@ def test_a_reply_that_does_not(reply: str) -> None:
     ],
 )
 def test_a_remark_is_answered_with_more_than_the_name(reply: str, answered: bool) -> None:
-    assert answers_remark(reply, OWN) == answered
+    assert answers_small_talk(reply, OWN) == answered
 
 
 def test_every_way_to_decline_is_known() -> None:
-    assert not any(answers_remark(row["answer"], OWN) for row in items("unknown_answers"))
+    assert not any(answers_small_talk(row["answer"], OWN) for row in items("unknown_answers"))
 
 
 def test_distinct_2_counts_character_pairs() -> None:
@@ -47,7 +51,8 @@ def test_distinct_2_counts_character_pairs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "bare"), [("啊？", True), ("哦。 \\emoji 困惑", True), ("\\me 笑", False), ("雨停了。走吧", False)]
+    ("text", "bare"),
+    [("啊？", True), ("哦。 \\emoji 困惑", True), ("\\me 笑", False), ("雨停了。走吧", False)],
 )
 def test_a_bare_interjection(text: str, bare: bool) -> None:
     assert is_interjection(text) == bare
@@ -55,7 +60,12 @@ def test_a_bare_interjection(text: str, bare: bool) -> None:
 
 @pytest.mark.parametrize(
     ("reply", "reason"),
-    [("没得商量。", None), ("", "empty"), ("陆迟：不好意思", "speaks as 陆迟"), ("【雨停了】", "narrates")],
+    [
+        ("没得商量。", None),
+        ("", "empty"),
+        ("陆迟：不好意思", "speaks as 陆迟"),
+        ("【雨停了】", "narrates"),
+    ],
 )
 def test_the_form_of_a_line(reply: str, reason: str | None) -> None:
     assert check_form(reply, "闻筝", ["闻筝", "陆迟"]) == reason

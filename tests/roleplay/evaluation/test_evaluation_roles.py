@@ -13,6 +13,7 @@ from roleplay.backends.local import LocalBackend
 from roleplay.evaluation import roles
 from roleplay.evaluation.roles import Place, choose_role, role_places
 from roleplay.models import causal
+from roleplay.prompts import Budget, Prompt, scene_prompt
 from roleplay.records import Line
 
 NAMES = ["阿灯", "小舟", "雨"]
@@ -25,11 +26,15 @@ LINES = [
 ]
 
 
+def prompt_of(backend: LocalBackend, place: Place, name: str) -> Prompt:
+    return scene_prompt(name, place.before, count=backend.count, budget=Budget(512, 0))
+
+
 def losses_alone(backend: LocalBackend, place: Place) -> dict[str, float]:
     """Each cue in a forward pass of its own, by transformers' loss."""
     found = {}
     for name in NAMES:
-        prompt = roles._prompt(backend, place, name, "")
+        prompt = prompt_of(backend, place, name)
         ids = causal.encode_prompt(backend.tokenizer, (*prompt.segments, f"{place.line.text}\n"))
         body = len(causal.encode_prompt(backend.tokenizer, (f"{place.line.text}\n",))) - 1
         labels = torch.tensor([[-100] * (len(ids) - body) + ids[-body:]])
@@ -38,18 +43,21 @@ def losses_alone(backend: LocalBackend, place: Place) -> dict[str, float]:
     return found
 
 
-@pytest.mark.parametrize("make", [tiny.llama, lambda: tiny.gemma(*["full_attention"] * 4)], ids=["llama", "gemma"])
+@pytest.mark.parametrize(
+    "make", [tiny.llama, lambda: tiny.gemma(*["full_attention"] * 4)], ids=["llama", "gemma"]
+)
 def test_the_likeliest_cue_is_chosen(make: Any, tmp_path: Path) -> None:
     backend = LocalBackend.load(str(tiny.save(make(), tmp_path / "model")))
     for place in role_places([LINES], NAMES, most=9):
         alone = losses_alone(backend, place)
         assert choose_role(backend, place, NAMES) == min(alone, key=lambda name: alone[name])
-        shared = roles._losses(
-            backend, roles._prompt(backend, place, "雨", "").segments[:-1], [f"{name}：" for name in NAMES],
-            causal.encode_prompt(backend.tokenizer, (f"{place.line.text}\n",))[1:],
-        )  # fmt: skip
+        context = prompt_of(backend, place, "雨").segments[:-1]
+        body = causal.encode_prompt(backend.tokenizer, (f"{place.line.text}\n",))[1:]
+        shared = roles._losses(backend, context, [f"{name}：" for name in NAMES], body)
         length = len(place.line.text) + 1
-        assert [loss / length for loss in shared] == pytest.approx([alone[name] for name in NAMES], rel=1e-4)
+        assert [loss / length for loss in shared] == pytest.approx(
+            [alone[name] for name in NAMES], rel=1e-4
+        )
 
 
 def test_places_are_lines_that_are_said_and_long_enough() -> None:
@@ -59,4 +67,9 @@ def test_places_are_lines_that_are_said_and_long_enough() -> None:
 
 
 def test_places_are_spread_over_the_chapters() -> None:
-    assert [len(role_places([LINES] * 10, NAMES, most=number)) for number in (1, 7, 20, 99)] == [1, 7, 20, 20]
+    assert [len(role_places([LINES] * 10, NAMES, most=number)) for number in (1, 7, 20, 99)] == [
+        1,
+        7,
+        20,
+        20,
+    ]

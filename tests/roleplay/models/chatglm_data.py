@@ -22,20 +22,26 @@ from roleplay.models.chatglm import ChatGLMForConditionalGeneration
 
 ROOT = Path(__file__).resolve().parents[3]
 GOLDEN = Path(os.environ.get("CHATGLM_GOLDEN") or ROOT / "tests" / "data" / "chatglm_golden")
-ICE_TEXT = Path(os.environ.get("ICE_TEXT_MODEL") or ROOT.parent / "shared" / "chatglm" / "ice_text.model")
+ICE_TEXT = Path(
+    os.environ.get("ICE_TEXT_MODEL") or ROOT.parent / "shared" / "chatglm" / "ice_text.model"
+)
 
 torch.set_num_threads(
     1
 )  # these products are too small to share; on a busy machine two threads take fifty times as long
 
-MODELS = sorted(path.name.removesuffix("_config.json") for path in GOLDEN.glob("model_*_config.json"))
+MODELS = sorted(
+    path.name.removesuffix("_config.json") for path in GOLDEN.glob("model_*_config.json")
+)
 VARIANTS = [
     (model, path.name.removeprefix(f"{model}_").removesuffix("_cases.npz"))
     for model in MODELS
     for path in sorted(GOLDEN.glob(f"{model}_*_cases.npz"))
 ]
 
-needs_ice_text = pytest.mark.skipif(not ICE_TEXT.is_file(), reason=f"no real tokenizer file at {ICE_TEXT}")
+needs_ice_text = pytest.mark.skipif(
+    not ICE_TEXT.is_file(), reason=f"no real tokenizer file at {ICE_TEXT}"
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,9 @@ class Case:
         return f"{self.name}/{item}" in arrays(f"{self.model}_{self.variant}_{self.file}")
 
     def get(self, item: str) -> torch.Tensor:
-        return torch.from_numpy(np.array(arrays(f"{self.model}_{self.variant}_{self.file}")[f"{self.name}/{item}"]))
+        return torch.from_numpy(
+            np.array(arrays(f"{self.model}_{self.variant}_{self.file}")[f"{self.name}/{item}"])
+        )
 
     def inputs(self) -> dict[str, torch.Tensor]:
         """What was handed to the original: ids, and mask and positions where it got them."""
@@ -65,7 +73,11 @@ class Case:
     def items(self, start: str) -> list[str]:
         """Names of the items that begin with ``start``."""
         found = arrays(f"{self.model}_{self.variant}_{self.file}")
-        return [key.removeprefix(f"{self.name}/") for key in found if key.startswith(f"{self.name}/{start}")]
+        return [
+            key.removeprefix(f"{self.name}/")
+            for key in found
+            if key.startswith(f"{self.name}/{start}")
+        ]
 
 
 @cache

@@ -10,7 +10,11 @@ import torch
 
 from roleplay.models import causal
 
-FORMS: list[dict[str, Any]] = [{}, {"pre_seq_len": 5}, {"quantization_bit": 4, "quantization_embeddings": True}]
+FORMS: list[dict[str, Any]] = [
+    {},
+    {"pre_seq_len": 5},
+    {"quantization_bit": 4, "quantization_embeddings": True},
+]
 
 
 @pytest.fixture(params=FORMS, ids=["bare", "prefix", "int4"])
@@ -34,7 +38,10 @@ def test_steps_without_positions_equal_one_pass(model: Any, pieces: Any) -> None
     with torch.inference_mode():
         wanted = causal.hidden_states(model, whole)
         parts = [causal.hidden_states(model, prompt(pieces), cache=cache)]
-        parts += [causal.hidden_states(model, token, cache=cache) for token in answer(pieces).split(1, dim=1)]
+        parts += [
+            causal.hidden_states(model, token, cache=cache)
+            for token in answer(pieces).split(1, dim=1)
+        ]
     torch.testing.assert_close(torch.cat(parts, dim=1), wanted, atol=1e-5, rtol=1e-4)
 
 
@@ -116,7 +123,9 @@ def test_candidates_share_what_stands_before_them(model: Any, pieces: Any) -> No
         steps = [causal.hidden_states(model, tokens + step, cache=cache) for step in range(3)]
         assert [layer._shared[0].data_ptr() for layer in cache.layers] == before
         for row in range(3):
-            ids = torch.cat([prompt(pieces), tokens[row : row + 1], tokens[row : row + 1] + 1], dim=1)
+            ids = torch.cat(
+                [prompt(pieces), tokens[row : row + 1], tokens[row : row + 1] + 1], dim=1
+            )
             alone = causal.hidden_states(model, ids)
             found = torch.cat([step[row : row + 1] for step in steps[:2]], dim=1)
             torch.testing.assert_close(found, alone[:, -2:], atol=1e-5, rtol=1e-4)
@@ -130,7 +139,9 @@ def test_rows_that_leave_do_not_change_the_others(model: Any, pieces: Any) -> No
         causal.hidden_states(model, tokens, cache=cache)
         cache.batch_select_indices(torch.tensor([0, 2]))
         found = causal.hidden_states(model, torch.tensor([[30], [31]]), cache=cache)
-        alone = causal.hidden_states(model, torch.cat([prompt(pieces), torch.tensor([[22, 31]])], dim=1))
+        alone = causal.hidden_states(
+            model, torch.cat([prompt(pieces), torch.tensor([[22, 31]])], dim=1)
+        )
     torch.testing.assert_close(found[1], alone[0, -1:], atol=1e-5, rtol=1e-4)
 
 
@@ -140,7 +151,9 @@ def test_room_is_made_for_more_tokens(glm: Any, pieces: Any) -> None:
     layer, parts = SharedLayer(), [torch.randn(2, 3, 1, 4) for _ in range(2 * ROOM + 3)]
     for part in parts:
         layer.append(part, -part)
-    assert torch.equal(layer.keys, torch.cat(parts, dim=2)) and torch.equal(layer.values, -layer.keys)
+    assert torch.equal(layer.keys, torch.cat(parts, dim=2)) and torch.equal(
+        layer.values, -layer.keys
+    )
     layer.batch_repeat_interleave(2)
     assert torch.equal(layer.keys[0], layer.keys[1]) and layer.get_seq_length() == len(parts)
 
@@ -149,7 +162,9 @@ def test_shared_tokens_cannot_be_cropped(glm: Any, pieces: Any) -> None:
     cache = causal.new_cache(glm)
     causal.hidden_states(glm, prompt(pieces), cache=cache)
     cache.batch_repeat_interleave(2)
-    with pytest.raises(ValueError, match="1 tokens cannot be removed: 0 are not shared by the rows"):
+    with pytest.raises(
+        ValueError, match="1 tokens cannot be removed: 0 are not shared by the rows"
+    ):
         cache.crop(-1)
 
 
@@ -159,5 +174,7 @@ def test_more_tokens_after_shared_ones(model: Any, pieces: Any) -> None:
         causal.hidden_states(model, prompt(pieces), cache=cache)
         cache.batch_repeat_interleave(2)
         found = causal.hidden_states(model, more.expand(2, -1), cache=cache)
-        wanted = causal.hidden_states(model, torch.cat([prompt(pieces), more], dim=1))[:, -more.shape[1] :]
+        wanted = causal.hidden_states(model, torch.cat([prompt(pieces), more], dim=1))[
+            :, -more.shape[1] :
+        ]
     torch.testing.assert_close(found, wanted.expand(2, -1, -1), atol=1e-5, rtol=1e-4)

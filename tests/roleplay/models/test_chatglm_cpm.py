@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from roleplay.models.chatglm.kernels import cpm
-from roleplay.models.chatglm.packing import dequantize
+from roleplay.models.chatglm.kernels.packing import dequantize
 
 with_nvcc = pytest.mark.skipif(shutil.which("nvcc") is None, reason="no nvcc here")
 with_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="no g++ here")
@@ -32,7 +32,19 @@ def test_the_source_compiles(architecture: str, tmp_path: Path) -> None:
 def thread(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The work of one thread, compiled for the CPU from the same source."""
     made = tmp_path_factory.mktemp("cpm") / "int4_expand.so"
-    command = ["g++", "-x", "c++", "-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", made, cpm._SOURCE]
+    command = [
+        "g++",
+        "-x",
+        "c++",
+        "-O1",
+        "-Wall",
+        "-Werror",
+        "-shared",
+        "-fPIC",
+        "-o",
+        made,
+        cpm._SOURCE,
+    ]
     run = subprocess.run(command, capture_output=True, text=True)
     if "_Float16" in run.stderr:
         pytest.skip("this g++ has no _Float16")
@@ -56,15 +68,21 @@ def expanded(thread: Any, packed: torch.Tensor, scale: torch.Tensor) -> torch.Te
 @with_compiler
 @pytest.mark.parametrize(("o", "i"), [(1, 8), (5, 24), (3, 2064)])
 def test_threads_write_every_column_once_and_right(thread: Any, o: int, i: int) -> None:
-    packed = torch.randint(-128, 128, (o, i // 2), dtype=torch.int8, generator=torch.Generator().manual_seed(i))
+    packed = torch.randint(
+        -128, 128, (o, i // 2), dtype=torch.int8, generator=torch.Generator().manual_seed(i)
+    )
     scale = torch.rand(o, generator=torch.Generator().manual_seed(o)).half()
-    assert torch.equal(expanded(thread, packed, scale), dequantize(packed, scale, bits=4, dtype=torch.float16))
+    assert torch.equal(
+        expanded(thread, packed, scale), dequantize(packed, scale, bits=4, dtype=torch.float16)
+    )
 
 
 @with_compiler
 def test_every_byte(thread: Any) -> None:
     packed, scale = torch.arange(-128, 128).to(torch.int8)[None], torch.tensor([0.37]).half()
-    assert torch.equal(expanded(thread, packed, scale), dequantize(packed, scale, bits=4, dtype=torch.float16))
+    assert torch.equal(
+        expanded(thread, packed, scale), dequantize(packed, scale, bits=4, dtype=torch.float16)
+    )
 
 
 def test_sizes() -> None:

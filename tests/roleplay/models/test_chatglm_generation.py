@@ -1,4 +1,4 @@
-"""Generation with a small random ChatGLM: the Auto classes, padding, beams, streaming, chat, and input that does not fit."""
+"""Generation with a small random ChatGLM: the Auto classes, padding, beams, streaming, and input that does not fit."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, LogitsProcessor, TextStreamer
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, TextStreamer
 
 from roleplay.errors import PromptError
 from roleplay.models.chatglm import positions
-from roleplay.models.chatglm.chat import NanScores, chat
 
 GREEDY = {"do_sample": False, "max_new_tokens": 8}
 PROMPTS = ["你好", "问：灯还亮着？答：", "Hello, world!"]
@@ -22,18 +21,30 @@ def encode(pieces: Any, *texts: str) -> Any:
 
 
 def test_generate_through_the_auto_classes(glm_folder: Path) -> None:
-    model, tokenizer = AutoModelForCausalLM.from_pretrained(glm_folder), AutoTokenizer.from_pretrained(glm_folder)
+    model, tokenizer = (
+        AutoModelForCausalLM.from_pretrained(glm_folder),
+        AutoTokenizer.from_pretrained(glm_folder),
+    )
     inputs = encode(tokenizer, *PROMPTS)
     ids = model.generate(**inputs, **GREEDY)
-    assert ids.shape[0] == 3 and torch.equal(ids[:, : inputs["input_ids"].shape[1]], inputs["input_ids"])
+    assert ids.shape[0] == 3 and torch.equal(
+        ids[:, : inputs["input_ids"].shape[1]], inputs["input_ids"]
+    )
 
 
 def new_tokens(ids: torch.Tensor, inputs: Any, pad: int) -> list[list[int]]:
-    return [[token for token in row if token != pad] for row in ids[:, inputs["input_ids"].shape[1] :].tolist()]
+    return [
+        [token for token in row if token != pad]
+        for row in ids[:, inputs["input_ids"].shape[1] :].tolist()
+    ]
 
 
-@pytest.mark.parametrize("settings", [{}, {"pre_seq_len": 5}, {"quantization_bit": 4, "quantization_embeddings": True}])
-def test_rows_of_a_batch_equal_the_rows_alone(glm_folder: Path, pieces: Any, settings: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "settings", [{}, {"pre_seq_len": 5}, {"quantization_bit": 4, "quantization_embeddings": True}]
+)
+def test_rows_of_a_batch_equal_the_rows_alone(
+    glm_folder: Path, pieces: Any, settings: dict[str, Any]
+) -> None:
     model = AutoModelForCausalLM.from_pretrained(glm_folder, **settings)
     inputs = encode(pieces, *PROMPTS)
     together = new_tokens(model.generate(**inputs, **GREEDY), inputs, pieces.pad_token_id)
@@ -42,21 +53,30 @@ def test_rows_of_a_batch_equal_the_rows_alone(glm_folder: Path, pieces: Any, set
         assert new_tokens(model.generate(**alone, **GREEDY), alone, pieces.pad_token_id) == [row]
 
 
-def test_mask_and_gmask_rows_go_together_with_the_tokenizers_positions(glm: Any, pieces: Any) -> None:
+def test_mask_and_gmask_rows_go_together_with_the_tokenizers_positions(
+    glm: Any, pieces: Any
+) -> None:
     inputs = encode(pieces, "灯[MASK]亮着", "你好")
     ids = glm.generate(**inputs, **GREEDY)
     alone = encode(pieces, "灯[MASK]亮着")
     assert torch.equal(ids[:1], glm.generate(**alone, **GREEDY))
-    with pytest.raises(ValueError, match=r"rows \[0\] have no \[gMASK\] .* do not mix rows with \[MASK\]"):
+    with pytest.raises(
+        ValueError, match=r"rows \[0\] have no \[gMASK\] .* do not mix rows with \[MASK\]"
+    ):
         glm(input_ids=inputs["input_ids"])
 
 
 def test_candidates_and_beams(glm: Any, pieces: Any) -> None:
     inputs = encode(pieces, *PROMPTS[:2])
     torch.manual_seed(0)
-    assert len(glm.generate(**inputs, do_sample=True, num_return_sequences=3, max_new_tokens=4)) == 6
+    assert (
+        len(glm.generate(**inputs, do_sample=True, num_return_sequences=3, max_new_tokens=4)) == 6
+    )
     greedy, beams = glm.generate(**inputs, **GREEDY), glm.generate(**inputs, **GREEDY, num_beams=3)
-    assert beams.shape[0] == greedy.shape[0] and score(glm, beams, inputs) >= score(glm, greedy, inputs) - 1e-4
+    assert (
+        beams.shape[0] == greedy.shape[0]
+        and score(glm, beams, inputs) >= score(glm, greedy, inputs) - 1e-4
+    )
 
 
 def score(model: Any, ids: torch.Tensor, inputs: Any) -> float:
@@ -69,7 +89,10 @@ def score(model: Any, ids: torch.Tensor, inputs: Any) -> float:
 
 def test_without_a_cache_the_ids_are_the_same(glm: Any, pieces: Any) -> None:
     inputs = encode(pieces, *PROMPTS)
-    cached, plain = glm.generate(**inputs, **GREEDY), glm.generate(**inputs, **GREEDY, use_cache=False)
+    cached, plain = (
+        glm.generate(**inputs, **GREEDY),
+        glm.generate(**inputs, **GREEDY, use_cache=False),
+    )
     assert torch.equal(cached, plain)
 
 
@@ -88,7 +111,9 @@ def test_an_answer_fed_in_two_pieces(glm: Any, pieces: Any) -> None:
     places, cache = positions.token_positions(ids, glm.config), DynamicCache()
     with torch.inference_mode():
         first = glm(input_ids=ids[:, :start], past_key_values=cache).logits
-        second = glm(input_ids=ids[:, start:], position_ids=places[:, :, start:], past_key_values=cache).logits
+        second = glm(
+            input_ids=ids[:, start:], position_ids=places[:, :, start:], past_key_values=cache
+        ).logits
         whole = glm(input_ids=ids).logits
     torch.testing.assert_close(torch.cat([first, second], dim=1), whole, atol=1e-4, rtol=1e-4)
 
@@ -104,7 +129,10 @@ def test_streaming(glm: Any, pieces: Any, capsys: pytest.CaptureFixture[str]) ->
 def test_a_padding_id_that_was_typed_is_a_token(glm: Any, pieces: Any) -> None:
     inputs = pieces(["灯<pad>亮"], return_tensors="pt")
     everything = torch.ones_like(inputs["input_ids"])
-    assert torch.equal(glm.generate(**inputs, **GREEDY), glm.generate(**inputs, attention_mask=everything, **GREEDY))
+    assert torch.equal(
+        glm.generate(**inputs, **GREEDY),
+        glm.generate(**inputs, attention_mask=everything, **GREEDY),
+    )
 
 
 def test_an_empty_prompt(glm: Any, pieces: Any) -> None:
@@ -115,13 +143,16 @@ def test_an_empty_prompt(glm: Any, pieces: Any) -> None:
 def test_a_prompt_longer_than_the_model(glm: Any, pieces: Any) -> None:
     inputs = pieces(["灯" * 80], return_tensors="pt")
     count = inputs["input_ids"].shape[1]
-    with pytest.raises(PromptError, match=f"{count} tokens are more than the 64 that the model holds: shorten"):
+    with pytest.raises(
+        PromptError, match=f"{count} tokens are more than the 64 that the model holds: shorten"
+    ):
         glm.generate(**inputs, **GREEDY)
 
 
 def test_rows_without_sop(glm: Any) -> None:
     with pytest.raises(
-        ValueError, match=r"rows \[0\] have no sop \(id \d+\): let the tokenizer add the special tokens"
+        ValueError,
+        match=r"rows \[0\] have no sop \(id \d+\): let the tokenizer add the special tokens",
     ):
         glm.generate(torch.tensor([[20, 21, glm.config.gmask_token_id]]), **GREEDY)
 
@@ -144,28 +175,3 @@ def test_rotary_tables_can_be_those_of_training(glm: Any, wanted: str, dtype: to
     places = torch.full((1, 2, 1), 511)
     half, _ = positions.rotary_tables(places, head_dim=glm.config.head_dim, dtype=torch.float16)
     assert torch.equal(glm.transformer._rotary(places, dtype)[0], half.to(dtype))
-
-
-class Forbid(LogitsProcessor):  # type: ignore[misc]
-    """Another processor: an id that may not come."""
-
-    def __init__(self, forbidden: int) -> None:
-        self.forbidden = forbidden
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        return scores.index_fill(1, torch.tensor([self.forbidden]), float("-inf"))
-
-
-def test_chat(glm: Any, pieces: Any) -> None:
-    history = [("你好", "你好！")]
-    response, longer = chat(glm, pieces, "灯亮着？", history, do_sample=False, max_length=None, max_new_tokens=5)
-    assert longer == [*history, ("灯亮着？", response)] and history == [("你好", "你好！")]
-    assert isinstance(response, str)
-
-
-def test_a_processor_that_forbids_does_not_make_the_scores_broken(glm: Any, pieces: Any) -> None:
-    inputs = pieces(["你好"], return_tensors="pt")
-    plain = glm.generate(**inputs, do_sample=False, max_new_tokens=5)
-    forbidden = int(next(token for token in range(20, 300) if token not in plain[0]))
-    ids = glm.generate(**inputs, do_sample=False, max_new_tokens=5, logits_processor=[Forbid(forbidden), NanScores()])
-    assert torch.equal(ids, plain)

@@ -19,13 +19,23 @@ from torch.nn import functional
 from transformers import DynamicCache
 
 from roleplay.errors import ModelError
-from roleplay.models.chatglm import ChatGLMConfig, ChatGLMForConditionalGeneration, ChatGLMTokenizer, kernels, positions
-from roleplay.models.chatglm import packing as q
-from roleplay.models.chatglm.chat import DEFAULTS, NanScores, build_prompt, clean_response
+from roleplay.models.chatglm import (
+    ChatGLMConfig,
+    ChatGLMForConditionalGeneration,
+    ChatGLMTokenizer,
+    kernels,
+    positions,
+)
+from roleplay.models.chatglm.kernels import packing as q
 from roleplay.models.chatglm.quantization import PackedEmbedding, PackedLinear
+from roleplay.models.chatglm.tokenizer import clean_response
 
 LOGITS, LOSS, GRADIENT = 2e-4, 5e-5, 2e-5
-SIZES = "fp16", "int4 (quantization_bit=4)", "int4-qe (quantization_bit=4, quantization_embeddings=true)"
+SIZES = (
+    "fp16",
+    "int4 (quantization_bit=4)",
+    "int4-qe (quantization_bit=4, quantization_embeddings=true)",
+)
 
 
 CPU = torch.device("cpu")
@@ -50,7 +60,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Any:
     def get(model: str, variant: str, attention: str = "eager") -> Any:
         key = (model, variant, attention)
         if key not in kept:
-            kept[key] = data.load(model, variant, tmp_path_factory.mktemp("golden"), attention=attention)
+            kept[key] = data.load(
+                model, variant, tmp_path_factory.mktemp("golden"), attention=attention
+            )
         return kept[key]
 
     return get
@@ -78,7 +90,12 @@ def run(model: Any, case: Case, **kwargs: Any) -> Any:
 
 
 def test_there_is_a_golden_set() -> None:
-    assert data.MODELS and {variant for _, variant in data.VARIANTS} >= {"fp32", "prefix", "prefix_proj", "int4qe"}
+    assert data.MODELS and {variant for _, variant in data.VARIANTS} >= {
+        "fp32",
+        "prefix",
+        "prefix_proj",
+        "int4qe",
+    }
 
 
 @pytest.mark.parametrize("case", cases("cases", "logits"), ids=str)
@@ -95,7 +112,10 @@ def test_logits_of_real_rows_with_sdpa(models: Any, case: Case) -> None:
 @pytest.mark.parametrize("case", cases("cases", "layer_output.0"), ids=str)
 def test_states_of_every_layer(models: Any, case: Case) -> None:
     model, raw = models(case.model, case.variant), []
-    hooks = [block.register_forward_hook(lambda _, __, out: raw.append(out[0])) for block in model.transformer.layers]
+    hooks = [
+        block.register_forward_hook(lambda _, __, out: raw.append(out[0]))
+        for block in model.transformer.layers
+    ]
     states = run(model, case, output_hidden_states=True).hidden_states
     for hook in hooks:
         hook.remove()
@@ -175,29 +195,46 @@ def test_prefix_gradients(models: Any, case: Case, labels: str, attention: str) 
         close(parameters[item.removeprefix(f"grad_{labels}/")].grad, case.get(item), GRADIENT)
 
 
-@pytest.mark.parametrize(("model", "variant"), [pair for pair in data.VARIANTS if pair[1].startswith("prefix")])
+@pytest.mark.parametrize(
+    ("model", "variant"), [pair for pair in data.VARIANTS if pair[1].startswith("prefix")]
+)
 def test_only_the_prefix_is_trained(models: Any, model: str, variant: str) -> None:
-    trained = [name for name, part in models(model, variant).named_parameters() if part.requires_grad]
+    trained = [
+        name for name, part in models(model, variant).named_parameters() if part.requires_grad
+    ]
     assert trained and all(name.startswith("transformer.prefix_encoder.") for name in trained)
 
 
-@pytest.mark.parametrize(("model", "variant"), [pair for pair in data.VARIANTS if pair[1].startswith("prefix")])
+@pytest.mark.parametrize(
+    ("model", "variant"), [pair for pair in data.VARIANTS if pair[1].startswith("prefix")]
+)
 def test_what_the_prefix_hands_to_each_layer(models: Any, model: str, variant: str) -> None:
-    encoder, found = models(model, variant).transformer.prefix_encoder, data.arrays(f"{model}_{variant}_cases")
+    encoder, found = (
+        models(model, variant).transformer.prefix_encoder,
+        data.arrays(f"{model}_{variant}_cases"),
+    )
     close(encoder()[None], torch.from_numpy(found["prompt/encoder_output"]), LOGITS)
     slots = encoder.slots(2, torch.float32).permute(0, 3, 1, 2, 4)
     for index in range(encoder.shape[0] // 2):
-        close(slots[2 * index : 2 * index + 2], torch.from_numpy(found[f"prompt/layer.{index}"]), LOGITS)
+        close(
+            slots[2 * index : 2 * index + 2],
+            torch.from_numpy(found[f"prompt/layer.{index}"]),
+            LOGITS,
+        )
 
 
 @pytest.fixture(scope="session", params=KERNELS)
-def packed_with_prefix(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Any:
+def packed_with_prefix(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Any:
     """Letter -> the int4-qe model behind the prefix without a projection."""
     kept: dict[str, Any] = {}
 
     def get(model: str) -> Any:
         if model not in kept:
-            kept[model] = data.load(model, "int4qe", tmp_path_factory.mktemp("golden"), kernel=request.param)
+            kept[model] = data.load(
+                model, "int4qe", tmp_path_factory.mktemp("golden"), kernel=request.param
+            )
             assert kept[model].kernel == request.param
             kept[model].load_prefix(data.GOLDEN / f"{model}_prefix_encoder.safetensors")
         return kept[model]
@@ -231,7 +268,8 @@ def test_gradients_through_int4(packed_with_prefix: Any, case: Case, labels: str
 
 @pytest.mark.parametrize("model", data.MODELS)
 @pytest.mark.parametrize(
-    ("item", "bits", "embeddings"), [("logits_int4_layers_only", 4, False), ("logits_int8_qe", 8, True)]
+    ("item", "bits", "embeddings"),
+    [("logits_int4_layers_only", 4, False), ("logits_int8_qe", 8, True)],
 )
 def test_other_storage_forms_quantized_on_load(
     model: str, item: str, bits: int, embeddings: bool, tmp_path: Path
@@ -242,8 +280,12 @@ def test_other_storage_forms_quantized_on_load(
 
 
 @pytest.mark.parametrize("model", data.MODELS)
-def test_quantizing_on_load_gives_the_originals_bytes_and_scales(models: Any, model: str, tmp_path: Path) -> None:
-    made = data.load(model, "fp32", tmp_path, quantization_bit=4, quantization_embeddings=True).state_dict()
+def test_quantizing_on_load_gives_the_originals_bytes_and_scales(
+    models: Any, model: str, tmp_path: Path
+) -> None:
+    made = data.load(
+        model, "fp32", tmp_path, quantization_bit=4, quantization_embeddings=True
+    ).state_dict()
     stored = models(model, "int4qe").state_dict()
     assert made.keys() == stored.keys()
     assert [name for name, part in stored.items() if not torch.equal(part, made[name])] == []
@@ -253,7 +295,9 @@ def greedy(model: Any, inputs: dict[str, torch.Tensor], count: int) -> torch.Ten
     """The continuation, padded with 3 to ``count`` new tokens."""
     ids = model.generate(**inputs, do_sample=False, max_new_tokens=count)
     return functional.pad(
-        ids, (0, inputs["input_ids"].shape[1] + count - ids.shape[1]), value=model.config.pad_token_id
+        ids,
+        (0, inputs["input_ids"].shape[1] + count - ids.shape[1]),
+        value=model.config.pad_token_id,
     )
 
 
@@ -303,7 +347,11 @@ def test_left_padded_rows_equal_the_rows_alone(models: Any, case: Case) -> None:
     "case", [case for case in cases("generate", "sequences") if case.has("attention_mask")], ids=str
 )
 def test_padding_is_found_without_a_mask_and_with_the_usual_one(models: Any, case: Case) -> None:
-    model, ids, wanted = models(case.model, case.variant), case.get("input_ids"), case.get("sequences")
+    model, ids, wanted = (
+        models(case.model, case.variant),
+        case.get("input_ids"),
+        case.get("sequences"),
+    )
     count = wanted.shape[1] - ids.shape[1]
     usual = (ids != model.config.pad_token_id).long()
     assert torch.equal(greedy(model, {"input_ids": ids}, count), wanted)
@@ -313,7 +361,10 @@ def test_padding_is_found_without_a_mask_and_with_the_usual_one(models: Any, cas
 @pytest.mark.parametrize("number", range(len(data.read("masks_positions"))))
 def test_masks_and_positions_that_the_model_builds(number: int) -> None:
     row = data.read("masks_positions")[number]
-    config, ids = ChatGLMConfig(**data.read(f"{data.MODELS[0]}_config")["config"]), torch.tensor(row["input_ids"])
+    config, ids = (
+        ChatGLMConfig(**data.read(f"{data.MODELS[0]}_config")["config"]),
+        torch.tensor(row["input_ids"]),
+    )
     if "error" in row:
         with pytest.raises(ValueError, match="have no (sop|.g?MASK)"):
             positions.token_positions(ids, config)
@@ -341,7 +392,9 @@ def test_rotary_tables(size: str, name: str, dtype: torch.dtype) -> None:
 def test_rotation_of_queries_and_keys() -> None:
     unit = {key: torch.from_numpy(part) for key, part in data.arrays("rotary_gelu_unit").items()}
     width = unit["apply/q"].shape[-1]
-    tables = positions.rotary_tables(unit["apply/position_ids"], head_dim=width, dtype=torch.float32)
+    tables = positions.rotary_tables(
+        unit["apply/position_ids"], head_dim=width, dtype=torch.float32
+    )
     for name in ("q", "k"):
         turned = positions.rotate(unit[f"apply/{name}"].permute(1, 2, 0, 3), *tables)
         close(turned.permute(2, 0, 1, 3), unit[f"apply/{name}_rot"], 1e-6)
@@ -353,14 +406,21 @@ def test_gelu() -> None:
     close(got, torch.from_numpy(unit["gelu/y"]), 1e-6)
 
 
-@pytest.mark.parametrize("entry", data.read("quant_unit")["entries"], ids=lambda entry: entry["name"])
+@pytest.mark.parametrize(
+    "entry", data.read("quant_unit")["entries"], ids=lambda entry: entry["name"]
+)
 def test_quantization_byte_by_byte(entry: dict[str, Any]) -> None:
     unit, bits = data.arrays("quant_unit"), entry["bits"]
-    given = {key: torch.from_numpy(unit[f"{entry['name']}/{key}"]) for key in ("weight", "packed", "scale", "dequant")}
+    given = {
+        key: torch.from_numpy(unit[f"{entry['name']}/{key}"])
+        for key in ("weight", "packed", "scale", "dequant")
+    }
     weight = given["weight"].to(getattr(torch, entry["weight_dtype"].removeprefix("torch.")))
     packed, scale = q.quantize(weight, bits=bits)
     assert torch.equal(packed, given["packed"]) and torch.equal(scale, given["scale"])
-    assert torch.equal(q.dequantize(packed, scale, bits=bits, dtype=torch.float32), given["dequant"])
+    assert torch.equal(
+        q.dequantize(packed, scale, bits=bits, dtype=torch.float32), given["dequant"]
+    )
     if bits == 4:
         assert torch.equal(q.unpack(packed), torch.from_numpy(unit[f"{entry['name']}/q"]))
     x, wanted = (torch.from_numpy(unit[f"{entry['name']}/{key}"]) for key in "xy")
@@ -384,7 +444,9 @@ def test_all_bytes_and_all_nibble_pairs() -> None:
 def test_a_row_of_zeros() -> None:
     unit = {key: torch.from_numpy(part) for key, part in data.arrays("quant_unit").items()}
     packed, scale = q.quantize(unit["zero_row/weight"], bits=4)
-    assert torch.equal(packed, unit["zero_row/packed"]) and torch.equal(scale, unit["zero_row/scale"])
+    assert torch.equal(packed, unit["zero_row/packed"]) and torch.equal(
+        scale, unit["zero_row/scale"]
+    )
     expanded = q.dequantize(packed, scale, bits=4, dtype=torch.float32)
     assert torch.equal(expanded, unit["zero_row/dequant"])
 
@@ -392,7 +454,9 @@ def test_a_row_of_zeros() -> None:
 def test_embedding_look_up() -> None:
     unit = {key: torch.from_numpy(part) for key, part in data.arrays("quant_unit").items()}
     layer = PackedEmbedding(*unit["embedding/weight"].shape, bits=4)
-    layer.load_state_dict({"weight": unit["embedding/packed"], "weight_scale": unit["embedding/scale"]})
+    layer.load_state_dict(
+        {"weight": unit["embedding/packed"], "weight_scale": unit["embedding/scale"]}
+    )
     assert torch.equal(layer(unit["embedding/ids"]), unit["embedding/out"])
 
 
@@ -403,10 +467,15 @@ def test_an_odd_number_of_columns_is_refused() -> None:
 
 @pytest.mark.parametrize("name", SIZES)
 def test_state_dict_keys_and_shapes_at_full_size(name: str) -> None:
-    config = ChatGLMConfig(quantization_bit=4 * ("int4" in name), quantization_embeddings="qe" in name)
+    config = ChatGLMConfig(
+        quantization_bit=4 * ("int4" in name), quantization_embeddings="qe" in name
+    )
     with torch.device("meta"):
         model = ChatGLMForConditionalGeneration(config)
-    ours = {key: [list(part.shape), part.dtype == torch.int8] for key, part in model.state_dict().items()}
+    ours = {
+        key: [list(part.shape), part.dtype == torch.int8]
+        for key, part in model.state_dict().items()
+    }
     theirs = {
         key.replace("{0..27}", str(layer)): [shape, dtype == "int8"]
         for key, (shape, dtype) in data.read("keys_6b")[name]["keys"].items()
@@ -445,7 +514,11 @@ def test_decoding(ice_text: Any, case: dict[str, Any]) -> None:
             ice_text.decode(case["ids"])
         assert "\ufffd" in ice_text.decode(case["ids"], errors="replace")
     else:
-        assert ice_text.decode(case["ids"]) == case["text"] == ice_text.decode(case["ids"], errors="replace")
+        assert (
+            ice_text.decode(case["ids"])
+            == case["text"]
+            == ice_text.decode(case["ids"], errors="replace")
+        )
 
 
 @needs_ice_text
@@ -456,7 +529,9 @@ def test_decoding_a_growing_answer(ice_text: Any) -> None:
 
 
 @needs_ice_text
-@pytest.mark.parametrize("row", TOKENS["build_inputs_with_special_tokens"], ids=lambda row: f"{row['a']}+{row['b']}")
+@pytest.mark.parametrize(
+    "row", TOKENS["build_inputs_with_special_tokens"], ids=lambda row: f"{row['a']}+{row['b']}"
+)
 def test_special_tokens_around_ids(ice_text: Any, row: dict[str, Any]) -> None:
     given = list(row["a"])
     assert ice_text.build_inputs_with_special_tokens(given, row["b"]) == row["out"]
@@ -498,32 +573,8 @@ def test_ids_and_sizes_of_the_vocabulary(ice_text: Any) -> None:
         assert ice_text.num_special_tokens_to_add(pair=kind == "pair") == count
 
 
-CHAT = data.read("chat")
-
-
-@pytest.mark.parametrize("row", CHAT["prompts"], ids=lambda row: row["query"])
-def test_chat_prompts(row: dict[str, Any]) -> None:
-    assert build_prompt(row["query"], row["history"]) == row["prompt"]
-
-
-@needs_ice_text
-@pytest.mark.parametrize("row", CHAT["prompts"], ids=lambda row: row["query"])
-def test_chat_prompts_as_ids(ice_text: Any, row: dict[str, Any]) -> None:
-    assert ice_text([row["prompt"]]).input_ids == [row["prompt_ids"]]
-
-
-@pytest.mark.parametrize("row", CHAT["process_response"], ids=lambda row: repr(row["inp"]))
+@pytest.mark.parametrize(
+    "row", data.read("chat")["process_response"], ids=lambda row: repr(row["inp"])
+)
 def test_response_clean_up(row: dict[str, str]) -> None:
     assert clean_response(row["inp"]) == row["out"]
-
-
-def test_chat_defaults() -> None:
-    wanted = {key: value for key, value in CHAT["default_generate_kwargs"].items() if key != "logits_processor"}
-    assert wanted == DEFAULTS
-
-
-@pytest.mark.parametrize("row", CHAT["invalid_score_processor"], ids=lambda row: str(row["in"]))
-def test_nan_scores_follow_the_original_only_in_broken_rows(row: dict[str, Any]) -> None:
-    given = torch.tensor([[float(score) for score in scores] for scores in row["in"]])
-    wanted = torch.where(given.isnan().any(dim=1, keepdim=True), torch.tensor(row["out"]), given)
-    assert torch.equal(NanScores()(torch.zeros(len(given), 1, dtype=torch.long), given), wanted)

@@ -16,7 +16,9 @@ PROMPTS = ["你好", "问：灯还亮着？答：", "Hello, world!"]
 INT4 = {"quantization_bit": 4, "quantization_embeddings": True}
 
 
-def prefilled(model: Any, pieces: Any, texts: list[str], room: int) -> tuple[StaticStep, torch.Tensor, Any]:
+def prefilled(
+    model: Any, pieces: Any, texts: list[str], room: int
+) -> tuple[StaticStep, torch.Tensor, Any]:
     """A step after the prompts, the prefill's last logits [b, v], and the inputs."""
     inputs = pieces(texts, return_tensors="pt", padding=True)
     inputs["attention_mask"] = (~inputs["attention_mask"][:, 0, -1]).long()
@@ -29,7 +31,9 @@ def prefilled(model: Any, pieces: Any, texts: list[str], room: int) -> tuple[Sta
 
 @pytest.mark.parametrize("settings", [{}, {"pre_seq_len": 5}, INT4 | {"pre_seq_len": 3}], ids=str)
 @pytest.mark.parametrize("texts", [PROMPTS, PROMPTS[1:2]], ids=["padded", "one"])
-def test_the_same_tokens_as_generate(glm_folder: Path, pieces: Any, texts: list[str], settings: dict[str, Any]) -> None:
+def test_the_same_tokens_as_generate(
+    glm_folder: Path, pieces: Any, texts: list[str], settings: dict[str, Any]
+) -> None:
     model = ChatGLMForConditionalGeneration.from_pretrained(glm_folder, **settings)
     step, logits, inputs = prefilled(model, pieces, texts, room=9)
     wanted = model.generate(**inputs, do_sample=False, max_new_tokens=10, min_new_tokens=10, output_logits=True,
@@ -43,7 +47,9 @@ def test_no_step_without_room(glm: Any, pieces: Any) -> None:
     step, _, _ = prefilled(glm, pieces, PROMPTS, room=1)
     ids = torch.tensor([5, 6, 7])
     step(ids)
-    with pytest.raises(ValueError, match="the static step has no room left: give it more tokens of room"):
+    with pytest.raises(
+        ValueError, match="the static step has no room left: give it more tokens of room"
+    ):
         step(ids)
 
 

@@ -17,8 +17,8 @@ from transformers import Trainer, TrainingArguments
 from roleplay.adapters.lora import new_lora
 from roleplay.models.chatglm import ChatGLMForConditionalGeneration
 from roleplay.models.chatglm.kernels.base import PLAIN
+from roleplay.models.chatglm.kernels.packing import dequantize, quantize
 from roleplay.models.chatglm.loss import label_loss, position_losses, summed_loss
-from roleplay.models.chatglm.packing import dequantize, quantize
 from roleplay.models.chatglm.quantization import HEAD_ROWS, PackedHead, packed_linear
 
 PREFIX = "transformer.prefix_encoder.embedding.weight"
@@ -30,7 +30,10 @@ def load(folder: Path, **kwargs: Any) -> Any:
 
 def batch(pieces: Any) -> dict[str, torch.Tensor]:
     """Two rows, padded on the right as in training, with labels from the first answer token on."""
-    rows = [pieces("问：你好", "灯还亮着。").input_ids, pieces("问：来了", "船走了。雨停了。").input_ids]
+    rows = [
+        pieces("问：你好", "灯还亮着。").input_ids,
+        pieces("问：来了", "船走了。雨停了。").input_ids,
+    ]
     length, pad = max(map(len, rows)), pieces.pad_token_id
     ids = torch.tensor([row + [pad] * (length - len(row)) for row in rows])
     answer = (ids == pieces.bos_token_id).cumsum(dim=1).cumsum(dim=1) > 1
@@ -40,7 +43,9 @@ def batch(pieces: Any) -> dict[str, torch.Tensor]:
 def gradients(model: Any, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     model.zero_grad()
     model(**inputs).loss.backward()
-    return {name: part.grad.clone() for name, part in model.named_parameters() if part.grad is not None}
+    return {
+        name: part.grad.clone() for name, part in model.named_parameters() if part.grad is not None
+    }
 
 
 @pytest.mark.parametrize("bits", [4, 8])
@@ -49,7 +54,9 @@ def test_gradient_through_a_packed_layer(bits: int) -> None:
     weight = dequantize(packed, scale, bits=bits, dtype=torch.float32)
     x, bias = torch.randn(2, 3, 6, requires_grad=True), torch.randn(7, requires_grad=True)
     wanted = torch.autograd.grad((functional.linear(x, weight, bias) ** 2).sum(), [x, bias])
-    found = torch.autograd.grad((packed_linear(x, packed, scale, bias, kernel=PLAIN[bits]) ** 2).sum(), [x, bias])
+    found = torch.autograd.grad(
+        (packed_linear(x, packed, scale, bias, kernel=PLAIN[bits]) ** 2).sum(), [x, bias]
+    )
     for one, other in zip(found, wanted, strict=True):
         torch.testing.assert_close(one, other)
 
@@ -58,21 +65,29 @@ def test_expanded_weights_are_not_kept_for_the_backward_pass() -> None:
     packed, scale = quantize(torch.randn(64, 64), bits=4)
     kept: list[int] = []
     x = torch.randn(2, 64, requires_grad=True)
-    with torch.autograd.graph.saved_tensors_hooks(lambda part: kept.append(part.numel()) or part, lambda part: part):
-        packed_linear(x, packed, scale).sum()
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda part: kept.append(part.numel()) or part, lambda part: part
+    ):
+        packed_linear(x, packed, scale, kernel=PLAIN[4]).sum()
     assert max(kept) == packed.numel() == 64 * 32
 
 
 def heads() -> list[nn.Linear]:
     """A plain and a packed head of three chunks of rows."""
-    plain, packed = nn.Linear(8, 2 * HEAD_ROWS + 5, bias=False), PackedHead(8, 2 * HEAD_ROWS + 5, bias=False, bits=4)
+    plain, packed = (
+        nn.Linear(8, 2 * HEAD_ROWS + 5, bias=False),
+        PackedHead(8, 2 * HEAD_ROWS + 5, bias=False, bits=4),
+    )
     packed.weight.data, packed.weight_scale.data = quantize(plain.weight.detach(), bits=4)
     return [plain, packed]
 
 
 @pytest.mark.parametrize("head", heads(), ids=lambda head: type(head).__name__)
 def test_the_loss_in_chunks_is_cross_entropy(head: nn.Linear) -> None:
-    hidden, labels = torch.randn(6, 8, requires_grad=True), torch.randint(0, head.out_features, (6,))
+    hidden, labels = (
+        torch.randn(6, 8, requires_grad=True),
+        torch.randint(0, head.out_features, (6,)),
+    )
     wanted = functional.cross_entropy(head(hidden), labels, reduction="sum")
     found = summed_loss(hidden, labels, head)
     torch.testing.assert_close(found, wanted)
@@ -85,12 +100,16 @@ def test_weighted_positions() -> None:
     weights = torch.tensor([1.0, 0.0, 0.3, 1.0, 1.0, 2.0])
     losses = functional.cross_entropy(head(hidden), labels, reduction="none")
     torch.testing.assert_close(position_losses(hidden, labels, head), losses)
-    torch.testing.assert_close(summed_loss(hidden, labels, head, weights=weights), (losses * weights).sum())
+    torch.testing.assert_close(
+        summed_loss(hidden, labels, head, weights=weights), (losses * weights).sum()
+    )
 
 
 def test_a_plain_head_is_trained_through_the_loss() -> None:
     head, hidden, labels = heads()[0], torch.randn(6, 8), torch.randint(0, 9, (6,))
-    (wanted,) = torch.autograd.grad(functional.cross_entropy(head(hidden), labels, reduction="sum"), head.weight)
+    (wanted,) = torch.autograd.grad(
+        functional.cross_entropy(head(hidden), labels, reduction="sum"), head.weight
+    )
     (found,) = torch.autograd.grad(summed_loss(hidden, labels, head), head.weight)
     torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-4)
 
@@ -123,7 +142,9 @@ FORMS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("form", ["plain", "prefix", "projection", "int4-prefix"])
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
-def test_checkpointing_changes_no_gradient(glm_folder: Path, pieces: Any, form: str, attention: str) -> None:
+def test_checkpointing_changes_no_gradient(
+    glm_folder: Path, pieces: Any, form: str, attention: str
+) -> None:
     model, inputs = load(glm_folder, attn_implementation=attention, **FORMS[form]), batch(pieces)
     model.train()
     model.transformer.dropout.p = 0.0
@@ -161,13 +182,17 @@ def test_lora_through_peft(glm_folder: Path, pieces: Any, tmp_path: Path, form: 
     inputs, model = batch(pieces), new_lora(load(glm_folder, **FORMS[form]), rank=4)
     trained = {name for name, part in model.named_parameters() if part.requires_grad}
     names = ("query_key_value", "attention.dense", "dense_h_to_4h", "dense_4h_to_h")
-    assert all(any(name in one for one in trained) for name in names) and all("lora" in name for name in trained)
+    assert all(any(name in one for one in trained) for name in names) and all(
+        "lora" in name for name in trained
+    )
     losses = fit(model, inputs, steps=25, rate=1e-2)
     assert losses[-1] < 0.8 * losses[0]
     model.eval().save_pretrained(tmp_path / "lora")
     again = PeftModel.from_pretrained(load(glm_folder, **FORMS[form]), tmp_path / "lora").eval()
     prompt = pieces(["问：你好"], return_tensors="pt", padding=True)
-    ids = [one.generate(**prompt, do_sample=False, max_new_tokens=6).tolist() for one in (model, again)]
+    ids = [
+        one.generate(**prompt, do_sample=False, max_new_tokens=6).tolist() for one in (model, again)
+    ]
     assert ids[0] == ids[1]
 
 
@@ -175,7 +200,9 @@ def test_lora_merges_into_plain_weights(glm_folder: Path, pieces: Any) -> None:
     inputs, model = batch(pieces), new_lora(load(glm_folder), rank=4)
     fit(model, inputs, steps=3, rate=1e-2)
     wanted = model.eval()(**inputs).logits
-    torch.testing.assert_close(model.merge_and_unload()(**inputs).logits, wanted, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        model.merge_and_unload()(**inputs).logits, wanted, atol=1e-4, rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("form", ["prefix", "projection", "int4-prefix"])
@@ -187,7 +214,10 @@ def test_a_prefix_learns(glm_folder: Path, pieces: Any, form: str) -> None:
 def fit(model: Any, inputs: dict[str, torch.Tensor], *, steps: int, rate: float) -> list[float]:
     torch.manual_seed(1)
     model.train()
-    optimizer, losses = torch.optim.Adam([part for part in model.parameters() if part.requires_grad], lr=rate), []
+    optimizer, losses = (
+        torch.optim.Adam([part for part in model.parameters() if part.requires_grad], lr=rate),
+        [],
+    )
     for _ in range(steps):
         optimizer.zero_grad()
         loss = model(**inputs).loss

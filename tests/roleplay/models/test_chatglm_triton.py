@@ -16,12 +16,14 @@ import pytest
 import torch
 
 from roleplay.models.chatglm.kernels.base import PLAIN
-from roleplay.models.chatglm.packing import dequantize, pack, unpack
+from roleplay.models.chatglm.kernels.packing import dequantize, pack, unpack
 
 triton = pytest.importorskip("triton")
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-interpreted = pytest.mark.skipif(not INTERPRETED, reason="runs in the child process of test_the_arithmetic")
+interpreted = pytest.mark.skipif(
+    not INTERPRETED, reason="runs in the child process of test_the_arithmetic"
+)
 compiled = pytest.mark.skipif(INTERPRETED, reason="the interpreter compiles nothing")
 
 SIZES = [(7, 6), (33, 64), (50, 1100), (8, 2)]
@@ -33,7 +35,12 @@ def test_the_arithmetic() -> None:
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", __file__]
     root = Path(__file__).resolve().parents[3]
     run = subprocess.run(
-        command, env=os.environ | {"TRITON_INTERPRET": "1"}, cwd=root, capture_output=True, text=True, timeout=120
+        command,
+        env=os.environ | {"TRITON_INTERPRET": "1"},
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert run.returncode == 0 and " passed" in run.stdout, run.stdout[-3000:]
 
@@ -48,16 +55,24 @@ def matrix(o: int, i: int, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tens
     """All bytes, -8 included, with scales and bias."""
     generator = torch.Generator().manual_seed(o * i)
     packed = torch.randint(-128, 128, (o, i // 2), dtype=torch.int8, generator=generator)
-    return packed, torch.rand(o, generator=generator).to(dtype), torch.randn(o, generator=generator).to(dtype)
+    return (
+        packed,
+        torch.rand(o, generator=generator).to(dtype),
+        torch.randn(o, generator=generator).to(dtype),
+    )
 
 
-def assert_product(own: Any, x: torch.Tensor, packed: torch.Tensor, scale: torch.Tensor, bias: Any) -> None:
+def assert_product(
+    own: Any, x: torch.Tensor, packed: torch.Tensor, scale: torch.Tensor, bias: Any
+) -> None:
     """As exact as the dtype of the result."""
     weight = dequantize(packed, scale, bits=4, dtype=torch.float64)
     wanted = x.double() @ weight.T + (0 if bias is None else bias.double())
     found = own.product(x, packed, scale, bias)
     assert found.dtype == x.dtype and found.shape == wanted.shape
-    assert (found.double() - wanted).abs().max() <= 2 * torch.finfo(x.dtype).eps * wanted.abs().max()
+    assert (found.double() - wanted).abs().max() <= 2 * torch.finfo(
+        x.dtype
+    ).eps * wanted.abs().max()
 
 
 @interpreted
@@ -89,7 +104,9 @@ def test_every_nibble_in_both_places(rows: int) -> None:
     values = torch.arange(-8, 8, dtype=torch.int8)
     packed = pack(torch.stack([values.repeat(16), values.repeat_interleave(16)], dim=-1))
     own, x = kernel(dots=True), torch.eye(2).repeat(20, 1)[:rows].half()
-    assert torch.equal(own.product(x, packed, torch.ones(256).half(), None), x @ unpack(packed).half().T)
+    assert torch.equal(
+        own.product(x, packed, torch.ones(256).half(), None), x @ unpack(packed).half().T
+    )
     assert torch.equal(own.expand(packed, torch.ones(256), torch.float32), unpack(packed).float())
 
 
@@ -98,9 +115,13 @@ def test_every_nibble_in_both_places(rows: int) -> None:
 def test_rows_of_zeros(rows: int) -> None:
     packed, scale, bias = matrix(33, 64, torch.float16)
     own = kernel(dots=True)
-    assert torch.equal(own.product(torch.zeros(rows, 64).half(), packed, scale, bias), bias.expand(rows, -1))
+    assert torch.equal(
+        own.product(torch.zeros(rows, 64).half(), packed, scale, bias), bias.expand(rows, -1)
+    )
     scale[5], packed[5] = 0, 0
-    assert torch.equal(own.product(torch.randn(rows, 64).half(), packed, scale, bias)[:, 5], bias[5].expand(rows))
+    assert torch.equal(
+        own.product(torch.randn(rows, 64).half(), packed, scale, bias)[:, 5], bias[5].expand(rows)
+    )
 
 
 @interpreted
@@ -118,18 +139,34 @@ def test_leading_dimensions_strides_and_the_gradient() -> None:
 def test_it_compiles_for(card: str, tmp_path: Path) -> None:
     from roleplay.models.chatglm.kernels import triton_int4 as own
 
-    pointers = {"x_ptr": "*fp16", "w_ptr": "*i8", "scale_ptr": "*fp16", "bias_ptr": "*fp16", "y_ptr": "*fp16"}
+    pointers = {
+        "x_ptr": "*fp16",
+        "w_ptr": "*i8",
+        "scale_ptr": "*fp16",
+        "bias_ptr": "*fp16",
+        "y_ptr": "*fp16",
+    }
     types = pointers | {"m": "i32", "o": "i32", "half": "i32"}
     for m, size in own._BYTES.items():
-        cubin(own._sum_products, types, {"M": m, "ROWS": own._ROWS, "BYTES": size, "BIAS": True}, CARDS[card], tmp_path)
+        cubin(
+            own._sum_products,
+            types,
+            {"M": m, "ROWS": own._ROWS, "BYTES": size, "BIAS": True},
+            CARDS[card],
+            tmp_path,
+        )
     if CARDS[card] >= 80:
         sizes = {"M": own.MANY, "ROWS": own._DOT_ROWS, "BYTES": own._DOT_BYTES, "BIAS": True}
-        assert "mma.sync" in cubin(own._dot_products, types, sizes, CARDS[card], tmp_path).asm["ptx"]
+        assert (
+            "mma.sync" in cubin(own._dot_products, types, sizes, CARDS[card], tmp_path).asm["ptx"]
+        )
     own_types = {name: types[name] for name in ("w_ptr", "scale_ptr", "y_ptr", "half")}
     cubin(own._expand_rows, own_types, {"BYTES": own._EXPANDED_BYTES}, CARDS[card], tmp_path)
 
 
-def cubin(function: Any, types: dict[str, str], constants: dict[str, Any], capability: int, folder: Path) -> Any:
+def cubin(
+    function: Any, types: dict[str, str], constants: dict[str, Any], capability: int, folder: Path
+) -> Any:
     """A kernel compiled for a card, by Triton's own assembler; none of its registers is spilled to memory."""
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
@@ -142,10 +179,14 @@ def cubin(function: Any, types: dict[str, str], constants: dict[str, Any], capab
         constexprs={(names.index(name),): value for name, value in constants.items()},
         attrs=aligned,
     )
-    made = triton.compile(source, target=GPUTarget("cuda", capability, 32), options={"enable_fp_fusion": True})
+    made = triton.compile(
+        source, target=GPUTarget("cuda", capability, 32), options={"enable_fp_fusion": True}
+    )
     file = folder / "kernel.cubin"
     file.write_bytes(made.asm["cubin"])
     tool = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
-    usage = subprocess.run([tool, "--dump-resource-usage", file], capture_output=True, text=True, check=True).stdout
+    usage = subprocess.run(
+        [tool, "--dump-resource-usage", file], capture_output=True, text=True, check=True
+    ).stdout
     assert "STACK:0" in usage, usage
     return made

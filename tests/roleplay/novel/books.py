@@ -1,6 +1,4 @@
-"""Real novels of the public domain, read by tests where they are found; not part of the repository."""
-
-from __future__ import annotations
+"""Real novels of the public domain, read by tests where they are found, not in the repository."""
 
 from pathlib import Path
 

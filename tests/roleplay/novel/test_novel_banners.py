@@ -1,7 +1,5 @@
 """Banners of sites are told from prose."""
 
-from __future__ import annotations
-
 import pytest
 
 from roleplay.novel.banners import is_banner

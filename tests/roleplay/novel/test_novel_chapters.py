@@ -1,7 +1,5 @@
 """Headings of many kinds, and sentences that only look like one."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,7 +88,12 @@ def test_lines_of_a_table_of_contents_open_nothing() -> None:
     assert titles(text) == [FRONT_MATTER, "第一章 雨", "第二章 晴"]
 
 
-@given(st.lists(st.sampled_from(["第一章 雨", "序章", "\n", "雨下了。", "　", "第二回", "“漏了。”"]), max_size=12))
+@given(
+    st.lists(
+        st.sampled_from(["第一章 雨", "序章", "\n", "雨下了。", "　", "第二回", "“漏了。”"]),
+        max_size=12,
+    )
+)
 def test_spans_tile_any_text(parts: list[str]) -> None:
     text = "\n".join(parts)
     assert "".join(text[slice(*chapter.span)] for chapter in find_chapters(text)) == text

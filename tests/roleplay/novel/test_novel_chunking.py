@@ -1,13 +1,12 @@
 """Chunks tile the text and end where a reader would pause."""
 
-from __future__ import annotations
-
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roleplay.errors import FormError
 from roleplay.novel.chapters import find_chapters
 from roleplay.novel.chunking import chunk_chapters
 from roleplay.novel.reading import read_novel
@@ -40,7 +39,7 @@ def test_no_chunk_crosses_a_chapters_end() -> None:
 
 
 def test_a_limit_under_one_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least 1 character, not 0"):
+    with pytest.raises(FormError, match="at least 1 character, not 0"):
         chunked("雨", 0)
 
 

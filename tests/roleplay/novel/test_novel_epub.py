@@ -1,7 +1,5 @@
 """EPUB: the spine's order, visible text only, clear refusals."""
 
-from __future__ import annotations
-
 import zipfile
 from pathlib import Path
 
@@ -62,8 +60,9 @@ def test_entities_are_read() -> None:
 
 
 def test_a_zip_that_is_no_epub_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(NovelError, match=r"is no readable EPUB .*container\.xml"):
+    with pytest.raises(NovelError, match=r"is no readable EPUB .*container\.xml") as caught:
         read_novel(make(tmp_path / "novel.txt", {"a.txt": "甲"}))
+    assert "archive" not in caught.value.text("zh")
 
 
 def test_a_broken_zip_is_refused(tmp_path: Path) -> None:

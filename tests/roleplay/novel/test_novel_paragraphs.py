@@ -1,7 +1,5 @@
 """Paragraphs of plain and of hard-wrapped texts."""
 
-from __future__ import annotations
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +14,11 @@ def paragraphs(text: str) -> list[str]:
 
 
 def test_every_line_is_a_paragraph() -> None:
-    assert paragraphs("雨下了。\n\n雨停了。\n　　天晴。") == ["雨下了。\n\n", "雨停了。\n", "　　天晴。"]
+    assert paragraphs("雨下了。\n\n雨停了。\n　　天晴。") == [
+        "雨下了。\n\n",
+        "雨停了。\n",
+        "　　天晴。",
+    ]
 
 
 def test_wrapped_lines_are_told_by_sentences_that_go_on() -> None:

@@ -1,7 +1,5 @@
 """Quotes of every style, and what is no speech."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,11 +66,16 @@ def test_a_new_cue_ends_a_quote_that_was_not_closed() -> None:
 
 
 def test_an_opening_mark_typed_for_a_closing_one() -> None:
-    assert quotes("玄德曰：“恐难轻动。“孔融曰：“善。”") == [("恐难轻动。", "speech"), ("善。", "speech")]
+    assert quotes("玄德曰：“恐难轻动。“孔融曰：“善。”") == [
+        ("恐难轻动。", "speech"),
+        ("善。", "speech"),
+    ]
 
 
 def test_a_lost_opening_mark_is_found_after_the_colon() -> None:
-    assert quotes("那和尚便问：老爷，你有多少年纪了？”行者不答。") == [("老爷，你有多少年纪了？", "speech")]
+    assert quotes("那和尚便问：老爷，你有多少年纪了？”行者不答。") == [
+        ("老爷，你有多少年纪了？", "speech")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,14 @@ def test_a_word_built_into_a_sentence_is_a_term(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["闻筝说：“走”。", "“走”", "他喊“救命”，跑了。", "他“哼”了一声。", "她叫“走！”。", "叫声“师父”就拜。"],
+    [
+        "闻筝说：“走”。",
+        "“走”",
+        "他喊“救命”，跑了。",
+        "他“哼”了一声。",
+        "她叫“走！”。",
+        "叫声“师父”就拜。",
+    ],
 )
 def test_a_short_utterance_is_speech(text: str) -> None:
     assert [kind for _, kind in quotes(text)] == ["speech"]
@@ -100,12 +110,18 @@ def test_a_short_utterance_is_speech(text: str) -> None:
 
 @given(st.text(alphabet='雨。：，\n“”‘’「」『』"a', max_size=80))
 def test_quotes_of_any_text_are_in_order_and_apart(text: str) -> None:
-    edges = [edge for quote in find_quotes(text) for edge in (quote.outer[0], *quote.span, quote.outer[1])]
+    edges = [
+        edge
+        for quote in find_quotes(text)
+        for edge in (quote.outer[0], *quote.span, quote.outer[1])
+    ]
     assert edges == sorted(edges)
     assert all(0 <= edge <= len(text) for edge in edges)
 
 
-DASHED = "".join(f"——漏了第{n}处，快来！——闻筝喊道。\n　　—来了。\n雨还在下——一直下。\n" for n in range(4))
+DASHED = "".join(
+    f"——漏了第{n}处，快来！——闻筝喊道。\n　　—来了。\n雨还在下——一直下。\n" for n in range(4)
+)
 
 
 def test_a_book_that_marks_speech_with_dashes() -> None:

@@ -1,7 +1,5 @@
 """Attention as products gives what torch's own gives, with and without a prefix, in value and gradient."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
@@ -19,10 +17,14 @@ def test_values_and_gradients_are_those_of_torch(masked: bool) -> None:
     key, value = (torch.randn(2, 2, 7, 8, requires_grad=True) for _ in range(2))
     mask = torch.ones(5, 7, dtype=torch.bool).tril(2)
     mask[4, 1] = not masked
-    expected = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, enable_gqa=True)
+    expected = functional.scaled_dot_product_attention(
+        query, key, value, attn_mask=mask, enable_gqa=True
+    )
     found, _ = attend(None, query, key, value, mask[None, None] if masked else None)
     torch.testing.assert_close(found.transpose(1, 2), expected)
-    slopes = [torch.autograd.grad(one.square().sum(), (query, key, value)) for one in (found, expected)]
+    slopes = [
+        torch.autograd.grad(one.square().sum(), (query, key, value)) for one in (found, expected)
+    ]
     torch.testing.assert_close(*slopes)
 
 

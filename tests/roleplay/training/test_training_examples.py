@@ -1,7 +1,5 @@
 """Prompt/response rows as ids: exactly the answer and its end are learnt; a cut never takes the cue."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,13 @@ from roleplay.prompts import Prompt
 from roleplay.records import Example
 from roleplay.training.examples import encode_example, encode_examples, read_examples
 
-ROW = Example(prompt="【雨停】\n小舟：船。\n阿灯：", response="灯还亮着。", character="阿灯", task="scene", weight=0.3)
+ROW = Example(
+    prompt="【雨停】\n小舟：船。\n阿灯：",
+    response="灯还亮着。",
+    character="阿灯",
+    task="scene",
+    weight=0.3,
+)
 
 
 def encode(pieces: Any, row: Example = ROW, *, max_source: int = 99, max_target: int = 99) -> Any:
@@ -40,19 +44,22 @@ def test_training_and_chat_have_the_same_ids(glm: Any, pieces: Any) -> None:
 def test_a_long_prompt_loses_its_oldest_tokens(pieces: Any) -> None:
     whole = encode(pieces)
     row = encode(pieces, max_source=4)
-    assert row.ids == whole.ids[-4 - 2 - row.learnt :] and row.learnt == whole.learnt
+    assert row.ids == whole.ids[-4 - 2 - row.targets :] and row.targets == whole.targets
     assert pieces.decode(list(row.ids[:4])).endswith("阿灯:")
 
 
 def test_a_cut_answer_learns_no_end(pieces: Any) -> None:
-    whole, length = encode(pieces), encode(pieces).learnt
+    whole, length = encode(pieces), encode(pieces).targets
     assert encode(pieces, max_target=length - 1) == whole
     row = encode(pieces, max_target=length - 2)
     assert row.ids == whole.ids[:-2] and pieces.eos_token_id not in row.ids
 
 
 def test_special_tokens_in_the_text_are_characters(pieces: Any) -> None:
-    row = encode(pieces, ROW.model_copy(update={"prompt": "问：[gMASK]<sop>\n阿灯：", "response": "<eop>灯[MASK]"}))
+    row = encode(
+        pieces,
+        ROW.model_copy(update={"prompt": "问：[gMASK]<sop>\n阿灯：", "response": "<eop>灯[MASK]"}),
+    )
     special = [pieces.gmask_token_id, pieces.bos_token_id, pieces.eos_token_id]
     assert [token for token in row.ids if token in {*special, pieces.mask_token_id}] == special
 
@@ -60,7 +67,9 @@ def test_special_tokens_in_the_text_are_characters(pieces: Any) -> None:
 def test_rows_without_weight_are_left_out(pieces: Any) -> None:
     silent = ROW.model_copy(update={"weight": 0.0})
     assert len(encode_examples(pieces, [silent, ROW], max_source=9, max_target=9)) == 1
-    with pytest.raises(DatasetError, match="no row has an answer to learn: check the characters' names"):
+    with pytest.raises(
+        DatasetError, match="no row has an answer to learn: check the characters' names"
+    ):
         encode_examples(pieces, [silent], max_source=9, max_target=9)
 
 

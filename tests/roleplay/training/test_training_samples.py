@@ -1,7 +1,5 @@
 """Replies to fixed prompts: which prompts, that they are greedy, and what a person reads."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ from roleplay import files
 from roleplay.adapters.prefix import new_prefix, start_from_text
 from roleplay.backends.base import generate
 from roleplay.backends.local import LocalBackend
-from roleplay.models import causal
+from roleplay.models import causal, loading
 from roleplay.prompts import Prompt
 from roleplay.sampling import SamplingParams
 from roleplay.training.data import TokenRow
@@ -58,11 +56,14 @@ def test_a_chatglm_replies(glm: Any, pieces: Any) -> None:
 
 
 def test_samples_do_not_change_the_run(gemma_folder: Path, tokenizer: Any, tmp_path: Path) -> None:
-    rows = [TokenRow((1, 5, 9, 11, 6), (0.0, 0.0, 1.0, 1.0, 1.0)), TokenRow((1, 7, 8, 11), (0.0, 0.0, 1.0, 1.0))]
+    rows = [
+        TokenRow((1, 5, 9, 11, 6), (0.0, 0.0, 1.0, 1.0, 1.0)),
+        TokenRow((1, 7, 8, 11), (0.0, 0.0, 1.0, 1.0)),
+    ]
     settings = TrainSettings(adapter="lora", batch=2, max_steps=4, eval_steps=2)
     results = [
         train(
-            causal.load_causal(str(gemma_folder)),
+            loading.load_causal(str(gemma_folder)),
             tokenizer,
             rows,
             rows,
@@ -74,7 +75,14 @@ def test_samples_do_not_change_the_run(gemma_folder: Path, tokenizer: Any, tmp_p
     ]
     assert results[0] == results[1]
     found = list(files.read_jsonl(tmp_path / "2" / "samples.jsonl"))
-    assert [(row["step"], row["number"]) for row in found] == [(0, 0), (0, 1), (2, 0), (2, 1), (4, 0), (4, 1)]
+    assert [(row["step"], row["number"]) for row in found] == [
+        (0, 0),
+        (0, 1),
+        (2, 0),
+        (2, 1),
+        (4, 0),
+        (4, 1),
+    ]
     assert not (tmp_path / "0" / "samples.jsonl").exists()
     assert "- step 4: " in (tmp_path / "2" / "samples.md").read_text(encoding="utf-8")
 

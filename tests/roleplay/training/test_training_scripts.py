@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,35 +15,21 @@ import tiny
 
 from roleplay.training.data import read_passages
 from scripts import prepare_seq2seq_training, train_roleplaying
+from tests import children
 
-ROOT = Path(__file__).resolve().parents[3]
-FAST = [
-    "--adapter",
-    "prefix",
-    "--pre_seq_len",
-    "4",
-    "--batch",
-    "2",
-    "--max_steps",
-    "40",
-    "--eval_steps",
-    "10",
-    "--log_steps",
-    "10",
-    "--warmup_steps",
-    "2",
-    "--learning_rate",
-    "0.3",
-]
+FAST = ["--adapter", "prefix", "--pre-seq-len", "4", "--batch", "2", "--learning-rate", "0.3"]
+FAST += ["--max-steps", "40", "--eval-steps", "10", "--log-steps", "10", "--warmup-steps", "2"]
 
 
 def prepare(world: Path, model: Path, *more: str) -> int:
     plain = ["--scene-tokens", "40", "--protection", "0"]
-    return prepare_seq2seq_training.main(["--world", str(world), "--model", str(model), *plain, *more])
+    return prepare_seq2seq_training.main(
+        ["--world", str(world), "--model", str(model), *plain, *more]
+    )
 
 
 def training(world: Path, model: Path, out: Path, *more: str) -> list[str]:
-    return ["--world", str(world), "--model", str(model), "--output_dir", str(out), *FAST, *more]
+    return ["--world", str(world), "--model", str(model), "--output-dir", str(out), *FAST, *more]
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -73,13 +57,18 @@ def result(folder: Path) -> dict[str, Any]:
 
 def test_whole_chapters_are_held_out(world: Path) -> None:
     report = json.loads((world / "report" / "dataset.json").read_text(encoding="utf-8"))
-    chapters = {part: {row["chapter"] for row in rows(world / f"{part}.json")} - {None} for part in ("train", "test")}
+    chapters = {
+        part: {row["chapter"] for row in rows(world / f"{part}.json")} - {None}
+        for part in ("train", "test")
+    }
     assert chapters["test"] == set(report["test_chapters"])
     assert len(chapters["test"]) == 1
     assert chapters["train"] == {0, 1, 2} - chapters["test"]
     for part in ("train", "test"):
         passages = read_passages(world / f"{part}.passages.jsonl")
-        assert {passage.chapter for passage in passages if passage.task == "scene"} == chapters[part]
+        assert {passage.chapter for passage in passages if passage.task == "scene"} == chapters[
+            part
+        ]
 
 
 def test_rows_stay_within_the_budget_and_end_in_the_cue(world: Path, tokenizer: Any) -> None:
@@ -110,8 +99,9 @@ def test_a_missing_script_names_the_command(
     path = tiny.write_world(tmp_path / "new")
     (path / "script.jsonl").unlink()
     assert prepare(path, gemma_folder) == 2
-    assert f"script.jsonl is missing: make it with `python scripts/distill_dialogues.py --world {path}`" in (
-        capsys.readouterr().err
+    assert (
+        f"script.jsonl is missing: make it with `python scripts/distill_dialogues.py --world {path}`"
+        in (capsys.readouterr().err)
     )
 
 
@@ -120,26 +110,38 @@ def test_missing_passages_name_the_command(
 ) -> None:
     path = tiny.write_world(tmp_path / "new")
     assert train_roleplaying.main(training(path, gemma_folder, tmp_path / "out")) == 2
-    assert f"make it with `python scripts/prepare_seq2seq_training.py --world {path}`" in capsys.readouterr().err
+    assert (
+        f"make it with `python scripts/prepare_seq2seq_training.py --world {path}`"
+        in capsys.readouterr().err
+    )
     assert not (tmp_path / "out").exists()
 
 
 def test_a_run_makes_a_checkpoint(whole: Path, world: Path) -> None:
     names = {path.name for path in whole.iterdir()}
-    assert names >= {"adapter.json", "adapter_model.safetensors", "metrics.jsonl", "curves.png", "settings.json"}
+    assert names >= {
+        "adapter.json",
+        "adapter_model.safetensors",
+        "metrics.jsonl",
+        "curves.png",
+        "settings.json",
+    }
     info = json.loads((whole / "adapter.json").read_text(encoding="utf-8"))
     assert (info["kind"], info["pre_seq_len"], info["world"]) == ("prefix", 4, "toy")
     assert info["characters"] == ["阿灯", "小舟"]
     assert info["result"]["steps"] == 40
-    assert info["result"]["test_loss"] < info["result"]["bare_loss"] - 0.2
+    assert info["result"]["test_loss"] < info["result"]["base_loss"] - 0.2
 
 
 def test_a_killed_run_goes_on_to_the_same_end(
     whole: Path, world: Path, gemma_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "killed"
-    command = [sys.executable, "scripts/train_roleplaying.py", *training(world, gemma_folder, out)]
-    run = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
+    run = subprocess.Popen(
+        children.command("train_roleplaying", *training(world, gemma_folder, out)),
+        env=children.environment(OMP_NUM_THREADS="1"),
+        stdout=subprocess.DEVNULL,
+    )
     state = out / "trainer" / "checkpoint-10" / "trainer_state.json"
     while not state.exists() and run.poll() is None:
         time.sleep(0.005)
@@ -156,7 +158,9 @@ def test_a_killed_run_goes_on_to_the_same_end(
 
 def test_lora_goes_on_to_the_same_end(world: Path, gemma_folder: Path, tmp_path: Path) -> None:
     """Its dropout draws random numbers: they must go on as well."""
-    command = training(world, gemma_folder, tmp_path, "--adapter", "lora", "--learning_rate", "0.01")
+    command = training(
+        world, gemma_folder, tmp_path, "--adapter", "lora", "--learning-rate", "0.01"
+    )
     assert train_roleplaying.main(command) == 0
     before = result(tmp_path)
     (tmp_path / "adapter.json").unlink()
@@ -175,9 +179,15 @@ def test_other_settings_need_a_restart(
     assert (whole / "adapter.json").read_bytes() == before
 
 
-def test_wrong_settings_are_one_line(world: Path, gemma_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    more = ("--adapter", "spell", "--batch", "0")
+def test_wrong_settings_are_one_line(
+    world: Path, gemma_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ("--batch", "0", "--lora-rank", "0")
     assert train_roleplaying.main(training(world, gemma_folder, world / "no", *more)) == 2
     assert capsys.readouterr().err.strip() == (
-        "error: adapter must be one of prefix lora, not 'spell'; batch must be at least 1, not 0"
+        "error: --lora-rank must be at least 1, not 0; --batch must be at least 1, not 0"
     )
+    with pytest.raises(SystemExit) as ended:
+        train_roleplaying.main(["--world", str(world), "--adapter", "spell"])
+    assert ended.value.code == 2 and "invalid choice: 'spell'" in capsys.readouterr().err
+    assert not (world / "no").exists()

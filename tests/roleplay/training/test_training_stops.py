@@ -1,15 +1,10 @@
 """What ends a run before its time, and how it goes on: no number, a full disk, Ctrl-C, patience."""
 
-from __future__ import annotations
-
 import json
-import os
 import re
-import resource
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -24,27 +19,17 @@ from roleplay.training.settings import TrainSettings
 from roleplay.training.steps import last_state
 from roleplay.training.trainer import train
 from scripts import prepare_seq2seq_training, train_roleplaying
+from tests import children
 
-ROOT = Path(__file__).resolve().parents[3]
-FAST: dict[str, Any] = {"pre_seq_len": 4, "batch": 2, "warmup_steps": 1, "log_steps": 5, "adapter": "prefix"}
-FLAGS = [
-    "--samples",
-    "0",
-    "--adapter",
-    "prefix",
-    "--pre_seq_len",
-    "16",
-    "--batch",
-    "2",
-    "--max_steps",
-    "12",
-    "--eval_steps",
-    "4",
-    "--log_steps",
-    "4",
-    "--learning_rate",
-    "0.3",
-]
+FAST: dict[str, Any] = {
+    "pre_seq_len": 4,
+    "batch": 2,
+    "warmup_steps": 1,
+    "log_steps": 5,
+    "adapter": "prefix",
+}
+FLAGS = ["--samples", "0", "--adapter", "prefix", "--pre-seq-len", "16", "--batch", "2"]
+FLAGS += ["--max-steps", "12", "--eval-steps", "4", "--log-steps", "4", "--learning-rate", "0.3"]
 
 
 @pytest.fixture(scope="module")
@@ -56,30 +41,42 @@ def world(tmp_path_factory: pytest.TempPathFactory, gemma_folder: Path) -> Path:
 
 
 def command(world: Path, model: Path, out: Path, *more: str) -> list[str]:
-    return ["--world", str(world), "--model", str(model), "--output_dir", str(out), *FLAGS, *more]
+    return ["--world", str(world), "--model", str(model), "--output-dir", str(out), *FLAGS, *more]
 
 
 def rows(*weights: float) -> list[TokenRow]:
-    return [TokenRow((1, 5 + place, 9, 11), (0.0, 1.0, 1.0, weight)) for place, weight in enumerate(weights)]
+    return [
+        TokenRow((1, 5 + place, 9, 11), (0.0, 1.0, 1.0, weight))
+        for place, weight in enumerate(weights)
+    ]
 
 
 def metrics(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [
+        json.loads(line)
+        for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
 
 
 def test_a_loss_that_is_no_number_stops_at_once(gemma: Any, tokenizer: Any, tmp_path: Path) -> None:
     """Of sixteen rows one has a weight that is no number; all states are of steps before it."""
     settings = TrainSettings(**FAST, max_steps=8, eval_steps=1, seed=8)
     learnt = rows(*[1.0] * 15, float("nan"))
-    with pytest.raises(TrainingError, match=r"the loss became nan in step \d, .*--learning_rate 0\.0075") as caught:
+    with pytest.raises(
+        TrainingError, match=r"the loss became nan in step \d, .*--learning-rate 0\.0075"
+    ) as caught:
         train(gemma, tokenizer, learnt, rows(1.0), settings, folder=tmp_path)
-    found = re.search(r"in step (\d), the state of step (\d) is kept", str(caught.value))
+    found = re.search(
+        r"in step (\d), the state of step (\d) is kept in .*checkpoint-\d:", str(caught.value)
+    )
     assert found and int(found[1]) == int(found[2]) + 1
     kept = last_state(tmp_path / "trainer")
     assert kept and kept.name == f"checkpoint-{found[2]}"
 
 
-def test_a_held_out_loss_that_is_no_number_is_never_saved(gemma: Any, tokenizer: Any, tmp_path: Path) -> None:
+def test_a_held_out_loss_that_is_no_number_is_never_saved(
+    gemma: Any, tokenizer: Any, tmp_path: Path
+) -> None:
     settings = TrainSettings(**FAST, max_steps=8, eval_steps=1, learning_rate=1e38)
     with pytest.raises(TrainingError, match="became (nan|inf) in step"):
         train(gemma, tokenizer, rows(1.0, 1.0), rows(1.0), settings, folder=tmp_path)
@@ -93,10 +90,15 @@ def test_a_run_goes_on_with_a_lower_rate(world: Path, gemma_folder: Path, tmp_pa
         shutil.rmtree(path)
     state = last_state(tmp_path / "trainer")
     begun = int(state.name.split("-")[1]) if state else 0
-    assert train_roleplaying.main(command(world, gemma_folder, tmp_path, "--learning_rate", "0.03")) == 0
+    assert (
+        train_roleplaying.main(command(world, gemma_folder, tmp_path, "--learning-rate", "0.03"))
+        == 0
+    )
     found = [row for row in metrics(tmp_path) if "learning_rate" in row]
     assert [row["step"] for row in found] == [4, 8, 12]
-    expected = [rate if row["step"] <= begun else rate / 10 for rate, row in zip(rates, found, strict=True)]
+    expected = [
+        rate if row["step"] <= begun else rate / 10 for rate, row in zip(rates, found, strict=True)
+    ]
     assert [row["learning_rate"] for row in found] == pytest.approx(expected)
 
 
@@ -104,17 +106,16 @@ def test_a_higher_rate_is_another_run(
     world: Path, gemma_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train_roleplaying.main(command(world, gemma_folder, tmp_path)) == 0
-    assert train_roleplaying.main(command(world, gemma_folder, tmp_path, "--learning_rate", "0.4")) == 2
+    assert (
+        train_roleplaying.main(command(world, gemma_folder, tmp_path, "--learning-rate", "0.4"))
+        == 2
+    )
     assert "learning_rate 0.3 -> 0.4" in capsys.readouterr().err
 
 
-def small_files() -> None:
-    """No file of this process may grow beyond 7 KB, as on a full disk: writing more is an error."""
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (7000, 7000))
-
-
-def test_a_full_disk_is_one_line_and_the_run_goes_on(world: Path, gemma_folder: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_one_line_and_the_run_goes_on(
+    world: Path, gemma_folder: Path, tmp_path: Path
+) -> None:
     whole, out = tmp_path / "whole", tmp_path / "full"
     assert train_roleplaying.main(command(world, gemma_folder, whole)) == 0
     shutil.copytree(whole, out)
@@ -123,29 +124,33 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on(world: Path, gemma_folder: 
     (out / "adapter.json").unlink()
     before = last_state(out / "trainer")
     run = subprocess.run(
-        [sys.executable, "scripts/train_roleplaying.py", *command(world, gemma_folder, out)],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        preexec_fn=small_files,
+        children.command("train_roleplaying", *command(world, gemma_folder, out), disk=7000),
+        env=children.environment(OMP_NUM_THREADS="1"),
         capture_output=True,
         text=True,
         timeout=300,
     )
     errors = [line for line in run.stderr.splitlines() if line.startswith("error:")]
     assert run.returncode == 2 and len(errors) == 1 and "Traceback" not in run.stderr, run.stderr
-    assert "could not be saved" in errors[0] and "free some space and run the same command again" in errors[0]
+    failed = (
+        r"the state of step \d+ could not be saved in \S*checkpoint-\d+ \(.+\), the state of step"
+    )
+    assert re.search(failed + r" \d+ is kept in \S+: free some space and run the same", errors[0])
     assert before and last_state(out / "trainer") == before
     assert train_roleplaying.main(command(world, gemma_folder, out)) == 0
-    results = [files.read_json(folder / "adapter.json")["result"]["test_loss"] for folder in (whole, out)]
+    results = [
+        files.read_json(folder / "adapter.json")["result"]["test_loss"] for folder in (whole, out)
+    ]
     assert results[0] == pytest.approx(results[1], abs=1e-4)
 
 
-def test_ctrl_c_is_one_line_and_the_run_goes_on(world: Path, gemma_folder: Path, tmp_path: Path) -> None:
-    more = ("--max_steps", "400")
+def test_ctrl_c_is_one_line_and_the_run_goes_on(
+    world: Path, gemma_folder: Path, tmp_path: Path
+) -> None:
+    more = ("--max-steps", "400")
     run = subprocess.Popen(
-        [sys.executable, "scripts/train_roleplaying.py", *command(world, gemma_folder, tmp_path, *more)],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        children.command("train_roleplaying", *command(world, gemma_folder, tmp_path, *more)),
+        env=children.environment(OMP_NUM_THREADS="1"),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -183,9 +188,18 @@ def test_patience_ends_a_run_and_keeps_the_best(gemma: Any, tokenizer: Any, tmp_
     """Trained on one answer and tested on another, the held-out loss soon rises."""
     settings = TrainSettings(**FAST, max_steps=60, eval_steps=2, patience=2, learning_rate=2.0)
     kept: list[dict[str, Any]] = []
-    learnt, test = [TokenRow((1, 5, 6, 7), (0.0, 1.0, 1.0, 1.0))], [TokenRow((1, 9, 12, 4), (0.0, 1.0, 1.0, 1.0))]
+    learnt, test = (
+        [TokenRow((1, 5, 6, 7), (0.0, 1.0, 1.0, 1.0))],
+        [TokenRow((1, 9, 12, 4), (0.0, 1.0, 1.0, 1.0))],
+    )
     _, result = train(
-        gemma, tokenizer, learnt, test, settings, folder=tmp_path, on_last=lambda model, found: kept.append(found)
+        gemma,
+        tokenizer,
+        learnt,
+        test,
+        settings,
+        folder=tmp_path,
+        on_last=lambda model, found: kept.append(found),
     )
     losses = [row["eval_loss"] for row in metrics(tmp_path) if "eval_loss" in row]
     assert result["steps"] < 60 and len(losses) - 1 - losses.index(min(losses)) == 2

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import json
 from html.parser import HTMLParser
-from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roleplay.background import Snippet
+from roleplay.messages import message
 from roleplay.records import EXPRESSIONS, Line
 from roleplay.script import Problem, parse_script
 from roleplay.ui import render
 
 EVIL = '<script>alert(1)</script><img src=x onerror="alert(2)">\'"&'
 OURS = {"div", "span", "button", "ul", "li", "b", "i", "code", "meter", "br"}
-
-
-class Piece(NamedTuple):
-    text: str
-    score: float
-    source: str
 
 
 class Page(HTMLParser):
@@ -47,22 +42,29 @@ def evil_pages() -> list[str]:
     lines = [Line(kind=kind, char=EVIL, text=EVIL) for kind in ("say", "act", "think")]
     return [
         render.candidate_cards(
-            EVIL, [EVIL, f"\\me {EVIL}", f"({EVIL})", f"{EVIL} \\emoji 没有"], done=True, language="zh"
+            EVIL,
+            [EVIL, f"\\me {EVIL}", f"({EVIL})", f"{EVIL} \\emoji 没有"],
+            done=True,
+            language="zh",
         ),
         render.candidate_cards(EVIL, [EVIL], done=False, language="en"),
-        render.background_item(Piece(EVIL, 0.5, EVIL)),
+        render.background_item(Snippet(EVIL, 0.5, EVIL)),
         render.scene_view([Line(kind="info", text=EVIL), *lines], "zh"),
-        render.problem_list([Problem(1, EVIL, EVIL)], "zh"),
+        render.problem_list([Problem(1, EVIL, message("plain", text=EVIL))], "zh"),
         render.status_line("failed", EVIL, "zh"),
     ]
 
 
-@pytest.mark.parametrize("html", evil_pages(), ids=["cards", "growing", "background", "scene", "problems", "status"])
+@pytest.mark.parametrize(
+    "html", evil_pages(), ids=["cards", "growing", "background", "scene", "problems", "status"]
+)
 def test_no_markup_of_a_text_gets_into_the_page(html: str) -> None:
     page = Page(html)
     assert page.tags <= OURS
     assert EVIL in page.text
-    assert all(name == "onclick" and value.startswith("navigator.") for name, value in page.handlers)
+    assert all(
+        name == "onclick" and value.startswith("navigator.") for name, value in page.handlers
+    )
 
 
 @given(st.text(max_size=30))
@@ -89,11 +91,16 @@ def test_a_growing_candidate_cannot_be_copied_yet() -> None:
 
 
 def test_no_candidates_say_where_they_will_be() -> None:
-    assert Page(render.candidate_cards("闻筝", [], done=True, language="zh")).text == "回答会并排出现在这里"
+    assert (
+        Page(render.candidate_cards("闻筝", [], done=True, language="zh")).text
+        == "回答会并排出现在这里"
+    )
 
 
 def test_action_thought_and_expression_are_told_apart() -> None:
-    html = render.candidate_cards("闻筝", ["等等！\\me 转身 \\emoji 微怒", "(糟了)"], done=True, language="zh")
+    html = render.candidate_cards(
+        "闻筝", ["等等！\\me 转身 \\emoji 微怒", "(糟了)"], done=True, language="zh"
+    )
     assert '<span class="rp-act">*转身*</span> <span class="rp-face" title="微怒">😠</span>' in html
     assert '<span class="rp-think">（糟了）</span>' in html
 
@@ -105,17 +112,23 @@ def test_every_expression_has_a_face(word: str) -> None:
 
 
 def test_background_shows_score_and_source() -> None:
-    html = render.background_item(Piece("闻筝十六岁。", 0.876, "闻筝 / 生平"))
+    html = render.background_item(Snippet("闻筝十六岁。", 0.876, "闻筝 / 生平"))
     assert Page(html).text == "闻筝 / 生平0.88闻筝十六岁。"
     assert 'value="0.88"' in html
 
 
 def test_a_pinned_snippet_shows_no_score() -> None:
-    assert Page(render.background_item(Piece("闻筝十六岁。", 1, "闻筝"), scored=False)).text == "闻筝闻筝十六岁。"
+    assert (
+        Page(render.background_item(Snippet("闻筝十六岁。", 1, "闻筝"), scored=False)).text
+        == "闻筝闻筝十六岁。"
+    )
 
 
 def test_a_scene_lists_the_newest_line_first_for_the_reversed_column() -> None:
-    lines = [Line(kind="info", text="雨停了"), Line(kind="say", char="闻筝", text="漏了。\n全漏了。")]
+    lines = [
+        Line(kind="info", text="雨停了"),
+        Line(kind="say", char="闻筝", text="漏了。\n全漏了。"),
+    ]
     html = render.scene_view(lines, "zh")
     assert Page(html).text == "闻筝漏了。全漏了。雨停了"
     assert "漏了。<br>全漏了。" in html
@@ -130,14 +143,16 @@ def test_a_name_has_one_colour() -> None:
 def test_problems_show_their_numbers() -> None:
     problems = [*parse_script("【钟响】\n没有冒号\n\n\n闻筝：").problems]
     text = Page(render.problem_list(problems, "zh")).text
-    assert "第 2 行 没有冒号 — 要写成 【旁白】" in text and "第 5 行 闻筝： — 后面没有内容" in text
+    assert (
+        "第 2 行 没有冒号 — 要写成 【旁白】" in text and "第 5 行 闻筝： — 冒号后面没有内容" in text
+    )
     assert "line 5" in Page(render.problem_list(problems, "en")).text
 
 
 def test_an_unknown_expression_lists_the_known() -> None:
     [problem] = parse_script("闻筝：哼。 \\emoji 生气").problems
     text = Page(render.problem_list([problem], "zh")).text
-    assert "没有这个表情" in text and all(word in text for word in EXPRESSIONS)
+    assert "没有“生气”这个表情" in text and all(word in text for word in EXPRESSIONS)
 
 
 def test_no_problems_show_nothing() -> None:

@@ -1,20 +1,20 @@
-"""The callbacks of both tabs as plain functions, and the page as a whole, over a scripted backend."""
+"""The callbacks of both tabs as plain functions, over a scripted backend."""
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 import pytest
 
+from roleplay.background import Snippet
 from roleplay.dialogue import NO_PINS, Pins, Session
-from roleplay.errors import ModelError
+from roleplay.errors import DialogueError, ModelError
 from roleplay.ui import ask_tab, scene_tab
-from roleplay.ui.common import Page, language, params_of
-from roleplay.ui.layout import create_app, launch_options
+from roleplay.ui.common import Page, params_of, shown
 
 OPENING = "【雨停了】\n陆迟：不好意思，我来晚了。 \\emoji 害羞"
 SAMPLING = (0.8, 0.9, 96, "")
@@ -31,7 +31,11 @@ def ask(
     chapter: int | None = None,
     request: Any = None,
 ) -> list[Any]:
-    return list(ask_tab._callback(page)("闻筝", question, count, background, pins, chapter, *SAMPLING, request))
+    return list(
+        ask_tab._callback(page)(
+            "闻筝", question, count, background, pins, chapter, *SAMPLING, request
+        )
+    )
 
 
 def act(
@@ -41,14 +45,10 @@ def act(
     who: str = "闻筝",
     pins: Pins = NO_PINS,
     chapter: int | None = None,
+    request: Any = None,
 ) -> list[Any]:
-    return list(scene_tab._actor(page)(session, who, count, True, pins, chapter, *SAMPLING))
-
-
-class Piece(NamedTuple):
-    text: str
-    score: float
-    source: str
+    callback = scene_tab._actor(page)
+    return list(callback(session, who, count, True, pins, chapter, *SAMPLING, request))
 
 
 def texts(snippets: Any) -> list[str]:
@@ -72,10 +72,12 @@ def test_the_background_that_was_used_is_shown(make_page: MakePage) -> None:
     assert texts(ask(page, "你最爱吃什么？", background=False)[-1][1]) == []
 
 
-def test_pinned_background_is_used_and_removed_is_not(make_page: MakePage, session: Session) -> None:
+def test_pinned_background_is_used_and_removed_is_not(
+    make_page: MakePage, session: Session
+) -> None:
     page = make_page("豆糕。")
     [found] = ask(page, "你最爱吃什么？")[-1][1]
-    pins = Pins().pin(Piece("雨停要敲钟。", 0.1, "雨钟")).remove(found)
+    pins = Pins().pin(Snippet("雨停要敲钟。", 0.1, "雨钟")).remove(found)
     assert texts(ask(page, "你最爱吃什么？", pins=pins)[-1][1]) == ["雨停要敲钟。"]
     assert texts(act(page, session, pins=pins)[-1][1]) == ["雨停要敲钟。"]
 
@@ -88,15 +90,6 @@ def test_what_later_chapters_tell_is_not_found(make_page: MakePage, session: Ses
     assert "钟裂了。" not in texts(act(page, session, chapter=8)[-1][1])
 
 
-def test_chapters_can_be_chosen_where_the_background_has_some(make_page: MakePage) -> None:
-    engine = make_page("哼。").engine
-    for chapters, shown in (((("漏雨的早晨", 1), ("夜市", 2)), True), ((), False)):
-        app = create_app(Page(engine, ("闻筝",), chapters=chapters), title="雨")
-        parts = {getattr(block, "elem_id", None): block for block in app.blocks.values()}
-        for name in ("ask-chapter", "scene-chapter"):
-            assert (parts[name].visible, parts[name].value) == (shown, 2 if shown else None)
-
-
 def test_an_answer_is_in_the_language_of_the_browser(make_page: MakePage, english: Any) -> None:
     cards, _ = ask(make_page("豆糕。"), "你最爱吃什么？", request=english)[-1]
     assert ">copy</button>" in cards
@@ -104,25 +97,38 @@ def test_an_answer_is_in_the_language_of_the_browser(make_page: MakePage, englis
 
 @pytest.mark.parametrize(
     ("question", "count", "message"),
-    [(" ", 1, "the question is empty"), ("几岁？", 21, "the number of samples must be 1 to 20, not 21")],
+    [
+        (" ", 1, "the question is empty"),
+        ("几岁？", 21, "the number of samples must be 1 to 20, not 21"),
+    ],
 )
-def test_a_mistake_is_one_line_in_the_page(make_page: MakePage, question: str, count: float, message: str) -> None:
+def test_a_mistake_is_one_line_in_the_page(
+    make_page: MakePage, english: Any, question: str, count: float, message: str
+) -> None:
     with pytest.raises(gr.Error, match=message):
-        ask(make_page("豆糕。"), question, count)
+        ask(make_page("豆糕。"), question, count, request=english)
 
 
-def test_a_model_that_did_not_load_is_told_when_asked(make_page: MakePage) -> None:
+def test_a_mistake_is_told_in_the_language_of_the_browser(
+    make_page: MakePage, chinese: Any, session: Session
+) -> None:
+    page = make_page("豆糕。")
+    for told in (lambda: ask(page, " ", request=chinese), lambda: act(page, session, who="夏娜")):
+        with pytest.raises(gr.Error) as caught:
+            told()
+        assert re.search("[一-鿿]{4}", caught.value.message)
+        assert not re.search("[a-z]{3}", caught.value.message)
+
+
+def test_a_model_that_did_not_load_is_told_when_asked(make_page: MakePage, english: Any) -> None:
+    page = make_page(failure=ModelError("plain", text="no model 'gpt'"))
     with pytest.raises(gr.Error, match="no model 'gpt'"):
-        ask(make_page(failure=ModelError("no model 'gpt'")), "几岁？")
+        ask(page, "几岁？", request=english)
 
 
 def test_the_seed_may_be_empty_or_a_number() -> None:
     assert params_of(0, 1, 96.0, " ").seed is None
     assert params_of(0.5, 0.9, 64, " 0 ").seed == 0
-
-
-def test_a_browser_that_says_nothing_reads_chinese(english: Any) -> None:
-    assert (language(None), language(english)) == ("zh", "en")
 
 
 def test_typed_lines_go_into_the_scene() -> None:
@@ -161,15 +167,15 @@ def test_the_picked_candidate_is_the_next_line(session: Session) -> None:
     assert "*转身*" in view and not pick.visible
 
 
-def test_a_candidate_that_is_no_line_is_told(session: Session) -> None:
+def test_a_candidate_that_is_no_line_is_told(session: Session, english: Any) -> None:
     with pytest.raises(gr.Error, match="this candidate cannot be a line"):
-        scene_tab.choose(session, "闻筝", "哼 \\emoji 怒", None)
+        scene_tab.choose(session, "闻筝", "哼 \\emoji 怒", english)
 
 
-def test_undo_takes_the_move_back(session: Session) -> None:
+def test_undo_takes_the_move_back(session: Session, english: Any) -> None:
     assert scene_tab.undo_move(session, None)[0].lines == ()
     with pytest.raises(gr.Error, match="nothing to undo"):
-        scene_tab.undo_move(Session(), None)
+        scene_tab.undo_move(Session(), english)
 
 
 def test_a_saved_scene_is_opened_again(session: Session) -> None:
@@ -180,18 +186,24 @@ def test_a_saved_scene_is_opened_again(session: Session) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"{}", "this is no saved scene"), ("【雨停了】".encode("gb18030"), "this file is not UTF-8 text")],
+    [
+        (b"{}", "this is no saved scene"),
+        ("【雨停了】".encode("gb18030"), "this file is not UTF-8 text"),
+    ],
 )
-def test_a_file_that_is_no_scene_is_told(tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_file_that_is_no_scene_is_told(
+    tmp_path: Path, english: Any, content: bytes, message: str
+) -> None:
     (tmp_path / "scene.json").write_bytes(content)
     with pytest.raises(gr.Error, match=message):
-        scene_tab.load_file(str(tmp_path / "scene.json"), None)
+        scene_tab.load_file(str(tmp_path / "scene.json"), english)
 
 
 def test_example_and_clear_open_a_scene(make_page: MakePage) -> None:
-    page = make_page("哼。")
-    assert scene_tab._opener(page.example_scene)(None)[0].text == OPENING
-    assert scene_tab._opener("")(None)[0] == Session()
+    assert scene_tab._opener(make_page("哼。"))(None)[0].text == OPENING
+    nothing = make_page(failure=ModelError("plain", text="no model"))
+    assert scene_tab._opener(nothing)(None)[0] == Session()
+    assert scene_tab.clear_scene(None)[0] == Session()
 
 
 def test_candidates_stay_with_the_one_who_acted(make_page: MakePage, session: Session) -> None:
@@ -200,23 +212,24 @@ def test_candidates_stay_with_the_one_who_acted(make_page: MakePage, session: Se
     assert picked.lines[-1].char == "陆迟"
 
 
-def test_an_unknown_actor_is_told(make_page: MakePage, session: Session) -> None:
+def test_an_unknown_actor_is_told(make_page: MakePage, session: Session, english: Any) -> None:
     with pytest.raises(gr.Error, match="no character '夏娜': known are 闻筝 陆迟"):
-        act(make_page("哼。"), session, who="夏娜")
+        act(make_page("哼。"), session, who="夏娜", request=english)
 
 
-def test_the_page_is_built_with_both_tabs_and_their_parts(make_page: MakePage) -> None:
-    app = create_app(make_page("哼。"), title="《第十三场雨》<b>")
-    ids = {getattr(block, "elem_id", None) for block in app.blocks.values()}
-    assert {"status", "ask-run", "ask-answers", "scene-view", "scene-add", "scene-act", "rp-pick"} <= ids
-    assert "《第十三场雨》&lt;b&gt;" in json.dumps(app.get_config_file(), ensure_ascii=False, default=str)
+def test_a_callback_keeps_errors_of_the_program_itself() -> None:
+    @shown
+    def broken(request: Any) -> None:
+        raise TypeError("bug")
+
+    with pytest.raises(TypeError, match="bug"):
+        broken(None)
 
 
-def test_a_world_without_questions_or_characters_still_has_a_page(make_page: MakePage) -> None:
-    page = Page(make_page("哼。").engine, ())
-    assert create_app(page, title="空").blocks
+def test_a_callback_that_gives_one_answer_tells_its_errors_as_well(english: Any) -> None:
+    @shown
+    def refuse(request: Any) -> None:
+        raise DialogueError("dialogue.no-move")
 
-
-def test_the_style_is_shipped() -> None:
-    options = launch_options()
-    assert all(name in options["css"] for name in (".rp-card", ".rp-scene", ".rp-problems"))
+    with pytest.raises(gr.Error, match="nothing to undo"):
+        refuse(english)

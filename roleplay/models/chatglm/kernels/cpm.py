@@ -1,15 +1,13 @@
-"""Products as the original made them: ``cpm_kernels`` launches a kernel that expands the whole matrix, cuBLAS multiplies.
+"""Products as the original made them: a kernel expands the matrix, cuBLAS multiplies.
 
     CpmInt4().product(x, packed, scale, bias)
 
-For compatibility, and the baseline of the fused kernel: a matrix is expanded to float16 in every call. The CUDA source
-(``int4_expand.cu``) is our own; NVRTC compiles it for the card at first use, by cpm_kernels' bindings. The package looks for
-a GPU when it is imported, so it is imported where it is used.
+For compatibility, and the baseline of the fused kernel: a matrix is expanded to float16 in every
+call. The CUDA source (``int4_expand.cu``) is our own; NVRTC compiles it for the card at first use,
+by cpm_kernels' bindings. The package looks for a GPU when it is imported.
 
 Letters: o rows (output features), i columns (input features).
 """
-
-from __future__ import annotations
 
 import ctypes
 from functools import cache
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from roleplay.models.chatglm.kernels.base import Kernel
 
@@ -26,7 +25,7 @@ _COLUMNS, _THREADS = 8, 256
 
 
 class CpmInt4(Kernel):
-    """``form`` is the checkpoint's, int8 [o, i / 2]; results go through float16 whatever the dtype of x."""
+    """``form`` is the checkpoint's, int8 [o, i / 2]; W goes through float16 whatever x is."""
 
     name = "cpm-kernels"
 
@@ -37,20 +36,21 @@ class CpmInt4(Kernel):
             RuntimeError: NVRTC is missing or failed.
             ImportError: cpm_kernels is not installed, or lacks what it imports.
         """
-        super().__init__(4)
+        super().__init__()
         _function(torch.cuda.current_device())
 
     def fits(self, o: int, i: int) -> bool:
         """Columns in eights."""
         return i % _COLUMNS == 0
 
-    def expand(self, form: torch.Tensor, scale: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    def expand(self, form: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
         o, words = len(scale), form.shape[1] * 2 // _COLUMNS
         weight = torch.empty(o, words * _COLUMNS, dtype=torch.float16, device=form.device)
         parts = form.contiguous(), scale.half().contiguous(), weight
         values = [*(ctypes.c_void_p(part.data_ptr()) for part in parts), ctypes.c_int(words)]
         grid = (o, -(-words // _THREADS), 1)
         with torch.cuda.device(form.device):
+            # torch's own stream: cuBLAS reads the weights there, and nothing has to be waited for.
             stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
             _function(form.device.index)(grid, (_THREADS, 1, 1), 0, stream, values)
         return weight.to(dtype)

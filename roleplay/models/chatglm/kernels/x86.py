@@ -1,12 +1,10 @@
-"""Our own int4 product for x86: ``int4.c``, compiled on first use with the machine's C compiler and kept in the cache.
+"""Our own int4 product for x86: ``int4.c``, compiled on first use and kept in the cache.
 
     X86Int4("avx512-vnni").product(x, form, scale, bias)
 
-Exact to float32: activations are taken as 24-bit integers, see ``int4.c`` for the layout and the arithmetic. The threads
-are those of torch's own OpenMP.
+Exact to float32: activations are taken as 24-bit integers, see ``int4.c`` for the layout and the
+arithmetic. The threads are those of torch's own OpenMP.
 """
-
-from __future__ import annotations
 
 import ctypes
 import hashlib
@@ -19,16 +17,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from roleplay.errors import ModelError
+from roleplay.models.bundled import cache_folder
 from roleplay.models.chatglm.kernels.base import Kernel
-from roleplay.models.chatglm.packing import pack
-from roleplay.models.embedded import cache_folder
+from roleplay.models.chatglm.kernels.packing import pack
 
 LEVELS = {"avx2": 1, "avx512-vnni": 2}
+"""The instructions by their number in ``int4_level``."""
 
 _SOURCE = Path(__file__).with_name("int4.c")
 _FLAGS = ("-O3", "-fPIC", "-shared", "-std=gnu11")
 _ROWS, _COLUMNS, _LINE, _LIMBS = 16, 8, 64, 3
+"""As in ``int4.c``: a line of 64 bytes holds 8 columns of 16 rows; bytes of an activation."""
 
 
 class X86Int4(Kernel):
@@ -40,65 +42,69 @@ class X86Int4(Kernel):
         """Load the library, compiled now if need be.
 
         Raises:
-            OSError: no C compiler, the compiler failed, or torch was built with another OpenMP than GNU's.
-            RuntimeError: the processor lacks the instructions.
+            ModelError: no C compiler, the compiler failed, torch was built with another OpenMP than
+                GNU's, or the processor lacks the instructions.
         """
-        super().__init__(4)
+        super().__init__()
         self.name, self._level = name, LEVELS[name]
         self._library, self._parallel = _library(), _parallel()
         if self._library.int4_level() < self._level:
-            raise RuntimeError(f"this processor has no {name}")
+            raise ModelError("chatglm.no-instructions", name=name)
 
     def fits(self, o: int, i: int) -> bool:
         """Columns in eights."""
         return i % _COLUMNS == 0
 
-    def form_like(self, o: int, i: int) -> torch.Tensor:
+    def form_like(self, o: int, i: int) -> Tensor:
         return torch.empty(-(-o // _ROWS), i // _COLUMNS, _LINE, dtype=torch.uint8)
 
-    def form(self, packed: torch.Tensor) -> torch.Tensor:
+    def form(self, packed: Tensor) -> Tensor:
         o, i = packed.shape[0], packed.shape[1] * 2
         tiles = self.form_like(o, i)
         self._call("int4_repack", packed.contiguous(), tiles, o, i)
         return tiles
 
-    def restore(self, form: torch.Tensor, o: int) -> torch.Tensor:
-        lines = form.view(len(form), -1, _ROWS, 4).transpose(1, 2)
-        return _packed(lines).flatten(0, 1)[:o]
+    def restore(self, form: Tensor, o: int) -> Tensor:
+        return _packed(_lines(form).transpose(1, 2)).flatten(0, 1)[:o]
 
-    def picked(self, form: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-        lines = form.view(len(form), -1, _ROWS, 4)
-        return _packed(lines[ids // _ROWS, :, ids % _ROWS])
+    def picked(self, form: Tensor, ids: Tensor) -> Tensor:
+        return _packed(_lines(form)[ids // _ROWS, :, ids % _ROWS])
 
-    def part(self, form: torch.Tensor, rows: slice) -> torch.Tensor:
+    def part(self, form: Tensor, rows: slice) -> Tensor:
         start, stop, _ = rows.indices(len(form) * _ROWS)
         return form[start // _ROWS : -(-stop // _ROWS)]
 
-    def product(
-        self, x: torch.Tensor, form: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor | None
-    ) -> torch.Tensor:
+    def product(self, x: Tensor, form: Tensor, scale: Tensor, bias: Tensor | None) -> Tensor:
         flat = x.detach().float().flatten(0, -2).contiguous()
         (m, i), o = flat.shape, len(scale)
         y = flat.new_empty(m, o)
+        # The C code allocates nothing; this is what it works in.
         limbs = torch.empty(m * i * _LIMBS, dtype=torch.int8)
         x_scale, x_sums = flat.new_empty(m), torch.empty(m * _LIMBS, dtype=torch.int32)
-        of_rows = (scale.float().contiguous(), None if bias is None else bias.detach().float().contiguous())
-        self._call("int4_product", self._level, flat, m, form, *of_rows, o, i, y, limbs, x_scale, x_sums)
+        added = None if bias is None else bias.detach().float().contiguous()
+        matrix = (form, scale.float().contiguous(), added, o, i)
+        self._call("int4_product", self._level, flat, m, *matrix, y, limbs, x_scale, x_sums)
         return y.view(*x.shape[:-1], o).to(x.dtype)
 
-    def expand(self, form: torch.Tensor, scale: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    def expand(self, form: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
         o, i = len(scale), form.shape[1] * _COLUMNS
         y = torch.empty(o, i)
         self._call("int4_expand", form, scale.float().contiguous(), o, i, y)
         return y.to(dtype)
 
-    def _call(self, name: str, *arguments: Any) -> None:
-        values = [argument.data_ptr() if isinstance(argument, torch.Tensor) else argument for argument in arguments]
+    def _call(self, name: str, *given: Any) -> None:
+        values = [part.data_ptr() if isinstance(part, Tensor) else part for part in given]
         getattr(self._library, name)(*values, self._parallel, torch.get_num_threads())
 
 
-def _packed(lines: torch.Tensor) -> torch.Tensor:
+def _lines(form: Tensor) -> Tensor:
+    """uint8 [blocks, i / 8, 16, 4]: the four bytes of each row in each line."""
+    return form.view(len(form), -1, _ROWS, 4)
+
+
+def _packed(lines: Tensor) -> Tensor:
     """uint8 [..., i / 8, 4] of tiles -> int8 [..., i / 2] of the checkpoint."""
+    # Low nibbles hold columns 0 to 3 of the eight, high ones 4 to 7, both plus 8.
     values = torch.cat([lines & 15, lines >> 4], dim=-1).view(torch.int8) - 8
     return pack(values.flatten(0, -3).flatten(1)).view(*lines.shape[:-2], -1)
 
@@ -107,13 +113,12 @@ def _packed(lines: torch.Tensor) -> torch.Tensor:
 def _parallel() -> int:
     """The address of GOMP_parallel of the OpenMP that torch runs on.
 
-    Raises:
-        OSError: torch has no GNU OpenMP.
+    Two pools of threads on the same cores would only wait for each other.
     """
     try:
         found = ctypes.CDLL(None).GOMP_parallel
     except AttributeError as error:
-        raise OSError("torch does not run on GNU OpenMP here") from error
+        raise ModelError("chatglm.no-openmp") from error
     address = ctypes.cast(found, ctypes.c_void_p).value
     assert address is not None
     return address
@@ -123,34 +128,38 @@ def _parallel() -> int:
 def _library() -> Any:
     library = ctypes.CDLL(str(compiled(_SOURCE)))
     pointer, long, number = ctypes.c_void_p, ctypes.c_long, ctypes.c_int
-    threads: list[Any] = [pointer, number]
+    matrix: tuple[Any, ...] = (pointer, pointer, pointer, long, long)
+    threads: tuple[Any, ...] = (pointer, number)
     library.int4_repack.argtypes = [pointer, pointer, long, long, *threads]
     library.int4_expand.argtypes = [pointer, pointer, long, long, pointer, *threads]
-    matrix: list[Any] = [pointer, pointer, pointer, long, long]
-    library.int4_product.argtypes = [number, pointer, long, *matrix, pointer, pointer, pointer, pointer, *threads]
-    for function in (library.int4_repack, library.int4_expand, library.int4_product):
-        function.restype = None
+    library.int4_product.argtypes = [number, pointer, long, *matrix, *[pointer] * 4, *threads]
     return library
 
 
 def compiled(source: Path) -> Path:
-    """The shared library of a C file, compiled if the cache has none of the same source, compiler and flags.
+    """The shared library of a C file, compiled unless the cache has it of the same compiler.
 
     Raises:
-        OSError: no compiler, or it failed; the message has its first words.
+        ModelError: no compiler, or it failed; the message has its first words.
     """
-    compiler = os.environ.get("CC") or next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+    names = filter(None, map(shutil.which, ("cc", "gcc", "clang")))
+    compiler = os.environ.get("CC") or next(names, None)
     if not compiler:
-        raise OSError("no C compiler (cc, gcc or clang) is installed")
-    key = hashlib.sha256(source.read_bytes() + " ".join([compiler, *_FLAGS]).encode()).hexdigest()[:16]
+        raise ModelError("chatglm.no-compiler")
+    made_by = " ".join([compiler, *_FLAGS]).encode()
+    key = hashlib.sha256(source.read_bytes() + made_by).hexdigest()[:16]
     target = cache_folder() / "kernels" / f"{source.stem}-{key}.so"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as work:
             made = Path(work) / target.name
-            run = subprocess.run([compiler, *_FLAGS, "-o", made, source], capture_output=True, text=True)
+            command = [compiler, *_FLAGS, "-o", str(made), str(source)]
+            run = subprocess.run(command, capture_output=True, text=True)
             if run.returncode:
-                told = next((line for line in run.stderr.splitlines() if "error" in line), run.stderr)
-                raise OSError(f"{compiler} failed on {source.name}: {told.strip()[:160]}")
-            made.replace(target)
+                lines = [line for line in run.stderr.splitlines() if "error" in line]
+                detail = (lines or [run.stderr])[0].strip()[:160]
+                raise ModelError(
+                    "chatglm.compiler-failed", compiler=compiler, file=source.name, detail=detail
+                )
+            made.replace(target)  # whole, or not there: another process may compile as well
     return target

@@ -1,0 +1,178 @@
+"""Stages in a terminal: flags from the settings, events drawn, errors as one line in the reader's language.
+
+    main("distill", ["--world", "worlds/mine"])     # what scripts/distill_dialogues.py does
+    roleplay distill --world worlds/mine            # the console command
+
+The terminal's language follows ROLEPLAY_LANGUAGE, the locale or ``--language``. ``--job FOLDER`` is how
+:mod:`roleplay.stages.jobs` starts a script: events and the exit status are written there as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+from tqdm import tqdm
+
+from roleplay import files, messages
+from roleplay.errors import RoleplayError, reason
+from roleplay.options import add_options, read_options
+from roleplay.stages import SCRIPTS, Stage, find
+from roleplay.stages.jobs import EVENTS, STATUS, STOP, STOPPED
+from roleplay.stages.progress import Event
+
+FAILED = 2
+
+
+def main(stage: str, argv: Sequence[str] | None = None, **more: Any) -> int:
+    """Run a stage as a command; 0 on success, 2 after an error that the user can mend, 130 after Ctrl-C.
+
+    ``more`` is handed to the stage as it is.
+    """
+    messages.speak(messages.system_language())
+    given = [normal(part) for part in (sys.argv[1:] if argv is None else argv)]
+    if "--language" in given[:-1]:
+        messages.speak(messages.language_of(given[given.index("--language") + 1]))
+    _never_fail_on_a_character()
+    found = find(stage)
+    args = parser_of(found).parse_args(given)
+    screen = Screen(args.job)
+
+    def work() -> None:
+        if args.job and (args.job / STOP).exists():
+            raise KeyboardInterrupt
+        found.run(read_options(found.settings, args), screen.show, **more)
+
+    with screen:
+        return ended(args.job, run(work, debug=args.debug))
+
+
+def normal(part: str) -> str:
+    """A flag in today's spelling: ``--like_this`` of earlier versions is ``--like-this``."""
+    match = re.match(r"--\w[\w-]*", part)
+    return match[0].replace("_", "-") + part[match.end() :] if match else part
+
+
+def parser_of(stage: Stage) -> argparse.ArgumentParser:
+    """The parser of a stage's flags."""
+    parser = argparse.ArgumentParser(
+        prog=f"{stage.script}.py", description=stage.title, fromfile_prefix_chars="@"
+    )
+    add_options(parser, stage.settings)
+    add_common(parser)
+    parser.add_argument("--job", type=Path, help=argparse.SUPPRESS)
+    return parser
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of every command."""
+    text = messages.text
+    parser.add_argument("--debug", action="store_true", help=text("cli.debug"))
+    parser.add_argument("--language", choices=messages.LANGUAGES, help=text("cli.language"))
+
+
+def run(work: Callable[[], object], *, debug: bool) -> int:
+    """Do ``work``: 0, 2 after an error that the user can mend, 130 after Ctrl-C.
+
+    ``debug`` lets such an error through with its traceback. An error of the program itself always shows one.
+    """
+    try:
+        work()
+    except KeyboardInterrupt:
+        print(f"\n{messages.text('cli.stopped')}", file=sys.stderr)
+        return STOPPED
+    except (RoleplayError, OSError) as error:
+        if debug:
+            raise
+        where = f" {error.filename}" if isinstance(error, OSError) and error.filename else ""
+        told = error.text() if isinstance(error, RoleplayError) else f"{reason(error)}{where}"
+        print(messages.text("cli.error", text=told), file=sys.stderr)
+        return FAILED
+    return 0
+
+
+def ended(job: Path | None, code: int) -> int:
+    """The exit status, which a job keeps in its folder."""
+    if job:
+        files.write_json(job / STATUS, {"code": code, "ended": time.strftime("%Y-%m-%d %H:%M:%S")})
+    return code
+
+
+def _never_fail_on_a_character() -> None:
+    """A console or a file of another encoding shows a mark in place of what it cannot show."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+class Screen:
+    """Draws events: lines are printed, steps become bars; a job's are written to its folder as well."""
+
+    def __init__(self, job: Path | None = None) -> None:
+        self._bar: tqdm[Any] | None = None
+        self._step = ""
+        self._events = (job / EVENTS).open("a", encoding="utf-8") if job else None
+        if job:
+            # A shell that starts something in the background lets it ignore Ctrl-C, which jobs.stop() sends.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def __enter__(self) -> Screen:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._close()
+        if self._events:
+            self._events.close()
+
+    def show(self, event: Event) -> None:
+        """Draw one event."""
+        if self._events:
+            self._events.write(json.dumps(event.to_json(), ensure_ascii=False) + "\n")
+            self._events.flush()
+        if event.total is None:
+            self._close()
+            print(event.message.text(), flush=True)
+        else:
+            self._advance(event)
+
+    def _advance(self, event: Event) -> None:
+        if self._bar is None or self._step != event.message.key:
+            self._close()
+            self._bar, self._step = tqdm(total=event.total, disable=None), event.message.key
+        self._bar.set_description_str(event.message.text(), refresh=False)
+        self._bar.total = event.total
+        self._bar.update((event.done or 0) - self._bar.n)
+        if event.done == event.total:
+            self._close()
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        self._bar, self._step = None, ""
+
+
+def roleplay() -> None:
+    """The console command ``roleplay``: the stages as subcommands."""
+    messages.speak(messages.system_language())
+    app = typer.Typer(add_completion=False, no_args_is_help=True, help=messages.text("cli.about"))
+    raw = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+    for name, script in SCRIPTS.items():
+        app.command(name, help=messages.text("cli.script", script=script), context_settings=raw)(
+            _command(name)
+        )
+    app()
+
+
+def _command(name: str) -> Callable[[typer.Context], None]:
+    def command(context: typer.Context) -> None:
+        raise typer.Exit(main(name, context.args))
+
+    return command

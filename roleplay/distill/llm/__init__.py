@@ -1,0 +1,1 @@
+"""Who speaks, with a model's help: requests, the ledger of answers, the endpoint, labelling."""

@@ -1,0 +1,1 @@
+"""Who speaks, by rules alone: free, offline, less complete than a model, and honest about it."""

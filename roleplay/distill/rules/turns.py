@@ -1,0 +1,221 @@
+"""The turns of a conversation: what one person says in a paragraph, with the narration around it.
+
+    “那、那个……”陆迟缩了缩脖子，“这封信……可以吗？”
+    # Turn(quotes=[..., ...], cue=None, inside=["陆迟"], objects=set())
+
+In most novels a paragraph is one turn, and its narration is about who speaks. In the classics
+(``shared``) each quote is a turn, and only the clause before it tells who speaks.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+from roleplay.distill.rules import cues
+from roleplay.distill.rules.cues import PRONOUNS, Names, subjects
+from roleplay.distill.rules.words import characters
+from roleplay.novel.paragraphs import paragraph_spans
+from roleplay.novel.quotes import Quote, find_quotes
+from roleplay.records import Span
+
+_SENTENCE = re.compile(r"[^。！？!?…]*[。！？!?…]+[”’」』]*|[^。！？!?…]+$")
+# A line end in a hard-wrapped paragraph; begun at the first blank only, or long runs take ages.
+_WRAP = re.compile(r"(?<![ \t　])[ \t　]*\n[ \t　]*")
+_NEXT_SPEAKER = re.compile(r"[”」』][^“”「」『』]{1,25}[曰道说云问][：:]")
+_OPENING = re.compile(r"[“「『]")
+_SHARED_SHARE = 0.15
+_ENOUGH = 30
+# 闻筝没说话, 听他这么说: a speech verb after a quote, but it is not the quote that is spoken.
+_SILENT = re.compile(
+    r"没(?:有)?(?:再|来得及)?(?:言语|说|吭声|回答|答|接话|作声|开口|理)|不(?:言|说|答|吭声|接话|语|作声)|听[了着到见]?[^，。]{0,6}说"
+)
+_NAME = re.compile(rf"(?:(?![{characters('no_name')}])[一-鿿]){{1,4}}")
+_VERB = re.compile(
+    r"(?:[低小轻大高厉]声|[笑怒喝骂叫喊叹哭问答回应说])*[说道曰问答喊叫]+[着了]?[：:，]?$"
+)
+
+
+@dataclass(frozen=True)
+class Cue:
+    """What a cue tells: ``who`` (a name, a pronoun, None for another person), by which rule."""
+
+    who: str | None
+    rule: str
+    thought: bool = False
+
+
+@dataclass(frozen=True)
+class Block:
+    """A paragraph: its quotes and the narration around them, one gap more than quotes."""
+
+    quotes: list[Quote]
+    gaps: list[Span]
+    plain: list[str]
+    """The gaps' texts, each as one line."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one person says in one paragraph; the narration's subjects stand by where they are."""
+
+    block: int
+    quotes: list[Quote]
+    text: str
+    cue: Cue | None
+    before: list[str | None]
+    inside: list[str | None]
+    after: list[str | None]
+    objects: set[str]
+    thought: bool = False
+    shared: bool = False
+    """Others speak in the same paragraph, and a quote without a cue is by nobody of the cast."""
+
+    @property
+    def continues(self) -> bool:
+        """Whether it goes on with the turn before, whose quote was left open."""
+        return self.quotes[0].continues
+
+    @property
+    def actors(self) -> list[str | None]:
+        """The subjects of its narration, the pronouns left out."""
+        return [who for who in (*self.before, *self.inside, *self.after) if who not in PRONOUNS]
+
+
+# A script, its numbered spans and the report each ask for the quotes of the same book.
+@lru_cache(maxsize=2)
+def spoken_quotes(text: str, paragraphs: tuple[Span, ...] | None = None) -> tuple[Quote, ...]:
+    """The quotes that somebody says or thinks, by default of the text's own paragraphs."""
+    return tuple(quote for quote in find_quotes(text, paragraphs) if quote.kind != "term")
+
+
+def read_blocks(text: str, paragraphs: Sequence[Span] | None = None) -> list[Block]:
+    """The text's paragraphs, or the given ones; a quote over several belongs to the first."""
+    # A None that is given would be another key of the cache.
+    quotes = spoken_quotes(text) if paragraphs is None else spoken_quotes(text, tuple(paragraphs))
+    blocks, at, done = [], 0, 0
+    for start, end in paragraph_spans(text) if paragraphs is None else paragraphs:
+        first = at
+        while at < len(quotes) and quotes[at].outer[0] < end:
+            at += 1
+        edges = [max(start, done), *(edge for quote in quotes[first:at] for edge in quote.outer)]
+        done = max(end, edges[-1])
+        gaps = list(zip(edges[::2], [*edges[1::2], done], strict=True))
+        plain = [unwrapped(text[slice(*gap)]).strip() for gap in gaps]
+        blocks.append(Block(list(quotes[first:at]), gaps, plain))
+    return blocks
+
+
+def unwrapped(text: str) -> str:
+    """The text without the line ends inside a hard-wrapped paragraph."""
+    return _WRAP.sub("", text)
+
+
+def trimmed(text: str, span: Span, edges: str = "") -> Span:
+    """The span without white space, nor any of the characters ``edges``, at its ends."""
+    inner = rf"[^\s{edges}]"
+    found = re.compile(rf"{inner}(?:.*{inner})?", re.S).search(text, *span)
+    return found.span() if found else (span[1], span[1])
+
+
+def read_turns(text: str, blocks: Sequence[Block], names: Names) -> list[Turn]:
+    """The turns of the whole text in order."""
+    turns, lead, openings = list[Turn](), "", len(_OPENING.findall(text))
+    # As in the classics, where a quote's end, a short cue and a colon stand between two speakers.
+    shared = openings >= _ENOUGH and len(_NEXT_SPEAKER.findall(text)) > _SHARED_SHARE * openings
+    for index, block in enumerate(blocks):
+        gaps = list(block.plain)
+        if block.quotes:
+            # A cue may end the paragraph before (小筝大叫：↵“漏了。”).
+            gaps[0] = gaps[0] or (lead if _leads(lead) else "")
+            turns += _turns(text, index, block.quotes, gaps, names, shared=shared)
+        lead = gaps[-1] or lead
+    return turns
+
+
+def _turns(
+    text: str, index: int, quotes: list[Quote], gaps: list[str], names: Names, *, shared: bool
+) -> list[Turn]:
+    """The turns of one paragraph."""
+    found = [cue_before(gap, names) for gap in gaps[:-1]]
+    if not shared:
+        found = [one or cue_after(gap, names) for one, gap in zip(found, gaps[1:], strict=True)]
+    starts = [i for i in range(len(quotes)) if not i or shared or _breaks(found, gaps, i, names)]
+    turns = []
+    for first, last in pairwise([*starts, len(quotes)]):
+        own = quotes[first:last]
+        told = gaps[first : first + 1] if shared else gaps[first : last + 1]
+        acting = [subjects(gap, names) for gap in told]
+        # What leads to the next quote is about the next turn.
+        leads_on = shared or (last < len(quotes) and _leads(gaps[last]))
+        mentions = {name for _, _, name in names.find("".join(told))}
+        turn = Turn(
+            block=index,
+            quotes=own,
+            text="".join(text[slice(*quote.span)] for quote in own),
+            cue=_best(found[first:last]),
+            before=acting[0],
+            inside=[who for one in acting[1:-1] for who in one],
+            after=[] if leads_on else acting[-1],
+            objects=mentions - {who for one in acting for who in one if who},
+            thought=any(cue.thought for cue in found[first:last] if cue),
+            shared=shared,
+        )
+        turns.append(turn)
+    return turns
+
+
+def _breaks(found: Sequence[Cue | None], gaps: Sequence[str], i: int, names: Names) -> bool:
+    """Whether another person goes on with quote ``i``: a new sentence's cue names somebody else."""
+    cue, last = found[i], found[i - 1]
+    if cue is None or cue.rule != "before" or cue.who is None or cue.who in PRONOUNS:
+        return False
+    first = last.who if last else next(iter(subjects(gaps[i], names)), None)
+    return cue.who != first and (len(_SENTENCE.findall(gaps[i])) > 1 or last is not None)
+
+
+def _leads(gap: str) -> bool:
+    return gap.endswith(("：", ":"))
+
+
+def _best(found: Sequence[Cue | None]) -> Cue | None:
+    """The cue that tells most: of a name, then of a pronoun; ``inside`` if between two quotes."""
+    known = [(i, cue) for i, cue in enumerate(found) if cue]
+    if not known:
+        return None
+    i, cue = min(known, key=lambda pair: (pair[1].who is None, pair[1].who in PRONOUNS))
+    between = len(found) > 1 and (i > 0 or cue.rule == "after")
+    return Cue(cue.who, "inside", cue.thought) if between else cue
+
+
+def cue_before(gap: str, names: Names) -> Cue | None:
+    """The cue right before a quote (闻筝没好气地说：); its subject may stand in a sentence before."""
+    sentences = _SENTENCE.findall(gap)
+    if not sentences or gap[-1] in "。！？" or not (_leads(gap) or cues.ends_saying(gap)):
+        return None
+    thought = cues.thinks(sentences[-1])
+    for back, sentence in enumerate(reversed(sentences)):
+        if found := subjects(sentence, names):
+            return Cue(found[-1], "before", thought)
+        if not back and _is_other_name(sentence):
+            return Cue(None, "before", thought)
+    return None
+
+
+def _is_other_name(sentence: str) -> bool:
+    """Whether the last clause is a word that can be a name and a speech verb (孟氏道：)."""
+    clause = re.split(r"[，,；]", sentence.rstrip("：:，, "))[-1]
+    bare = _VERB.sub("", clause)
+    return bare != clause and bool(_NAME.fullmatch(bare))
+
+
+def cue_after(gap: str, names: Names) -> Cue | None:
+    """The cue right after a quote (铜婆慢悠悠地说。)."""
+    first = next(iter(_SENTENCE.findall(gap)), "")
+    thought = cues.thinks(first)
+    if _leads(first) or _SILENT.search(first) or not (thought or cues.says(first)):
+        return None
+    who = cues.first_subject(first, names)
+    told = who or subjects(first, names) or _is_other_name(first.rstrip("。！？…"))
+    return Cue(who, "after", thought) if told else None

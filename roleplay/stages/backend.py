@@ -1,0 +1,114 @@
+"""Who labels: the rules alone, or an endpoint as well; the options of that, checked in one place.
+
+    settings = Backend(backend="openai", model="gpt-4o-mini", max_cost=2.0)
+    async with paid_client(settings, ledger, meter) as client: ...
+
+Whatever asks a model goes through here: the ledger before the endpoint, the estimate before the first call, the
+answers of a batch file before both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from roleplay.distill.llm.batches import read_batch, write_batch
+from roleplay.distill.llm.client import CachedClient
+from roleplay.distill.llm.costs import PRICES, Meter, estimate, load_prices
+from roleplay.distill.llm.endpoint import Endpoint, settings_from
+from roleplay.distill.llm.ledger import Ledger
+from roleplay.distill.llm.requests import LLMRequest
+from roleplay.messages import Message, message
+from roleplay.options import Options, option
+from roleplay.stages.progress import Teller
+
+RULES = "rules"
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Backend(Options):
+    """The options of whatever may ask an endpoint."""
+
+    backend: str = option(
+        RULES, "rules, openai, or the address of an endpoint", "rules、openai，或一个接口的地址"
+    )
+    model: str = option(
+        "", "the endpoint's model, for example gpt-4o-mini", "接口上的模型，例如 gpt-4o-mini"
+    )
+    max_cost: float | None = option(
+        None,
+        "USD for this world, all runs together: stop before passing it",
+        "这个世界所有运行合计的上限（美元）：超过之前停下",
+        least=0,
+    )
+    prices: Path = option(PRICES, "prices to count with", "计价用的价目表")
+    concurrency: int = option(8, "requests at a time", "同时进行的请求数", least=1)
+    limit: int | None = option(
+        None, "ask at most so many requests in this run", "这次最多问几次", least=0
+    )
+    dry_run: bool = option(False, "tell what it would cost and stop", "只估算费用，然后停下")
+    batch_out: Path | None = option(
+        None,
+        "write the open requests in OpenAI's Batch format and stop",
+        "把未问的写成 OpenAI 批量格式，然后停下",
+    )
+    batch_in: Path | None = option(None, "take the answers of a batch first", "先读入一份批量结果")
+
+    def problems(self) -> Iterator[Message]:
+        """An unknown backend, or one without a model."""
+        if self.backend not in (RULES, "openai") and not self.backend.startswith(
+            ("http://", "https://")
+        ):
+            yield message("backend.unknown", value=self.backend)
+        elif self.asks and not self.model:
+            yield message("backend.no-model", value=self.backend)
+
+    @property
+    def asks(self) -> bool:
+        """Whether an endpoint is asked."""
+        return self.backend != RULES
+
+    def meter(self, ledger: Ledger) -> Meter:
+        """Counts the cost, beginning with what earlier runs paid."""
+        meter = Meter(self.model, load_prices(self.prices), self.max_cost)
+        meter.remember(ledger)
+        return meter
+
+    def client(self, ledger: Ledger, meter: Meter, *, alone: bool = False) -> CachedClient:
+        """A client of the ledger and the endpoint; ``alone`` or for a batch file, of the ledger only."""
+        url = None if self.backend == "openai" else self.backend
+        endpoint = None
+        if not (alone or self.batch_out):
+            endpoint = Endpoint(
+                settings_from(self.model, base_url=url, concurrency=self.concurrency)
+            )
+        return CachedClient(ledger, meter, endpoint, limit=self.limit)
+
+
+def take_batch(settings: Backend, ledger: Ledger, say: Teller) -> None:
+    """Put the answers of ``batch_in`` into the ledger, where there is one."""
+    if settings.batch_in:
+        took = read_batch(settings.batch_in, ledger, model=settings.model)
+        say.say("backend.batch-taken", taken=took.taken, failed=len(took.failed))
+        for line in took.failed[:_SHOWN]:
+            say.say("plain", text=f"         {' '.join(str(line).split())}")
+
+
+def tell_estimate(requests: Sequence[LLMRequest], ledger: Ledger, meter: Meter, say: Teller) -> int:
+    """Tell what the requests without an answer will cost; their number."""
+    todo = [request for request in requests if ledger.get(request.key) is None]
+    told, answered = estimate(todo, meter), len(requests) - len(todo)
+    say.say("backend.estimate", estimate=told, answered=answered, all=len(requests))
+    return len(todo)
+
+
+def give_batch(settings: Backend, pending: Iterable[LLMRequest], say: Teller) -> bool:
+    """Write the open requests to ``batch_out``; whether there were any and one is wanted."""
+    found = list(pending)
+    if not (settings.batch_out and found):
+        return False
+    count = write_batch(settings.batch_out, found)
+    say.say("backend.batch-written", count=count, path=settings.batch_out)
+    return True

@@ -1,0 +1,176 @@
+"""A character ready to answer: model, adapter, background and profiles joined; and who the people of a world are.
+
+    agent = load_agent(world, Choice(model="gemma3-270m"), print)
+    introduce(world)        # Introduction(title="第十三场雨", characters=("闻筝", ...), questions=(...), ...)
+
+``choose_checkpoint`` finds the adapter where none is named: the world's best for the model, by held-out loss.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from kb.index import read_meta
+from roleplay.adapters.checkpoint import AdapterInfo, check_checkpoint, public_name, read_info
+from roleplay.dialogue import CharacterAgent
+from roleplay.errors import AdapterError, WorldError
+from roleplay.messages import Message, message
+from roleplay.models import bundled
+from roleplay.options import Options, option
+from roleplay.script import format_script
+from roleplay.stages.background import BackgroundError, told, world_retriever
+from roleplay.stages.plot import read_plot
+from roleplay.world import World
+
+ROOT = Path(__file__).resolve().parents[2]
+CHECKPOINTS = ROOT / "checkpoints"
+NO_CHECKPOINT = "none"
+
+_QUESTIONS = ("你是谁？", "你最爱吃什么？", "你好笨啊", "我喜欢你")
+"""The seed's own, which fit any character."""
+
+Tell = Callable[[Message], None]
+
+
+@dataclass(frozen=True)
+class Choice(Options):
+    """Which model speaks, with which adapter."""
+
+    model: str = option(
+        bundled.NAME,
+        "model: a name, a folder or a hub id",
+        "模型：名字、文件夹或 hub 上的 id",
+        environment="MODEL",
+    )
+    checkpoint: str = option(
+        "",
+        "adapter folder, ours or the original ChatGLM script's; 'none' for the base model (without it: the world's)",
+        "适配器文件夹（本项目的，或 ChatGLM 原脚本的）；none 表示不用（不写：用这个世界自己的）",
+        environment="CHECKPOINT",
+    )
+    quantization_bit: Literal[0, 4, 8] = option(
+        0,
+        "4 or 8 quantizes a ChatGLM stored in full while it is loaded",
+        "载入完整存储的 ChatGLM 时量化为 4 或 8 位",
+        environment="QUANTIZATION_BIT",
+    )
+
+
+@dataclass(frozen=True)
+class Introduction:
+    """What a reader is shown of a world before anything is asked.
+
+    Attributes:
+        questions: to click on.
+        opening: the first lines of the story as script text.
+        chapters: titles and numbers of those that the background tells of, in order.
+    """
+
+    title: str
+    characters: tuple[str, ...]
+    questions: tuple[str, ...] = ()
+    opening: str = ""
+    chapters: tuple[tuple[str, int], ...] = ()
+
+
+def choose_checkpoint(
+    wanted: str, world: World, model: str, tell: Tell = lambda text: None
+) -> Path | None:
+    """The adapter to load: the one named, else the world's best for this model (held-out loss), else none.
+
+    Raises:
+        AdapterError: what is named is no checkpoint, neither ours nor of the original ChatGLM script.
+    """
+    if wanted == NO_CHECKPOINT:
+        return None
+    if wanted:
+        check_checkpoint(Path(wanted))
+        return Path(wanted)
+    fitting = []
+    for path in sorted(CHECKPOINTS.glob("*/adapter.json")):
+        try:
+            info = read_info(path.parent)
+        except AdapterError as error:
+            tell(message("character.passed-over", reason=error))
+            continue
+        if info.world == world.name and info.base.name == public_name(model):
+            fitting.append((info.result.get("test_loss", math.inf), path.parent))
+    return min(fitting)[1] if fitting else None
+
+
+def load_agent(world: World, choice: Choice, tell: Tell) -> CharacterAgent:
+    """The model with its adapter and the world's background, ready to answer.
+
+    Raises:
+        WorldError: the world names no characters.
+        ModelError, AdapterError, BackgroundError: what is missing or does not fit.
+    """
+    if not world.names:
+        raise WorldError("character.nobody", path=world.path / "world.json")
+    checkpoint = choose_checkpoint(choice.checkpoint, world, choice.model, tell)
+    return join_agent(world, load_backend(choice, checkpoint, tell), tell)
+
+
+def load_backend(choice: Choice, checkpoint: Path | None, tell: Tell) -> Any:
+    """The model with its adapter in this process. Raises as :func:`load_agent`."""
+    from roleplay.backends.local import LocalBackend
+
+    bits = choice.quantization_bit
+    backend = LocalBackend.load(choice.model, checkpoint, quantization_bit=bits, on_progress=tell)
+    if checkpoint:
+        backend.name = f"{backend.name} + {checkpoint.name}"
+    return backend
+
+
+def join_agent(
+    world: World, backend: Any, tell: Tell, *, background: bool = True
+) -> CharacterAgent:
+    """The people of a world on a loaded backend, with the world's background."""
+    retriever = None
+    if background:
+        tell(message("character.background"))
+        retriever = world_retriever(world.path)
+    if retriever:
+        retriever(world.names[0], 1)  # loads the embedder now, not at the first question
+    profiles = trained_profiles(world, getattr(backend, "adapter", None))
+    return CharacterAgent(backend, characters=world.names, retriever=retriever, profiles=profiles)
+
+
+def trained_profiles(world: World, adapter: AdapterInfo | None) -> dict[str, str]:
+    """The characters' profiles, by name, if the adapter was trained with them in its prompts; else none."""
+    if adapter is None or adapter.mode != "profile":
+        return {}
+    return {person.name: person.profile for person in world.info.characters if person.profile}
+
+
+def introduce(world: World) -> Introduction:
+    """Who is there and what may be asked.
+
+    Raises:
+        WorldError: a file of the world cannot be read.
+    """
+    own = world.read_questions() if world.is_there("questions.jsonl") else []
+    asked = [row.question for row in own if row.character == world.names[0]][:2]
+    script = world.read_script()[:8] if world.is_there("script.jsonl") else []
+    return Introduction(
+        world.info.title,
+        tuple(world.names),
+        (*_QUESTIONS, *asked),
+        format_script(script),
+        _chapters(world),
+    )
+
+
+def _chapters(world: World) -> tuple[tuple[str, int], ...]:
+    """Those that snippets of the knowledge base belong to, where there are any."""
+    try:
+        with told():
+            chapters = read_meta(world.path / "kb").chapters
+    except BackgroundError:
+        return ()  # there is none, or the engine, which opens it as well, says what is wrong with it
+    plot = read_plot(world.path) if chapters else None
+    return tuple((plot.title(number), number) for number in chapters) if plot else ()

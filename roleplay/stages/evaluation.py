@@ -1,0 +1,173 @@
+"""Put a character's model to the test: loss on held-out chapters, role choice, identity, facts, what was forgotten.
+
+    run(Settings(world=Path("worlds/chuiyan"), choice=Choice(checkpoint="none")), show)     # the base model
+
+Gives a Markdown table; ``output`` keeps every answer beside it, to be read. Questions are answered greedily, with
+background from the world's knowledge base and without. Nothing is judged by another model. Causal models only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from roleplay import files
+from roleplay.adapters.checkpoint import load_adapter, public_name
+from roleplay.backends.local import LocalBackend
+from roleplay.dataset import assistant_isms, protection
+from roleplay.errors import ModelError
+from roleplay.evaluation.measures import (
+    EvalResult,
+    EvalSet,
+    EvalSizes,
+    is_interjection,
+    measure,
+    summary,
+)
+from roleplay.models import causal, loading, small_batch
+from roleplay.options import WorldOptions, group, option
+from roleplay.records import Passage
+from roleplay.stages.character import Choice, choose_checkpoint, join_agent, trained_profiles
+from roleplay.stages.progress import Listener, Teller, silent
+from roleplay.training.data import encode_passages, read_passages
+from roleplay.training.steps import mean_loss
+from roleplay.world import World
+
+COLUMNS = {
+    "loss": "held-out loss",
+    "general_loss": "loss on general text",
+    "role": "role choice",
+    "identity": "identity",
+    "facts": "facts with background",
+    "facts_without": "facts without",
+    "small_talk": "small talk answered",
+    "form": "well-formed",
+    "distinct_2": "distinct-2",
+    "interjections": "bare interjections",
+    "assistant_isms": "assistant-isms",
+}
+"""Field of a result -> heading of its column."""
+
+_LOSSES = ("loss", "general_loss", "distinct_2")
+_LONGEST = 1024
+
+
+@dataclass(frozen=True)
+class Settings(WorldOptions):
+    """The options of the stage."""
+
+    choice: Choice = group(Choice)
+    data_dir: Path | None = option(
+        None,
+        "folder of test.passages.jsonl (default: the world's)",
+        "test.passages.jsonl 的文件夹（默认：世界的）",
+    )
+    characters: tuple[str, ...] = option(
+        (),
+        "who is measured (default: those with questions, else all)",
+        "测谁（默认：有题目的人，否则所有人）",
+    )
+    test_loss: bool = option(True, "take the loss on held-out chapters", "测留出章节上的损失")
+    output: Path | None = option(
+        None, "write a JSON file with all figures and answers", "把所有数字和回答写成 JSON"
+    )
+    sizes: EvalSizes = group(EvalSizes)
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The figures by name ("all" first) and column, and every outcome by name."""
+
+    figures: Mapping[str, Mapping[str, float | None]]
+    results: Mapping[str, EvalResult]
+
+
+def run(settings: Settings, listener: Listener = silent) -> Evaluated:
+    """Measure one model on one world.
+
+    Raises:
+        WorldError, BackgroundError: what is measured on is missing.
+        ModelError, AdapterError: no such model, a ChatGLM, or an adapter that does not fit.
+    """
+    say = Teller("evaluation", listener)
+    begun = time.perf_counter()
+    world, choice = World.load(settings.world), settings.choice
+    tokenizer = loading.load_tokenizer(choice.model)
+    if causal.is_prefix_lm(tokenizer):
+        raise ModelError("evaluation-stage.chatglm", model=choice.model)
+    held_out = read_passages(world.file("test.passages.jsonl", settings.data_dir))
+    eval_set = _eval_set(world, held_out)
+    names = [world.character(name).name for name in settings.characters or _asked(eval_set)]
+    checkpoint = choose_checkpoint(choice.checkpoint, world, choice.model, say.tell)
+    model, info = loading.load_causal(choice.model), None
+    if checkpoint:
+        model, info = load_adapter(model, checkpoint, name=public_name(choice.model))
+    passages = ({"loss": held_out} if settings.test_loss else {}) | {
+        "general_loss": protection.general_test()
+    }
+    losses: dict[str, float | None] = {
+        name: mean_loss(model, encode_passages(tokenizer, part, max_tokens=_LONGEST))
+        for name, part in passages.items()
+    }
+    backend = LocalBackend(model, tokenizer, name=public_name(choice.model), adapter=info)
+    small_batch.use_few_rows_linear(backend.model)
+    eval_set = replace(eval_set, profiles=trained_profiles(world, info))
+    results = measure(join_agent(world, backend, say.tell), eval_set, names, settings.sizes)
+    figures = {"all": losses | summary(results, names, eval_set)}
+    figures |= {name: summary(results, [name], eval_set) for name in names}
+    say.say("plain", text=table({"all": figures["all"]} if len(names) == 1 else figures))
+    said = [line.text for line in world.read_script() if line.kind == "say" and line.char in names]
+    share = sum(map(is_interjection, said)) / max(len(said), 1)
+    say.say("evaluation-stage.interjections", share=f"{share:.1%}")
+    if settings.output:
+        made_by: dict[str, Any] = {
+            "model": public_name(choice.model),
+            "checkpoint": checkpoint.name if checkpoint else None,
+        }
+        made_by |= {"seconds": time.perf_counter() - begun, "sizes": asdict(settings.sizes)}
+        read = {
+            name: {"answers": part.answers, "replies": part.replies}
+            for name, part in results.items()
+        }
+        files.write_json(settings.output, made_by | {"figures": figures, "read": read})
+    return Evaluated(figures, results)
+
+
+def _asked(eval_set: EvalSet) -> list[str]:
+    """The characters that questions are put to, in the order of the cast."""
+    asked = {row.character for row in eval_set.questions}
+    return [name for name in eval_set.aliases if name in asked] or list(eval_set.aliases)
+
+
+def _eval_set(world: World, held_out: Sequence[Passage]) -> EvalSet:
+    held = {passage.chapter for passage in held_out}
+    said = [line.text for line in world.read_script() if line.kind == "say"]
+    questions = world.read_questions() if world.is_there("questions.jsonl") else []
+    return EvalSet(
+        chapters=[lines for chapter, lines in world.lines_by_chapter().items() if chapter in held],
+        aliases={person.name: (person.name, *person.aliases) for person in world.info.characters},
+        identity=protection.identity_probes(),
+        unknown=protection.unknown_probes(),
+        small_talk=protection.small_talk(),
+        questions=[row for row in questions if row.source == "wiki"],
+        sounds_generated=assistant_isms.learn(world.read_interviews(), said).sounds_generated,
+    )
+
+
+def table(result: Mapping[str, Mapping[str, float | None]]) -> str:
+    """A Markdown table, one row a character."""
+    kept = [name for name in COLUMNS if any(row.get(name) is not None for row in result.values())]
+    lines = [f"| | {' | '.join(COLUMNS[name] for name in kept)} |", "|---" * (len(kept) + 1) + "|"]
+    for title, row in result.items():
+        lines.append(f"| {title} | {' | '.join(cell(name, row.get(name)) for name in kept)} |")
+    return "\n".join(lines)
+
+
+def cell(name: str, value: float | None) -> str:
+    """A figure as a table shows it."""
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if name in _LOSSES else f"{value:.1%}"

@@ -1,0 +1,222 @@
+"""A stage as a child process of its own script, for whoever only watches: the page, or a request.
+
+    job = start("training", Settings(world=Path("worlds/mine")))
+    state(job)                  # "running", then "done", "failed", "stopped" or "killed"
+    for event in events(job): print(event.message)
+    stop(job)                   # as Ctrl-C does
+    resume(job)                 # a new job with the same command, which goes on where it was stopped
+
+    worlds/mine/jobs/20261126-101500-training/
+        job.json       stage, command, folder it was started in, process, when
+        log.txt        what it printed
+        events.jsonl   what it told, one event a line
+        status.json    exit status and when; written by the process itself, missing where it was killed
+
+One job runs in a world at a time. The process outlives whoever started it: after a crash or a restart ``jobs`` finds
+it again by its folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+from filelock import FileLock
+
+from roleplay import files
+from roleplay.errors import BusyError, WorldError
+from roleplay.options import arguments
+from roleplay.stages import find
+from roleplay.stages.progress import Event
+
+State = Literal["running", "done", "failed", "stopped", "killed"]
+
+FOLDER, JOB, LOG, EVENTS, STATUS = "jobs", "job.json", "log.txt", "events.jsonl", "status.json"
+STOP = "stop"
+"""An empty file that stands for a wish to stop: a process that is still importing would miss the signal."""
+
+STOPPED = 130
+"""The exit status after Ctrl-C."""
+
+_SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+_children: dict[int, subprocess.Popen[bytes]] = {}
+"""Children of this process, kept to be waited for: else an ended one would stay in the process table."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run; ``born`` is when the process was created, which tells it from a later one of the same number."""
+
+    folder: Path
+    stage: str
+    command: tuple[str, ...]
+    cwd: str
+    pid: int
+    born: float
+    started: str
+
+    @property
+    def id(self) -> str:
+        """The name of its folder."""
+        return self.folder.name
+
+    @property
+    def world(self) -> Path:
+        """The world it works on."""
+        return self.folder.parents[1]
+
+
+def start(stage: str, settings: Any) -> Job:
+    """Start a stage with its settings, which name a world.
+
+    Raises:
+        BusyError: a job is running in this world; the message says which and since when.
+    """
+    script = _SCRIPTS / f"{find(stage).script}.py"
+    return _start(
+        stage,
+        Path(settings.world),
+        [sys.executable, str(script), *arguments(settings)],
+        str(Path.cwd()),
+    )
+
+
+def _start(stage: str, world: Path, command: Sequence[str], cwd: str) -> Job:
+    top = world.resolve() / FOLDER
+    top.mkdir(parents=True, exist_ok=True)
+    # Two starts at once: the second waits for the first to have written its job.json.
+    with FileLock(top / ".start.lock"):
+        if (busy := running(world)) is not None:
+            raise BusyError(
+                "jobs.busy", stage=busy.stage, world=world.name, since=busy.started, id=busy.id
+            )
+        folder = _new_folder(top, stage)
+        with (folder / LOG).open("wb") as log:
+            process = subprocess.Popen(
+                [*command, "--job", str(folder)],
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                **_own_group(),
+            )
+        _children[process.pid] = process
+        row = {"stage": stage, "command": list(command), "cwd": cwd, "pid": process.pid}
+        row |= {"born": _born(process.pid), "started": time.strftime("%Y-%m-%d %H:%M:%S")}
+        files.write_json(folder / JOB, row)
+        return read(folder)
+
+
+def _new_folder(top: Path, stage: str) -> Path:
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{stage}"
+    for number in range(1, 100):
+        folder = top / (name if number == 1 else f"{name}-{number}")
+        if not folder.exists():
+            folder.mkdir()
+            return folder
+    raise AssertionError("a hundred jobs in one second")
+
+
+def _own_group() -> dict[str, Any]:
+    """A process that Ctrl-C in the starter's terminal does not reach."""
+    if os.name == "nt":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined]
+    return {"start_new_session": True}
+
+
+def _born(pid: int) -> float:
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.Error:  # it has ended already
+        return 0.0
+
+
+def read(folder: Path) -> Job:
+    """The job of a folder.
+
+    Raises:
+        WorldError: there is none, or its ``job.json`` is broken.
+    """
+    row = files.read_json(folder / JOB)
+    try:
+        known = {name: row[name] for name in ("stage", "cwd", "pid", "born", "started")}
+        return Job(folder=folder, command=tuple(row["command"]), **known)
+    except (KeyError, TypeError) as error:
+        raise WorldError("jobs.broken", path=folder / JOB) from error
+
+
+def find_jobs(world: Path) -> list[Job]:
+    """All jobs of a world, the newest first; a folder whose job never began is passed over."""
+    paths = sorted((world.resolve() / FOLDER).glob(f"*/{JOB}"), reverse=True)
+    return [read(path.parent) for path in paths]
+
+
+def running(world: Path) -> Job | None:
+    """The job that is running in a world, if one is."""
+    return next((job for job in find_jobs(world) if state(job) == "running"), None)
+
+
+def state(job: Job) -> State:
+    """How it is; "killed" where the process ended without a word."""
+    if (job.folder / STATUS).exists():
+        code = files.read_json(job.folder / STATUS)["code"]
+        return {0: "done", STOPPED: "stopped"}.get(code, "failed")  # type: ignore[return-value]
+    if _process(job):
+        return "running"
+    return "stopped" if (job.folder / STOP).exists() else "killed"
+
+
+def _process(job: Job) -> psutil.Process | None:
+    """The process of a job while it lives."""
+    if child := _children.get(job.pid):
+        child.poll()
+    try:
+        process = psutil.Process(job.pid)
+        # Another process may have got the number since; clocks differ by less than a second.
+        alive = (
+            abs(process.create_time() - job.born) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        )
+    except psutil.Error:
+        return None
+    return process if alive else None
+
+
+def stop(job: Job) -> None:
+    """Ask it to stop, as Ctrl-C does: what is done stays, and ``resume`` goes on. Nothing where it has ended."""
+    if process := _process(job):
+        (job.folder / STOP).touch()
+        process.send_signal(signal.CTRL_BREAK_EVENT if os.name == "nt" else signal.SIGINT)  # type: ignore[attr-defined]
+
+
+def wait(job: Job, timeout: float = 60.0) -> State:
+    """How it ended; "running" where it has not within ``timeout`` seconds."""
+    if process := _process(job):
+        psutil.wait_procs([process], timeout=timeout)
+    return state(job)
+
+
+def resume(job: Job) -> Job:
+    """A new job with the same command. Raises as :func:`start`."""
+    return _start(job.stage, job.world, job.command, job.cwd)
+
+
+def events(job: Job, since: int = 0) -> list[Event]:
+    """What it told, from the event of that number on; a line that is still being written is left out."""
+    path = job.folder / EVENTS
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    return [Event.from_json(json.loads(line)) for line in lines[since:] if line.endswith("\n")]
+
+
+def log(job: Job) -> str:
+    """What it printed."""
+    path = job.folder / LOG
+    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""

@@ -1,0 +1,110 @@
+"""What a stage tells while it works: events to a listener that the caller hands in. Who listens draws them.
+
+    def show(event: Event) -> None:
+        print(event.message, event.done, event.total)
+
+    run(settings, show)
+
+An event without numbers is a line to read; one with ``total`` is a step under way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from roleplay.messages import Message
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing told: ``done`` of ``total`` units of the step that ``message`` names.
+
+    ``rate`` is units a second, ``left`` the seconds that remain; None where they cannot be told yet.
+    """
+
+    stage: str
+    message: Message
+    done: int | None = None
+    total: int | None = None
+    rate: float | None = None
+    left: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as a line of a job's ``events.jsonl``; a message in a message stands as its text in both."""
+        row: dict[str, Any] = {
+            "stage": self.stage,
+            "key": self.message.key,
+            "values": _plain(self.message),
+        }
+        numbers = {name: getattr(self, name) for name in ("done", "total", "rate", "left")}
+        return row | {name: value for name, value in numbers.items() if value is not None}
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> Event:
+        """The event of such a line."""
+        message = Message(row["key"], {name: _rich(value) for name, value in row["values"].items()})
+        return cls(
+            row["stage"],
+            message,
+            **{name: row.get(name) for name in ("done", "total", "rate", "left")},
+        )
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON holds it; a message keeps its key, so that it can be told in another language."""
+    if isinstance(value, Message):
+        return {name: _as_value(part) for name, part in value.values.items()}
+    return value
+
+
+def _as_value(value: Any) -> Any:
+    if isinstance(value, Message):
+        return {"key": value.key, "values": _plain(value)}
+    if isinstance(value, list | tuple):
+        return [_as_value(part) for part in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _rich(value: Any) -> Any:
+    if isinstance(value, dict):
+        return Message(value["key"], {name: _rich(part) for name, part in value["values"].items()})
+    return [_rich(part) for part in value] if isinstance(value, list) else value
+
+
+Listener = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """A listener that hears nothing."""
+
+
+class Teller:
+    """Tells the events of one stage."""
+
+    def __init__(self, stage: str, listener: Listener) -> None:
+        self.stage, self._listener = stage, listener
+
+    def say(self, key: str, /, **values: Any) -> None:
+        """Tell a line."""
+        self._listener(Event(self.stage, Message(key, values)))
+
+    def tell(self, message: Message) -> None:
+        """Tell a line that is a message already."""
+        self._listener(Event(self.stage, message))
+
+    def step(self, key: str, /, **values: Any) -> Callable[[int, int], None]:
+        """A function of (done, total) that tells how far a step is, with its rate and the time left."""
+        began = time.monotonic()
+        first: list[int] = []
+
+        def told(done: int, total: int) -> None:
+            first[:] = first or [done - 1]  # what was done before the clock began is not counted
+            seconds = max(time.monotonic() - began, 1e-9)
+            rate = (done - first[0]) / seconds
+            left = (total - done) / rate if rate > 0 else None
+            self._listener(Event(self.stage, Message(key, values), done, total, rate, left))
+
+        return told

@@ -1,0 +1,260 @@
+"""Train an adapter (a P-Tuning v2 prefix, or LoRA) on a world's prepared data.
+
+    run(Settings(world=Path("worlds/chuiyan"), run={"adapter": "prefix", "max_steps": 200}), show)
+
+The result is a folder under ``checkpoints/``: the adapter of the best held-out loss, that of the last step under ``last/``,
+``adapter.json``, and for a person ``README.md``, ``curves.png``, ``samples.md``. Stopped and started again with the same
+settings it goes on from its last saved step. Started by ``accelerate launch``, several processes share each step's rows.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from roleplay import files
+from roleplay.adapters.checkpoint import (
+    AdapterInfo,
+    BaseModelInfo,
+    check_original,
+    public_name,
+    save_adapter,
+)
+from roleplay.dataset import protection
+from roleplay.models import bundled, causal, loading
+from roleplay.options import WorldOptions, arguments, given, option
+from roleplay.stages.progress import Listener, Teller, silent
+from roleplay.training import parallel
+from roleplay.training.data import TokenRow
+from roleplay.training.families import CausalFamily, Family, family_of
+from roleplay.training.folder import copy_data_report, write_readme
+from roleplay.training.recording import Watch
+from roleplay.training.settings import TrainSettings
+from roleplay.training.trainer import check_resume, train
+from roleplay.world import World
+
+STAGE = "training"
+
+
+@dataclass(frozen=True)
+class Settings(WorldOptions):
+    """The options of the stage; ``run`` holds those of :class:`TrainSettings` that were given."""
+
+    model: str = option(
+        bundled.NAME,
+        "a name, a folder or a hub id",
+        "名字、文件夹或 hub 上的 id",
+        environment="MODEL",
+    )
+    data_dir: Path | None = option(
+        None,
+        "where the prepared data is (default: the world's folder)",
+        "准备好的数据在哪里（默认：世界的文件夹）",
+    )
+    output_dir: Path | None = option(
+        None,
+        "default: checkpoints/<world>-<model>-<adapter>",
+        "默认：checkpoints/<世界>-<模型>-<适配器>",
+    )
+    restart: bool = option(
+        False,
+        "forget an unfinished run of the same folder",
+        "不接着同一文件夹里没跑完的训练，从头来",
+    )
+    original_format: bool = option(
+        False,
+        "also write pytorch_model.bin for the original ChatGLM script",
+        "同时写出 ChatGLM 原脚本用的 pytorch_model.bin",
+    )
+    samples: int = option(
+        4, "replies at each evaluation, 0 for none", "每次评估时的示例回答数，0 为不要", least=0
+    )
+    general_rows: int = option(
+        40,
+        "ordinary texts for the loss before and after, 0 for none",
+        "训练前后测损失用的普通文本数，0 为不要",
+        least=0,
+    )
+    report_to: Literal["none", "tensorboard", "trackio"] = option(
+        "none", "also write the figures there", "同时把指标写到那里"
+    )
+    run: Mapping[str, Any] = given(TrainSettings)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The adapter's folder and what it reached: losses in nats a token, steps."""
+
+    folder: Path
+    result: Mapping[str, Any]
+
+
+def run(settings: Settings, listener: Listener = silent) -> Trained:
+    """Train, or go on with what was begun.
+
+    Raises:
+        WorldError, DatasetError: the data is missing, broken, or of other settings than the run was begun with.
+        ModelError, AdapterError: no such model, or it does not fit.
+        TrainingError: the loss is no number, or a state cannot be saved; what was saved is kept.
+        BusyError: another run trains into the same folder.
+    """
+    say = Teller(STAGE, listener)
+    parallel.begin()
+    plan = _plan(settings)
+    with ExitStack() as held:
+        if parallel.is_first():
+            held.enter_context(files.claim(plan.folder, STAGE))
+            check_resume(plan.folder, plan.begun_with, restart=settings.restart)
+            copy_data_report(plan.data, plan.folder)
+            say.say("training-stage.plan", **plan.describe())
+        parallel.wait()
+        return _train(plan, settings, say)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """All that is known before the model is loaded."""
+
+    world: World
+    data: Path
+    folder: Path
+    tokenizer: Any
+    family: Family
+    settings: TrainSettings
+    rows: dict[str, list[TokenRow]]
+    begun_with: dict[str, Any]
+
+    def info(self, base: BaseModelInfo) -> AdapterInfo:
+        """``adapter.json`` without results."""
+        prepared = prepared_with(self.data)
+        return AdapterInfo(
+            kind=self.settings.adapter,
+            base=base,
+            pre_seq_len=self.settings.prefix_length,
+            world=self.world.name,
+            characters=tuple(prepared.get("characters", self.world.names)),
+            mode=prepared.get("mode", "many"),
+            settings=asdict(self.settings),
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """The values of the line that tells the plan."""
+        return {
+            "rows": len(self.rows["train"]),
+            "noun": self.family.noun,
+            "tokens": sum(row.targets for row in self.rows["train"]),
+            "general": sum(row.general for row in self.rows["train"]),
+            "held": len(self.rows["test"]),
+            "held_tokens": sum(row.targets for row in self.rows["test"]),
+            "adapter": self.settings.adapter,
+            "rate": self.settings.learning_rate,
+        }
+
+
+def _plan(settings: Settings) -> _Plan:
+    world = World.load(settings.world)
+    tokenizer = loading.load_tokenizer(settings.model)
+    family = family_of(tokenizer)
+    chosen = family.settings(settings.run)
+    check_original(
+        settings.original_format, causal.is_prefix_lm(tokenizer) and chosen.adapter == "prefix"
+    )
+    data = settings.data_dir or world.path
+    found = {
+        part: family.read(world.file(family.file.format(part), data)) for part in ("train", "test")
+    }
+    texts = [record.model_dump_json() for part in found.values() for record in part]
+    begun_with = {
+        "model": public_name(settings.model),
+        "data": files.digest(*texts)[:16],
+        **asdict(chosen),
+    }
+    rows = {part: family.encode(tokenizer, records, chosen) for part, records in found.items()}
+    general = _general(family)[: settings.general_rows]
+    rows["general"] = family.encode(tokenizer, general, chosen) if general else []
+    name = f"{world.name}-{Path(settings.model).name}-{chosen.adapter}"
+    folder = settings.output_dir or Path("checkpoints") / name
+    return _Plan(world, data, folder, tokenizer, family, chosen, rows, begun_with)
+
+
+def _general(family: Family) -> list[Any]:
+    """Ordinary text that is never trained on, in the form that the family reads."""
+    if family.file == CausalFamily.file:
+        return list(protection.general_test())
+    return list(protection.general_examples(protection.items("general_test")))
+
+
+def _train(plan: _Plan, settings: Settings, say: Teller) -> Trained:
+    bits, dtype = plan.settings.quantization_bit, plan.family.dtype()
+    model = loading.load_causal(settings.model, dtype=dtype, quantization_bit=bits)
+    info = plan.info(BaseModelInfo.of(model, public_name(settings.model)))
+    last: dict[str, Any] = {}
+
+    def keep_last(adapted: Any, result: dict[str, Any]) -> None:
+        last["last_loss"] = result["test_loss"]
+        save_adapter(adapted, plan.folder / "last", info.model_copy(update={"result": result}))
+
+    watch = Watch(
+        samples=settings.samples,
+        general=plan.rows["general"],
+        report_to=settings.report_to,
+        on_step=_steps(say),
+    )
+    train_rows, test_rows = plan.rows["train"], plan.rows["test"]
+    adapted, result = train(
+        model,
+        plan.tokenizer,
+        train_rows,
+        test_rows,
+        plan.settings,
+        folder=plan.folder,
+        watch=watch,
+        on_last=keep_last,
+    )
+    result |= last
+    if parallel.is_first():
+        info = info.model_copy(update={"result": result})
+        save_adapter(adapted, plan.folder, info, original=settings.original_format)
+        command = shlex.join(["python", "scripts/train_roleplaying.py", *arguments(settings)])
+        write_readme(plan.folder, info, data=plan.data, command=command)
+        _tell(result, settings, plan.folder, say)
+    parallel.wait()
+    return Trained(plan.folder, result)
+
+
+def _steps(say: Teller) -> Any:
+    """What the trainer calls at each logged step: the losses as one line, and how far it is."""
+    steps = say.step("training-stage.steps")
+
+    def told(step: int, total: int, figures: Mapping[str, float]) -> None:
+        known = {name: figures[name] for name in ("loss", "eval_loss") if name in figures}
+        if known:
+            shown = "  ".join(f"{name} {value:.3f}" for name, value in known.items())
+            say.say("training-stage.step", step=step, total=total, figures=shown)
+            steps(step, total)
+
+    return told
+
+
+def prepared_with(data: Path) -> dict[str, Any]:
+    """The settings of the dataset stage, from its report; empty where there is none."""
+    report = data / "report" / "dataset.json"
+    settings: dict[str, Any] = files.read_json(report)["settings"] if report.exists() else {}
+    return settings
+
+
+def _tell(result: Mapping[str, Any], settings: Settings, folder: Path, say: Teller) -> None:
+    """What was reached, and the next command."""
+    before, after = result["base_loss"], result["test_loss"]
+    say.say("training-stage.reached", before=before, after=after, gain=f"{1 - after / before:.1%}")
+    model = "" if settings.model == bundled.NAME else f"--model {settings.model} "
+    bits = settings.run.get("quantization_bit")
+    model += f"--quantization-bit {bits} " if bits else ""
+    command = (
+        f"python scripts/test_dialogue.py --world {settings.world} {model}--checkpoint {folder}"
+    )
+    say.say("training-stage.next", command=command)
