@@ -7,8 +7,6 @@ The terminal's language follows ROLEPLAY_LANGUAGE, the locale or ``--language``.
 :mod:`roleplay.stages.jobs` starts a script: events and the exit status are written there as well.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import re
@@ -124,7 +122,7 @@ class Screen:
             # A shell that starts something in the background lets it ignore Ctrl-C, which jobs.stop() sends.
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    def __enter__(self) -> Screen:
+    def __enter__(self) -> "Screen":
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -7,8 +7,6 @@ the page show it alone and keep the traceback for ``--debug``.
     # no novel.txt or novel.epub in worlds/mine: put the novel there under one of these names
 """
 
-from __future__ import annotations
-
 import errno
 from typing import Any
 

@@ -13,8 +13,6 @@ moved into place, and the manifest comes last. A run that is killed before the p
 that is killed after it is finished by the next (``claim``), so old and new files never stand together as a result.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

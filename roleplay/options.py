@@ -14,8 +14,6 @@ A field made by :func:`group` holds another settings dataclass, whose options st
 :func:`given` holds, by name, only those that were given: their defaults depend on something known later.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import os

@@ -8,8 +8,6 @@ the texts, with named slots as ``str.format`` takes them. A slot ``detail`` (wha
 in the English text alone.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping

@@ -7,8 +7,6 @@ A stage takes a frozen settings class, whose fields are its options, and a liste
 record. It knows no argparse, no print and no Gradio. This is the only place that imports ``kb``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module

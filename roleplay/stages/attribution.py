@@ -15,8 +15,6 @@ Each row is judged alone: nothing is learned from the others. With a model its c
 multiplied: a sure cue stands against an unsure model, and the other way round. Answers stand in DATA.ledger.jsonl.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re
@@ -108,7 +106,7 @@ class Row(Record):
     category: Category
 
     @model_validator(mode="after")
-    def _check(self) -> Row:
+    def _check(self) -> "Row":
         if self.target_index >= len(self.sentences):
             raise FormError(
                 "attribution.outside", index=self.target_index, count=len(self.sentences)

@@ -7,8 +7,6 @@ Whatever asks a model goes through here: the ledger before the endpoint, the est
 answers of a batch file before both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +91,7 @@ def take_batch(settings: Backend, ledger: Ledger, say: Teller) -> None:
         took = read_batch(settings.batch_in, ledger, model=settings.model)
         say.say("backend.batch-taken", taken=took.taken, failed=len(took.failed))
         for line in took.failed[:_SHOWN]:
-            say.say("plain", text=f"         {' '.join(str(line).split())}")
+            say.say("plain", text=line)
 
 
 def tell_estimate(requests: Sequence[LLMRequest], ledger: Ledger, meter: Meter, say: Teller) -> int:

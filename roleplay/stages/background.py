@@ -5,8 +5,6 @@ retriever("闻筝 你喜欢吃什么", 3)                        # [Snippet("闻
 retriever.search_many([Query("钟怎么响了", 3, "闻筝", 4)])  # only what she knows by then
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -6,8 +6,6 @@
 ``choose_checkpoint`` finds the adapter where none is named: the world's best for the model, by held-out loss.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

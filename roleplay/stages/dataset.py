@@ -7,8 +7,6 @@ Written into ``data_dir``: ``train.json`` and ``test.json`` (prompt/response row
 Chapters are held out whole. Lengths are counted by the tokenizer of ``model``.
 """
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -7,8 +7,6 @@ twice (ledger.jsonl). What is done is skipped when neither the novel nor a setti
 stage did not write, or that was edited since, is kept unless ``force`` is given.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -318,7 +316,7 @@ class _Asking:
                 if not backend.batch_out:
                     told = tasks.write(task, made, self.folder)
                     self.say.say("distill-stage.made", task=f"{task:<8}", result=told)
-        self.say.say("distill-stage.paid", paid=str(meter))
+        self.say.say("distill-stage.paid", paid=meter)
         if give_batch(backend, client.pending.values(), self.say):
             return None, False
         if client.pending:

@@ -12,8 +12,6 @@ exchanged between two replies, never during one, and the old one is gone before 
 not fit a small machine.
 """
 
-from __future__ import annotations
-
 import gc
 import threading
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ Gives a Markdown table; ``output`` keeps every answer beside it, to be read. Que
 background from the world's knowledge base and without. Nothing is judged by another model. Causal models only.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace

@@ -11,8 +11,6 @@ Written from it: ``novel.txt`` (the marks taken out), ``script.jsonl`` (every li
 offsets) and ``chunks.jsonl``. Nothing else of the world is touched.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

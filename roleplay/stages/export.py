@@ -6,8 +6,6 @@
 ``ptuning`` is for ChatGLM's own script (``--prompt_column prompt --response_column response --history_column history``).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal

@@ -16,8 +16,6 @@ One job runs in a world at a time. The process outlives whoever started it: afte
 it again by its folder.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -6,8 +6,6 @@ Sources are <world>/wiki, summaries.jsonl (what happens and what people are afte
 was said); unless they are named, the wiki and the summaries, as far as they are there. Only what changed is embedded.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +73,8 @@ def _build(settings: Settings, say: Teller) -> BuildReport:
         raise WorldError("knowledge.no-text", sources=", ".join(sources), world=settings.world)
     folder = settings.world / "kb"
     report = build_index(folder, snippets, embedder, on_progress=say.step("knowledge.embedding"))
-    read = [message(f"knowledge.{name}", count=count) for name, count in counts.items()]
+    first, *second = [message(f"knowledge.{name}", count=count) for name, count in counts.items()]
+    read = message("knowledge.both", first=first, second=second[0]) if second else first
     numbers = {"total": report.total, "new": report.embedded, "reused": report.reused}
     say.say("knowledge.built", read=read, embedder=embedder.name, folder=folder, **numbers)
     if settings.query:

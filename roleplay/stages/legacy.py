@@ -6,8 +6,6 @@ Written: ``script.jsonl``, ``chunks.jsonl`` (numbers only; 20 chunks count as a 
 ``world.json`` where it has no cast, ``report/import.json`` and ``report/import.md``.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

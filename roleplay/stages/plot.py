@@ -8,8 +8,6 @@ What a chapter's summary tells is known to those who act in the chapter, a chara
 line to those who act in its chunk. Lines whose speaker or chapter nobody knows are left out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby

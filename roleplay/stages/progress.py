@@ -8,8 +8,6 @@
 An event without numbers is a line to read; one with ``total`` is a step under way.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,7 +41,7 @@ class Event:
         return row | {name: value for name, value in numbers.items() if value is not None}
 
     @classmethod
-    def from_json(cls, row: dict[str, Any]) -> Event:
+    def from_json(cls, row: dict[str, Any]) -> "Event":
         """The event of such a line."""
         message = Message(row["key"], {name: _rich(value) for name, value in row["values"].items()})
         return cls(

@@ -8,8 +8,6 @@ questions with a right passage among the top k. Vectors are kept in the cache, s
 For a world it also tells how `min_score` parts its questions from unrelated ones.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import time

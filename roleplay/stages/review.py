@@ -11,8 +11,6 @@ The answers stand in speakers.person.jsonl of the world; distilling applies them
 script.jsonl.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@ Every question is put to every character, with background from the world's knowl
 script text, in which each character acts next.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

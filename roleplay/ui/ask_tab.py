@@ -1,7 +1,5 @@
 """The tab for questions: one character, one question, several answers side by side, their background."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

@@ -2,8 +2,6 @@
 and errors shown as one line in the reader's language.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

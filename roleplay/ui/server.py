@@ -3,8 +3,6 @@
 serve(Settings(world=Path("worlds/chuiyan"), port=7860))     # until Ctrl-C
 """
 
-from __future__ import annotations
-
 import socket
 from dataclasses import dataclass
 from pathlib import Path
