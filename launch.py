@@ -1,7 +1,8 @@
 """The launcher: `python3 launch.py` starts the app, `python3 launch.py test` runs every check.
 
-It needs Python 3.11 or newer and the standard library alone. It makes `.venv` beside itself, installs `requirements.txt`
-and the package into it (again only when a file changed) and hands over. Flags are passed through to `app.py`:
+It needs Python 3.11 or newer and the standard library alone. It makes `.venv` beside itself,
+installs `requirements.txt` and the package into it (again only when a file changed) and hands over.
+Flags are passed through to `app.py`:
 
     python3 launch.py --port 8000
     HOST=0.0.0.0 MODEL=/models/mine CHECKPOINT=none WORLD=worlds/mine python3 launch.py
@@ -68,7 +69,9 @@ def make_venv() -> None:
 
 
 def install(name: str, *arguments: str) -> None:
-    """Let pip install into `.venv`; at once done if the file `name` did not change since the last time."""
+    """Let pip install into `.venv`; at once done if the file `name` did not change since the last
+    time.
+    """
     digest = hashlib.sha256((ROOT / name).read_bytes()).hexdigest()
     stamp = VENV / f".installed-{name}"
     if stamp.exists() and stamp.read_text() == digest:

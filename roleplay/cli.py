@@ -1,10 +1,12 @@
-"""Stages in a terminal: flags from the settings, events drawn, errors as one line in the reader's language.
+"""Stages in a terminal: flags from the settings, events drawn, errors as one line in the reader's
+language.
 
     main("distill", ["--world", "worlds/mine"])     # what scripts/distill_dialogues.py does
     roleplay distill --world worlds/mine            # the console command
 
-The terminal's language follows ROLEPLAY_LANGUAGE, the locale or ``--language``. ``--job FOLDER`` is how
-:mod:`roleplay.stages.jobs` starts a script: events and the exit status are written there as well.
+The terminal's language follows ROLEPLAY_LANGUAGE, the locale or ``--language``. ``--job FOLDER`` is
+how :mod:`roleplay.stages.jobs` starts a script: events and the exit status are written there as
+well.
 """
 
 import argparse
@@ -31,15 +33,12 @@ FAILED = 2
 
 
 def main(stage: str, argv: Sequence[str] | None = None, **more: Any) -> int:
-    """Run a stage as a command; 0 on success, 2 after an error that the user can mend, 130 after Ctrl-C.
+    """Run a stage as a command; 0 on success, 2 after an error that the user can mend, 130 after
+    Ctrl-C.
 
     ``more`` is handed to the stage as it is.
     """
-    messages.speak(messages.system_language())
-    given = [normal(part) for part in (sys.argv[1:] if argv is None else argv)]
-    if "--language" in given[:-1]:
-        messages.speak(messages.language_of(given[given.index("--language") + 1]))
-    _never_fail_on_a_character()
+    given = begin(argv)
     found = find(stage)
     args = parser_of(found).parse_args(given)
     screen = Screen(args.job)
@@ -51,6 +50,20 @@ def main(stage: str, argv: Sequence[str] | None = None, **more: Any) -> int:
 
     with screen:
         return ended(args.job, run(work, debug=args.debug))
+
+
+def begin(argv: Sequence[str] | None) -> list[str]:
+    """The flags in today's spelling; from here on the terminal speaks the language of its user."""
+    given = [normal(part) for part in (sys.argv[1:] if argv is None else argv)]
+    messages.speak(messages.system_language())
+    # Before the flags are read: the language decides on their help.
+    if wanted := re.search(r"--language[= ](\w+)", " ".join(given)):
+        messages.speak(messages.language_of(wanted[1]))
+    # A console or a file of another encoding shows a mark in place of what it cannot show.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    return given
 
 
 def normal(part: str) -> str:
@@ -80,7 +93,8 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 def run(work: Callable[[], object], *, debug: bool) -> int:
     """Do ``work``: 0, 2 after an error that the user can mend, 130 after Ctrl-C.
 
-    ``debug`` lets such an error through with its traceback. An error of the program itself always shows one.
+    ``debug`` lets such an error through with its traceback. An error of the program itself always
+    shows one.
     """
     try:
         work()
@@ -104,15 +118,10 @@ def ended(job: Path | None, code: int) -> int:
     return code
 
 
-def _never_fail_on_a_character() -> None:
-    """A console or a file of another encoding shows a mark in place of what it cannot show."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
-
-
 class Screen:
-    """Draws events: lines are printed, steps become bars; a job's are written to its folder as well."""
+    """Draws events: lines are printed, steps become bars; a job's are written to its folder as
+    well.
+    """
 
     def __init__(self, job: Path | None = None) -> None:
         self._bar: tqdm[Any] | None = None

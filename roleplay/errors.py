@@ -1,7 +1,7 @@
 """The one small tree of errors that a user can cause and mend.
 
-Each has a message: one line that gives the rule, the value and the next step, in the reader's language. Scripts and
-the page show it alone and keep the traceback for ``--debug``.
+Each has a message: one line that gives the rule, the value and the next step, in the reader's
+language. Scripts and the page show it alone and keep the traceback for ``--debug``.
 
     raise WorldError("world.no-novel", path=path)
     # no novel.txt or novel.epub in worlds/mine: put the novel there under one of these names
@@ -85,6 +85,7 @@ class DialogueError(RoleplayError):
 _SYSTEM = {
     errno.ENOSPC: "system.full",
     errno.EDQUOT: "system.full",
+    errno.EFBIG: "system.too-large",
     errno.EACCES: "system.forbidden",
     errno.EPERM: "system.forbidden",
     errno.EROFS: "system.read-only",

@@ -1,4 +1,5 @@
-"""Files that are whole or not there: atomic writes, JSON Lines, and the outputs of a stage as one commit.
+"""Files that are whole or not there: atomic writes, JSON Lines, and the outputs of a stage as one
+commit.
 
     with claim(folder, "distill"), commit(folder, "distill", settings=settings, inputs=digest) as staged:
         write_jsonl(staged / "chunks.jsonl", rows)
@@ -7,10 +8,11 @@
     distill.manifest.json   {"format": 1, "stage": "distill", "settings": {...}, "inputs": "9b1c...",
                              "outputs": {"chunks.jsonl": "51fe...", "script.jsonl": "04ab..."}}
 
-A stage asks ``is_done`` before it works: yes only if the same settings met the same input and every output is as it was
-written. The outputs are made in a folder of their own, then a pending manifest names them with their hashes, then they are
-moved into place, and the manifest comes last. A run that is killed before the pending manifest leaves nothing; one
-that is killed after it is finished by the next (``claim``), so old and new files never stand together as a result.
+A stage asks ``is_done`` before it works: yes only if the same settings met the same input and every
+output is as it was written. The outputs are made in a folder of their own, then a pending manifest
+names them with their hashes, then they are moved into place, and the manifest comes last. A run
+that is killed before the pending manifest leaves nothing; one that is killed after it is finished
+by the next (``claim``), so old and new files never stand together as a result.
 """
 
 import hashlib
@@ -20,18 +22,31 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 from filelock import FileLock, Timeout
 
 from roleplay.errors import BusyError, WorldError, reason
 from roleplay.records import FORMAT_VERSION
 
+_NEW = ".new"
+"""The end of the name of a folder in which outputs are made."""
+
+
+def cache_folder() -> Path:
+    """Where converted models and other things that can be made again are kept: ``$ROLEPLAY_CACHE``,
+    else in the home.
+    """
+    return Path(os.environ.get("ROLEPLAY_CACHE") or Path.home() / ".cache" / "roleplay")
+
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8 so that ``path`` holds the old or the new content, never a part of it."""
+    """Write ``text`` as UTF-8 so that ``path`` holds the old or the new content, never a part of
+    it.
+    """
     write_bytes(path, text.encode("utf-8"))
 
 
@@ -44,14 +59,17 @@ def write_bytes(path: Path, data: bytes) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        # The process stands in the name, so that only what a dead one left is swept.
+        prefix = f".{path.name}.{os.getpid()}."
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=".tmp")
         temporary = Path(name)
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        raise WorldError("files.unwritable", path=path, reason=reason(error)) from error
+        shown = Path(*(part for part in path.parts if not part.endswith(_NEW)))
+        raise WorldError("files.unwritable", path=shown, reason=reason(error)) from error
     finally:
         if temporary:
             temporary.unlink(missing_ok=True)
@@ -117,7 +135,8 @@ def digest(*parts: str | bytes) -> str:
 
 @contextmanager
 def claim(folder: Path, stage: str) -> Iterator[None]:
-    """Hold the right to run ``stage`` in ``folder``, and finish or sweep what a killed run left there.
+    """Hold the right to run ``stage`` in ``folder``, and finish or sweep what a killed run left
+    there.
 
     Raises:
         BusyError: another process has it; the message says which and since when.
@@ -152,16 +171,19 @@ def _holder(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def commit(folder: Path, stage: str, *, settings: dict[str, Any], inputs: str) -> Iterator[Path]:
-    """A folder to write the outputs of ``stage`` into; they and their manifest appear in ``folder`` together."""
+    """A folder to write the outputs of ``stage`` into; they and their manifest appear in ``folder``
+    together.
+    """
     staged, pending = _staged(folder, stage), _pending(folder, stage)
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
     try:
         yield staged
         found = sorted(path for path in staged.rglob("*") if path.is_file())
-        outputs = {path.relative_to(staged).as_posix(): digest(path.read_bytes()) for path in found}
+        names = [path.relative_to(staged).as_posix() for path in found]
         made = {"format": FORMAT_VERSION, "stage": stage, "settings": settings, "inputs": inputs}
-        write_json(pending, made | {"outputs": outputs})
+        made["outputs"] = {name: _hash(staged / name) for name in names}
+        write_json(pending, made | {"before": {name: _hash(folder / name) for name in names}})
         _publish(folder, stage)
     finally:
         if not pending.exists():
@@ -169,15 +191,23 @@ def commit(folder: Path, stage: str, *, settings: dict[str, Any], inputs: str) -
 
 
 def _publish(folder: Path, stage: str) -> None:
-    """Move what the pending manifest names into place, then the manifest itself."""
-    staged = _staged(folder, stage)
-    for name in read_json(_pending(folder, stage))["outputs"]:
-        if (staged / name).exists():
+    """Move what the pending manifest names into place, then the manifest itself.
+
+    A file that was edited since the commit began stays as it is: the manifest then says so.
+    """
+    staged, made = _staged(folder, stage), read_json(_pending(folder, stage))
+    for name, before in made["before"].items():
+        if (staged / name).exists() and _hash(folder / name) == before:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (staged / name).replace(folder / name)
         (folder / f"{name}.meta.json").unlink(missing_ok=True)  # of versions before 0.4
     _pending(folder, stage).replace(_manifest(folder, stage))
     shutil.rmtree(staged, ignore_errors=True)
+
+
+def _hash(path: Path) -> str:
+    """The digest of a file, empty where there is none."""
+    return digest(path.read_bytes()) if path.is_file() else ""
 
 
 def _recover(folder: Path, stage: str) -> None:
@@ -186,11 +216,23 @@ def _recover(folder: Path, stage: str) -> None:
         _publish(folder, stage)
     shutil.rmtree(_staged(folder, stage), ignore_errors=True)
     for leftover in (*folder.glob(".*.tmp"), *folder.glob("report/.*.tmp")):
-        leftover.unlink(missing_ok=True)
+        if not psutil.pid_exists(int(leftover.name.split(".")[-3])):
+            leftover.unlink(missing_ok=True)
+
+
+def settle(folder: Path) -> None:
+    """Finish the commits that were killed halfway, where nobody is at work: for whoever reads the
+    outputs of another stage.
+    """
+    for pending in folder.glob(".*.pending.json"):
+        with suppress(BusyError), claim(folder, pending.name.split(".")[1]):
+            pass  # claiming finishes it
 
 
 def is_done(folder: Path, stage: str, *, settings: dict[str, Any], inputs: str) -> bool:
-    """Whether the outputs of ``stage`` are there, made by the same settings from the same input, and unchanged."""
+    """Whether the outputs of ``stage`` are there, made by the same settings from the same input,
+    and unchanged.
+    """
     made = _read_manifest(folder, stage)
     wanted = {"format": FORMAT_VERSION, "settings": settings, "inputs": inputs}
     # As JSON gives them back, which knows no tuples.
@@ -208,8 +250,7 @@ def is_ours(folder: Path, stage: str, name: str) -> bool:
 
 
 def _is_unchanged(folder: Path, made: dict[str, Any], name: str) -> bool:
-    path = folder / name
-    return path.is_file() and digest(path.read_bytes()) == made.get("outputs", {}).get(name)
+    return (found := _hash(folder / name)) != "" and found == made.get("outputs", {}).get(name)
 
 
 def _read_manifest(folder: Path, stage: str) -> dict[str, Any]:
@@ -228,4 +269,4 @@ def _pending(folder: Path, stage: str) -> Path:
 
 
 def _staged(folder: Path, stage: str) -> Path:
-    return folder / f".{stage}.new"
+    return folder / f".{stage}{_NEW}"

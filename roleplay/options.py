@@ -1,4 +1,5 @@
-"""An option is declared once, as a field of a settings dataclass; its flag, its help and its control come from that.
+"""An option is declared once, as a field of a settings dataclass; its flag, its help and its
+control come from that.
 
     @dataclass(frozen=True)
     class Settings(Options):
@@ -10,12 +11,12 @@
     settings = read_options(Settings, parser.parse_args())
     arguments(settings)                                  # ["--world", "worlds/mine"]: what differs from the defaults
 
-A field made by :func:`group` holds another settings dataclass, whose options stand beside the others. One made by
-:func:`given` holds, by name, only those that were given: their defaults depend on something known later.
+A field made by :func:`group` holds another settings dataclass, whose options stand beside the
+others. One made by :func:`given` holds, by name, only those that were given: their defaults depend
+on something known later.
 """
 
 import argparse
-import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
@@ -33,8 +34,8 @@ T = TypeVar("T")
 class Option:
     """What is declared of an option beside its name, type and default.
 
-    ``least`` and ``most`` bound a number, ``old`` are names it had before, ``environment`` the variable that gives
-    its default. ``required`` options have no default.
+    ``least`` and ``most`` bound a number, ``old`` are names it had before, ``environment`` the
+    variable that gives its default. ``required`` options have no default.
     """
 
     en: str
@@ -50,7 +51,9 @@ class Option:
 
 @dataclass(frozen=True)
 class Declared:
-    """One option of a settings class: ``kind`` is the type of a value, ``many`` whether there may be several."""
+    """One option of a settings class: ``kind`` is the type of a value, ``many`` whether there may
+    be several.
+    """
 
     name: str
     kind: type
@@ -76,7 +79,9 @@ class Declared:
 
 
 def option(default: Any, en: str, zh: str, **more: Any) -> Any:
-    """A field with its option; ``more`` as :class:`Option`. A mutable default is a tuple, never a list."""
+    """A field with its option; ``more`` as :class:`Option`. A mutable default is a tuple, never a
+    list.
+    """
     return field(default=default, metadata={"option": Option(en, zh, **more)})
 
 
@@ -184,7 +189,9 @@ def _problem(item: Declared, value: Any) -> Message | None:
 def add_options(
     parser: argparse.ArgumentParser, kind: type, language: Language | None = None
 ) -> None:
-    """Add the options of a settings class as flags; their values keep their defaults until they are given."""
+    """Add the options of a settings class as flags; their values keep their defaults until they are
+    given.
+    """
     for item in declared(kind):
         more: dict[str, Any] = {"help": item.help(language), "default": argparse.SUPPRESS}
         names = [item.flag, *(f"--{old.replace('_', '-')}" for old in item.option.old)]
@@ -242,7 +249,9 @@ def _from_text(kind: type, name: str, text: str) -> Any:
 
 
 def arguments(settings: Any) -> list[str]:
-    """The flags of all that was given or differs from its default: the command that makes these settings again."""
+    """The flags of all that was given or differs from its default: the command that makes these
+    settings again.
+    """
     flags: list[str] = []
     values = dict(_values(settings))
     for item in declared(type(settings)):
@@ -268,9 +277,3 @@ def _flags(item: Declared, value: Any) -> Sequence[str]:
         return [item.flag if value else f"--no-{item.flag[2:]}"]
     shown = [str(part) for part in value] if item.many else [str(value)]
     return shown if item.option.positional else [item.flag, *shown]
-
-
-def as_dict(settings: Any) -> dict[str, Any]:
-    """The settings as JSON holds them: groups inside, paths as texts."""
-    made: dict[str, Any] = dataclasses.asdict(settings)
-    return {name: str(value) if isinstance(value, Path) else value for name, value in made.items()}

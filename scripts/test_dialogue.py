@@ -3,8 +3,8 @@
     python scripts/test_dialogue.py --world worlds/chuiyan --characters 闻筝 陆迟 --questions 你是谁？ 你好笨啊 --samples 3
     python scripts/test_dialogue.py --world worlds/chuiyan --characters 闻筝 --scene scene.txt --output samples.md
 
-A file given as ``@questions.txt`` holds one argument a line. A ChatGLM's ``--checkpoint`` may also be a folder of its
-original script.
+A file given as ``@questions.txt`` holds one argument a line. A ChatGLM's ``--checkpoint`` may also
+be a folder of its original script.
 """
 
 from functools import partial

@@ -1,4 +1,5 @@
-"""Train an adapter (a P-Tuning v2 prefix, or LoRA) on a world's passages, or for ChatGLM on its prompt/response rows.
+"""Train an adapter (a P-Tuning v2 prefix, or LoRA) on a world's passages, or for ChatGLM on its
+prompt/response rows.
 
     python scripts/train_roleplaying.py --world worlds/chuiyan [--adapter prefix|lora] [--pre-seq-len 64]
     python scripts/train_roleplaying.py --world worlds/chuiyan --model chatglm-6b-int4-qe --pre-seq-len 128

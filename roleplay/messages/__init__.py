@@ -3,9 +3,9 @@
     text("world.missing", path="worlds/x")          # in the language of this process
     Message("world.missing", {"path": "worlds/x"}).text("zh")
 
-A value may be a message itself, or several: they are told in the same language. ``zh.json`` and ``en.json`` hold
-the texts, with named slots as ``str.format`` takes them. A slot ``detail`` (what a library said, in English) stands
-in the English text alone.
+A value may be a message itself, or several: they are told in the same language. ``zh.json`` and
+``en.json`` hold the texts, with named slots as ``str.format`` takes them. A slot ``detail`` (what a
+library said, in English) stands in the English text alone.
 """
 
 import json
@@ -66,13 +66,17 @@ def spoken() -> Language:
 
 
 def language_of(wanted: str) -> Language:
-    """``zh`` or ``en`` from a locale (zh_CN.UTF-8) or an Accept-Language header; Chinese where nothing is said."""
+    """``zh`` or ``en`` from a locale (zh_CN.UTF-8) or an Accept-Language header; Chinese where
+    nothing is said.
+    """
     first = wanted.split(",")[0].strip().lower()
     return "en" if first and not first.startswith("zh") else "zh"
 
 
 def system_language(environment: Mapping[str, str] = os.environ) -> Language:
-    """The language of a terminal: ROLEPLAY_LANGUAGE, else the locale; English where that says nothing (C, POSIX)."""
+    """The language of a terminal: ROLEPLAY_LANGUAGE, else the locale; English where that says
+    nothing (C, POSIX).
+    """
     names = ("ROLEPLAY_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
     return language_of(next(filter(None, map(environment.get, names)), "en"))
 

@@ -3,8 +3,9 @@
     stage = find("distill")
     result = stage.run(stage.settings(world=Path("worlds/mine")), print)
 
-A stage takes a frozen settings class, whose fields are its options, and a listener for its events; it returns a
-record. It knows no argparse, no print and no Gradio. This is the only place that imports ``kb``.
+A stage takes a frozen settings class, whose fields are its options, and a listener for its events;
+it returns a record. It knows no argparse, no print and no Gradio. This is the only place that
+imports ``kb``.
 """
 
 from collections.abc import Callable
@@ -33,7 +34,9 @@ SCRIPTS = {
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: its module's ``Settings`` and ``run``, and the first line of the module's docstring."""
+    """One stage: its module's ``Settings`` and ``run``, and the first line of the module's
+    docstring.
+    """
 
     name: str
     script: str

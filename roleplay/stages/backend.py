@@ -3,8 +3,8 @@
     settings = Backend(backend="openai", model="gpt-4o-mini", max_cost=2.0)
     async with paid_client(settings, ledger, meter) as client: ...
 
-Whatever asks a model goes through here: the ledger before the endpoint, the estimate before the first call, the
-answers of a batch file before both.
+Whatever asks a model goes through here: the ledger before the endpoint, the estimate before the
+first call, the answers of a batch file before both.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -75,7 +75,9 @@ class Backend(Options):
         return meter
 
     def client(self, ledger: Ledger, meter: Meter, *, alone: bool = False) -> CachedClient:
-        """A client of the ledger and the endpoint; ``alone`` or for a batch file, of the ledger only."""
+        """A client of the ledger and the endpoint; ``alone`` or for a batch file, of the ledger
+        only.
+        """
         url = None if self.backend == "openai" else self.backend
         endpoint = None
         if not (alone or self.batch_out):

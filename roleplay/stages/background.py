@@ -1,4 +1,5 @@
-"""Where the two packages meet: a world's knowledge base as the retriever that the rest asks for background.
+"""Where the two packages meet: a world's knowledge base as the retriever that the rest asks for
+background.
 
 retriever = world_retriever(Path("worlds/chuiyan"))
 retriever("闻筝 你喜欢吃什么", 3)                        # [Snippet("闻筝：…", score=0.71, source="闻筝")]
@@ -28,7 +29,9 @@ class BackgroundError(RoleplayError):
 
 @contextmanager
 def told(say: Teller | None = None) -> Iterator[None]:
-    """Turn errors of the knowledge base into those of this package, and its warnings into lines of ``say``."""
+    """Turn errors of the knowledge base into those of this package, and its warnings into lines of
+    ``say``.
+    """
     warnings = _Warnings(say)
     logger = logging.getLogger("kb")
     logger.addHandler(warnings)
@@ -68,7 +71,9 @@ class WorldRetriever:
         return self._search(Query(query, k, character, chapter))
 
     def search_many(self, queries: Sequence[Query]) -> list[Sequence[Snippet]]:
-        """What each query finds; their texts are encoded together, which is far faster than one by one."""
+        """What each query finds; their texts are encoded together, which is far faster than one by
+        one.
+        """
         asked = [
             KnowledgeQuery(one.text, one.k, known_to=one.character, not_after=one.chapter)
             for one in queries

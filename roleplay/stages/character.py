@@ -1,9 +1,11 @@
-"""A character ready to answer: model, adapter, background and profiles joined; and who the people of a world are.
+"""A character ready to answer: model, adapter, background and profiles joined; and who the people
+of a world are.
 
     agent = load_agent(world, Choice(model="gemma3-270m"), print)
     introduce(world)        # Introduction(title="第十三场雨", characters=("闻筝", ...), questions=(...), ...)
 
-``choose_checkpoint`` finds the adapter where none is named: the world's best for the model, by held-out loss.
+``choose_checkpoint`` finds the adapter where none is named: the world's best for the model, by
+held-out loss.
 """
 
 import math
@@ -78,7 +80,8 @@ class Introduction:
 def choose_checkpoint(
     wanted: str, world: World, model: str, tell: Tell = lambda text: None
 ) -> Path | None:
-    """The adapter to load: the one named, else the world's best for this model (held-out loss), else none.
+    """The adapter to load: the one named, else the world's best for this model (held-out loss),
+    else none.
 
     Raises:
         AdapterError: what is named is no checkpoint, neither ours nor of the original ChatGLM script.
@@ -139,7 +142,9 @@ def join_agent(
 
 
 def trained_profiles(world: World, adapter: AdapterInfo | None) -> dict[str, str]:
-    """The characters' profiles, by name, if the adapter was trained with them in its prompts; else none."""
+    """The characters' profiles, by name, if the adapter was trained with them in its prompts; else
+    none.
+    """
     if adapter is None or adapter.mode != "profile":
         return {}
     return {person.name: person.profile for person in world.info.characters if person.profile}

@@ -2,9 +2,10 @@
 
     run(Settings(world=Path("worlds/mine"), novel=Path("book.txt")), show)     # makes the world
 
-The backend ``rules`` calls no API. With an endpoint a model labels numbered spans as well, and nothing is paid for
-twice (ledger.jsonl). What is done is skipped when neither the novel nor a setting changed; a script.jsonl that this
-stage did not write, or that was edited since, is kept unless ``force`` is given.
+The backend ``rules`` calls no API. With an endpoint a model labels numbered spans as well, and
+nothing is paid for twice (ledger.jsonl). What is done is skipped when neither the novel nor a
+setting changed; a script.jsonl that this stage did not write, or that was edited since, is kept
+unless ``force`` is given.
 """
 
 import asyncio
@@ -93,7 +94,9 @@ class Distilled:
 
 @dataclass(frozen=True)
 class _Job:
-    """What a run works on; ``cast`` is name -> aliases, ``shown`` the part of it that world.json has."""
+    """What a run works on; ``cast`` is name -> aliases, ``shown`` the part of it that world.json
+    has.
+    """
 
     output: Path
     novel: Novel
@@ -121,7 +124,11 @@ def run(settings: Settings, listener: Listener = silent) -> Distilled:
     _check_source(settings)
     output = settings.output_dir or settings.world
     with ExitStack() as held:
-        for folder in dict.fromkeys(path.resolve() for path in (settings.world, output)):
+        # The world itself is written only where it is made or has no cast yet.
+        described = settings.novel is None and (settings.world / "world.json").exists()
+        made = not described or not World.load(settings.world).names
+        written = {output.resolve(), *([settings.world.resolve()] if made else [])}
+        for folder in sorted(written):
             held.enter_context(files.claim(folder, STAGE))
         world = _open_world(settings.world, settings.novel)
         job = _job(world, output, settings, say)
@@ -276,7 +283,9 @@ class _Asking:
     say: Teller
 
     def run(self) -> tuple[list[Line] | None, bool, dict[str, Any]]:
-        """The script's lines (None where none is wanted), whether every request has its answer, and what was paid."""
+        """The script's lines (None where none is wanted), whether every request has its answer, and
+        what was paid.
+        """
         ledger = Ledger(self.folder / LEDGER)
         take_batch(self.settings.backend, ledger, self.say)
         meter = self.settings.backend.meter(ledger)

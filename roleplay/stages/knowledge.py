@@ -1,9 +1,11 @@
-"""Build the knowledge base of a world from its wiki pages and its plot: reads a world, writes <world>/kb.
+"""Build the knowledge base of a world from its wiki pages and its plot: reads a world, writes
+<world>/kb.
 
     run(Settings(world=Path("worlds/mine"), query="闻筝最爱吃什么"), show)
 
-Sources are <world>/wiki, summaries.jsonl (what happens and what people are after) and the lines of script.jsonl (what
-was said); unless they are named, the wiki and the summaries, as far as they are there. Only what changed is embedded.
+Sources are <world>/wiki, summaries.jsonl (what happens and what people are after) and the lines of
+script.jsonl (what was said); unless they are named, the wiki and the summaries, as far as they are
+there. Only what changed is embedded.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -91,7 +93,9 @@ def _counted(name: str, items: Iterable[T], counts: dict[str, int]) -> Iterator[
 
 
 def _present(world: Path) -> list[str]:
-    """The default sources that the world has; the wiki where it has none, so that its absence is the error."""
+    """The default sources that the world has; the wiki where it has none, so that its absence is
+    the error.
+    """
     return [name for name in ("wiki", "summaries") if (world / SOURCES[name]).exists()] or ["wiki"]
 
 

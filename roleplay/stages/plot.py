@@ -4,8 +4,9 @@ plot = read_plot(Path("worlds/mine"))
 summary_notes(plot)     # PlotNote(title="闻筝", text="闻筝修好了漏雨。…", chapter=1, people=("闻筝",), ...)
 line_notes(plot)        # PlotNote(title="第一章　漏雨的早晨", text="闻筝：“说数，没得商量。”…", chapter=1, ...)
 
-What a chapter's summary tells is known to those who act in the chapter, a character's aims to that character, and a
-line to those who act in its chunk. Lines whose speaker or chapter nobody knows are left out.
+What a chapter's summary tells is known to those who act in the chapter, a character's aims to that
+character, and a line to those who act in its chunk. Lines whose speaker or chapter nobody knows are
+left out.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,7 +28,9 @@ _AIMS = {"goal": "目标", "obstacle": "阻碍", "plan": "打算", "role": "作�
 
 @dataclass(frozen=True)
 class Plot:
-    """What there is of a world's plot; ``chapter`` is where a line stands (None: unknown), ``titles`` by chapter."""
+    """What there is of a world's plot; ``chapter`` is where a line stands (None: unknown),
+    ``titles`` by chapter.
+    """
 
     world: World
     lines: Sequence[Line]
@@ -123,7 +126,9 @@ def _scene(lines: Sequence[Line], plot: Plot) -> Iterator[PlotNote]:
 
 
 def _packed(lines: Sequence[Line]) -> Iterator[str]:
-    """Sayings with their speakers in pieces of at most 150 characters; a longer saying repeats its speaker."""
+    """Sayings with their speakers in pieces of at most 150 characters; a longer saying repeats its
+    speaker.
+    """
     packed = ""
     said = [line for line in lines if line.kind == "say" and line.char != UNKNOWN]
     for text in (f"{line.char}：“{part}”" for line in said for part in cut_text(line.text)):

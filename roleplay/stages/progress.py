@@ -1,4 +1,5 @@
-"""What a stage tells while it works: events to a listener that the caller hands in. Who listens draws them.
+"""What a stage tells while it works: events to a listener that the caller hands in. Who listens
+draws them.
 
     def show(event: Event) -> None:
         print(event.message, event.done, event.total)
@@ -20,7 +21,8 @@ from roleplay.messages import Message
 class Event:
     """One thing told: ``done`` of ``total`` units of the step that ``message`` names.
 
-    ``rate`` is units a second, ``left`` the seconds that remain; None where they cannot be told yet.
+    ``rate`` is units a second, ``left`` the seconds that remain; None where they cannot be told
+    yet.
     """
 
     stage: str
@@ -31,7 +33,9 @@ class Event:
     left: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The event as a line of a job's ``events.jsonl``; a message in a message stands as its text in both."""
+        """The event as a line of a job's ``events.jsonl``; a message in a message stands as its
+        text in both.
+        """
         row: dict[str, Any] = {
             "stage": self.stage,
             "key": self.message.key,
@@ -52,7 +56,9 @@ class Event:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON holds it; a message keeps its key, so that it can be told in another language."""
+    """A value as JSON holds it; a message keeps its key, so that it can be told in another
+    language.
+    """
     if isinstance(value, Message):
         return {name: _as_value(part) for name, part in value.values.items()}
     return value
@@ -94,7 +100,9 @@ class Teller:
         self._listener(Event(self.stage, message))
 
     def step(self, key: str, /, **values: Any) -> Callable[[int, int], None]:
-        """A function of (done, total) that tells how far a step is, with its rate and the time left."""
+        """A function of (done, total) that tells how far a step is, with its rate and the time
+        left.
+        """
         began = time.monotonic()
         first: list[int] = []
 

@@ -2,8 +2,8 @@
 
     run(Settings(world=Path("worlds/chuiyan"), characters=("闻筝",), questions=("你是谁？",), samples=3), show)
 
-Every question is put to every character, with background from the world's knowledge base unless it is off. A scene is
-script text, in which each character acts next.
+Every question is put to every character, with background from the world's knowledge base unless it
+is off. A scene is script text, in which each character acts next.
 """
 
 from collections.abc import Iterator

@@ -2,9 +2,10 @@
 
     run(Settings(world=Path("worlds/chuiyan"), run={"adapter": "prefix", "max_steps": 200}), show)
 
-The result is a folder under ``checkpoints/``: the adapter of the best held-out loss, that of the last step under ``last/``,
-``adapter.json``, and for a person ``README.md``, ``curves.png``, ``samples.md``. Stopped and started again with the same
-settings it goes on from its last saved step. Started by ``accelerate launch``, several processes share each step's rows.
+The result is a folder under ``checkpoints/``: the adapter of the best held-out loss, that of the
+last step under ``last/``, ``adapter.json``, and for a person ``README.md``, ``curves.png``,
+``samples.md``. Stopped and started again with the same settings it goes on from its last saved
+step. Started by ``accelerate launch``, several processes share each step's rows.
 """
 
 import shlex
