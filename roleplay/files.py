@@ -18,6 +18,7 @@ by the next (``claim``), so old and new files never stand together as a result.
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -216,7 +217,8 @@ def _recover(folder: Path, stage: str) -> None:
         _publish(folder, stage)
     shutil.rmtree(_staged(folder, stage), ignore_errors=True)
     for leftover in (*folder.glob(".*.tmp"), *folder.glob("report/.*.tmp")):
-        if not psutil.pid_exists(int(leftover.name.split(".")[-3])):
+        writer = re.search(r"\.(\d+)\.[^.]+\.tmp$", leftover.name)
+        if not writer or not psutil.pid_exists(int(writer[1])):
             leftover.unlink(missing_ok=True)
 
 

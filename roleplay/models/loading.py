@@ -55,7 +55,9 @@ def load_causal(name: str, *, dtype: torch.dtype | None = None, quantization_bit
     """
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # what is under way is told by events
     path, options = _checked(name, dtype, quantization_bit)
     try:
         model = AutoModelForCausalLM.from_pretrained(path, **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,7 @@ def test_of_two_claims_the_second_says_who_is_busy(tmp_path: Path) -> None:
 
 def test_a_claim_sweeps_what_a_killed_run_left(done: Path) -> None:
     (done / ".script.jsonl.abc.tmp").touch()
+    (done / ".script.jsonl.999999999.abc.tmp").touch()
     (done / ".distill.new").mkdir()
     with files.claim(done, "distill"):
         assert sorted(path.name for path in done.glob(".*")) == [
@@ -170,3 +172,33 @@ def test_a_claim_sweeps_what_a_killed_run_left(done: Path) -> None:
 def test_the_digest_keeps_parts_apart() -> None:
     assert files.digest("雨", "钟") == files.digest("雨".encode(), "钟")
     assert len({files.digest("雨", "钟"), files.digest("雨钟"), files.digest("雨钟", "")}) == 3
+
+
+def test_what_a_living_process_is_writing_is_left_alone(done: Path) -> None:
+    (done / f".world.json.{os.getpid()}.abc.tmp").touch()
+    with files.claim(done, "distill"):
+        assert len(list(done.glob("*.tmp")) + list(done.glob(".*.tmp"))) >= 1
+
+
+def test_a_reader_finishes_what_a_killed_commit_began(done: Path) -> None:
+    with files.commit(done, "distill", settings={}, inputs="new") as staged:
+        files.write_text(staged / "chunks.jsonl", "new")
+    # As it stands between the pending manifest and the moves.
+    (done / "distill.manifest.json").replace(done / ".distill.pending.json")
+    (done / ".distill.new").mkdir()
+    (done / "chunks.jsonl").replace(done / ".distill.new" / "chunks.jsonl")
+    pending = files.read_json(done / ".distill.pending.json")
+    files.write_json(done / ".distill.pending.json", pending | {"before": {"chunks.jsonl": ""}})
+    files.settle(done)
+    assert (done / "chunks.jsonl").read_text(encoding="utf-8") == "new"
+    assert files.is_done(done, "distill", settings={}, inputs="new")
+
+
+def test_an_edit_between_a_kill_and_its_recovery_is_kept(done: Path) -> None:
+    (done / ".distill.new").mkdir()
+    files.write_text(done / ".distill.new" / "chunks.jsonl", "new")
+    made = {"outputs": {"chunks.jsonl": files.digest("new")}, "before": {"chunks.jsonl": "other"}}
+    files.write_json(done / ".distill.pending.json", made)
+    files.settle(done)
+    assert list(files.read_jsonl(done / "chunks.jsonl")) == [{"id": 0}]
+    assert not files.is_ours(done, "distill", "chunks.jsonl")

@@ -10,7 +10,7 @@ import pytest
 NOVEL = "".join(
     f"第{number}章 雨\n\n"
     + "".join(
-        f"闻筝没好气地说：“漏了第{number}{row}处，没得商量。”\n陆迟小声说：“不好意思，第{row}处是我碰的。”\n"
+        f"闻筝说：“漏了第{number}{row}处，没得商量。”\n陆迟说：“不好意思，第{row}处是我碰的。”\n"
         for row in range(6)
     )
     + "\n"
