@@ -79,7 +79,7 @@ class SamplingError(RoleplayError):
 
 
 class DialogueError(RoleplayError):
-    """A move that the session cannot make: unknown character, nothing to undo, a broken save file."""
+    """A move that the session cannot make: unknown character, nothing to undo, a broken file."""
 
 
 _SYSTEM = {
@@ -136,9 +136,7 @@ def _form_reason(error: ValidationError) -> Message:
         what = own.message
     else:
         bound = next((bounds[name] for name in ("ge", "gt", "le", "lt") if name in bounds), "")
-        shown = str(first.get("input", ""))[:60]
-        what = Message(
-            _FORMS.get(first["type"], "form.other"),
-            {"bound": bound, "value": shown, "known": bounds.get("expected", "")},
-        )
+        values = {"bound": bound, "value": str(first.get("input", ""))[:60]}
+        values["known"] = bounds.get("expected", "")
+        what = Message(_FORMS.get(first["type"], "form.other"), values)
     return Message("form.at", {"place": place, "what": what}) if place else what

@@ -1,9 +1,9 @@
 """Score who-speaks on labelled windows; the last line of the output is one JSON object.
 
-python scripts/evaluate_attribution.py tests/data/attribution_own.jsonl --baseline nearest python
-scripts/evaluate_attribution.py DATA.jsonl --abstain python scripts/evaluate_attribution.py
-DATA.jsonl --backend openai --model gpt-4o-mini [--batch-out F | --batch-in F] python
-scripts/evaluate_attribution.py --make-from worlds/chuiyan OUT.jsonl [--split]
+python scripts/evaluate_attribution.py tests/data/attribution_own.jsonl --baseline nearest
+python scripts/evaluate_attribution.py DATA.jsonl --abstain
+python scripts/evaluate_attribution.py DATA.jsonl --backend openai --model gpt-4o-mini
+python scripts/evaluate_attribution.py --make-from worlds/chuiyan OUT.jsonl [--split]
 """
 
 from functools import partial
