@@ -11,12 +11,12 @@ of its own, so that 沈砚秋 does not find 沈砚冬, and counts half. Question
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.names import find_names, names_by_start, normalise
+from kb.names import NameFinder, normalise
 from kb.sections import WORDS
 
 # Okapi BM25 (Robertson and Zaragoza 2009, equation 3.15), chosen on XQuAD-zh and the development
@@ -47,11 +47,11 @@ class KeywordIndex:
     `_texts[_starts[t]:_starts[t + 1]]` with the BM25 weights `_weights[...]` (float32).
     """
 
-    def __init__(self, texts: Sequence[str], names: Iterable[str] = ()) -> None:
+    def __init__(self, texts: Sequence[str], names: NameFinder | None = None) -> None:
         """`names` are looked for whole in the texts."""
         self.count = len(texts)
         self._words: dict[str, int] = {}
-        self._names = names_by_start(map(normalise, names))
+        self._names = names or NameFinder(())
         terms, owners = self._terms_of([normalise(text) for text in texts], learn=True)
         unique, numbers = np.unique(terms, return_inverse=True)
         # One more than there are: a term above all of them is looked up there, and not found.
@@ -95,10 +95,11 @@ class KeywordIndex:
         count where nothing else is left.
         """
         text = normalise(query)
-        names = find_names(text, self._names)
+        found = self._names.find(text)
+        names = sorted({name for _, name in found})
         rest = text
-        for name in sorted(names, key=len, reverse=True):
-            rest = rest.replace(name, " ")
+        for at, name in found:
+            rest = rest[:at] + " " * len(name) + rest[at + len(name) :]
         terms, _ = self._terms_of([_QUESTION_WORDS.sub(" ", rest)])
         if not len(terms) and not names:
             terms, _ = self._terms_of([text])
@@ -132,8 +133,7 @@ class KeywordIndex:
         for owner, text in enumerate(texts):
             words = _LATIN_WORD.findall(text)
             if learn:
-                for name in find_names(text, self._names):
-                    words += [name] * text.count(name)
+                words += [name for _, name in self._names.find(text)]
                 for word in words:
                     self._words.setdefault(word, len(self._words))
             for word in words:

@@ -78,9 +78,9 @@ class KnowledgeBase:
     def __init__(self, index: VectorIndex, embedder: Embedder) -> None:
         self.index = index
         self.embedder = embedder
-        self._names = Names(index.snippets)
+        self._names = Names((one.title, one.aliases) for one in index.snippets)
         texts = [snippet.searched for snippet in index.snippets]
-        self._keyword = KeywordIndex(texts, self._names.all())
+        self._keyword = KeywordIndex(texts, self._names.finder)
         # A search of an empty index never gets as far as this.
         self._centre = index.vectors.mean(axis=0) if len(index.snippets) else index.vectors
         self._visible = lru_cache(maxsize=64)(self._find_visible)

@@ -6,9 +6,11 @@
 
 Infobox parameters become 'key: value' lines in a section of their own, table rows one line each,
 spoiler templates their text, links their label, furigana a parenthesis; references, galleries,
-files, categories and comments go. Templates are never expanded: an unknown one stays as its texts.
+files, categories, navigation boxes and comments go. Templates are never expanded: an unknown one
+stays as its texts. A source whose tags were escaped is unescaped first.
 """
 
+import html
 import logging
 import re
 from collections.abc import Callable
@@ -19,14 +21,16 @@ from mwparserfromhell.wikicode import Wikicode
 
 from kb.errors import Message
 from kb.markup import mend_markup
+from kb.names import simplified
 from kb.sections import WORDS, block, bold, heading_line, one_line, without_marks
-from kb.tables import Cell, rows_spanned, table_lines
+from kb.tables import Cell, spanned, table_lines
 
 _log = logging.getLogger(__name__)
 
 # A template whose name holds one of these lists facts; every wiki names its own.
-_INFOBOX = re.compile(r"infobox|信息|资料|人物卡|角色卡|简介")
-_HIDDEN_LINK = re.compile(rf"\s*({'|'.join(WORDS['hidden-links'])})\s*:", re.IGNORECASE)
+_INFOBOX = re.compile(r"infobox|信息|资料|资讯|人物卡|角色卡|简介")
+_NAVIGATION = re.compile(r"navbox|导航|大家族|sidebar|侧边栏")
+_HIDDEN_LINK = re.compile(rf"\s*({'|'.join(WORDS['hidden-links'])})\s*[:：]", re.IGNORECASE)
 # Lower case only and known codes only: [[Re:第一夜]] is a page like any other.
 _INTERLANGUAGE = re.compile(rf"\s*({'|'.join(WORDS['languages'])})(-[a-z]+)*\s*:")
 _STYLE_KEY = re.compile(rf".*({'|'.join(WORDS['style-keys'])})", re.IGNORECASE)
@@ -38,6 +42,21 @@ _NOT_A_FACT = re.compile(
 # -{zh-cn:甲;zh-tw:乙}-: bounded, or thousands of '-{' without an end take minutes.
 _VARIANT = re.compile(r"-\{(?:([^{}|]{0,40})\|)?([^{}]{0,2000})\}-")
 _BEHAVIOUR_SWITCH = re.compile(r"__[A-Z\u4e00-\u9fff]+__")
+# Label and data of a row: label1/data1, 标签1/内容1, or label/data of a template that is one row.
+_ROW_KEY = re.compile(
+    rf"(?:(?P<label>{'|'.join(WORDS['row-labels'])})|(?P<data>{'|'.join(WORDS['row-data'])})"
+    rf"|(?P<header>{'|'.join(WORDS['row-headers'])}))[\s_-]*(?P<number>\d{{0,3}})",
+    re.IGNORECASE,
+)
+# {{!}} is a bar to whoever reads the template's text, and none that ends a parameter.
+_BAR, _BAR_MARK = re.compile(r"\{\{\s*!\s*\}\}"), "\x05"
+_TAGS = "|".join(WORDS["html-tags"])
+_WRITTEN_TAG = re.compile(rf"</?(?:{_TAGS})[\s/>]", re.IGNORECASE)
+_ESCAPED_TAG = re.compile(rf"&(?:amp;)*(?:lt|#60);/?(?:{_TAGS})(?:\s|/|&)", re.IGNORECASE)
+# '<li>灯匠<li>更夫': items that need not close, in a template that the parser would give up.
+_LIST_TAG = re.compile(r"<\s*(/?)\s*(li|ul|ol|dl|dt|dd|br)\b[^<>]{0,500}>", re.IGNORECASE)
+_TERM = re.compile(r"^;+[ \t]*([^:：\n;]{1,40}?)[ \t]*$", re.MULTILINE)
+_QUOTES = re.compile(r"'{2,}")
 # What is left of an infobox or a table that never closed: '|姓名=沈灯', '|-', '| 晨醒 || 三枚'.
 _LEFT_KEY = re.compile(r"\|\s*([^\s=|<>]{1,20})\s*=\s*(.*)")
 _LEFT_ROW = re.compile(r"[|!][-+}]?\s*")
@@ -48,7 +67,7 @@ def render_markup(markup: str, *, title: str) -> str:
 
     Markup that does not close is kept as text, with one warning; nothing is raised.
     """
-    mended = mend_markup(_VARIANT.sub(_choose_variant, without_marks(markup)))
+    mended = mend_markup(_prepared(without_marks(markup)))
     if mended.unclosed:
         _log.warning(Message("wiki.unclosed", title=title, count=mended.unclosed))
     try:
@@ -56,7 +75,16 @@ def render_markup(markup: str, *, title: str) -> str:
     except mwparserfromhell.parser.ParserError as error:
         _log.warning(Message("wiki.unparsed", title=title, detail=error))
         text = mended.text
-    return _BEHAVIOUR_SWITCH.sub("", text)
+    return _QUOTES.sub("", _BEHAVIOUR_SWITCH.sub("", text.replace(_BAR_MARK, "|")))
+
+
+def _prepared(markup: str) -> str:
+    """The markup as its author wrote it, with list tags as line breaks and terms in bold."""
+    while len(_ESCAPED_TAG.findall(markup)) > len(_WRITTEN_TAG.findall(markup)):
+        markup = without_marks(html.unescape(markup))
+    markup = _LIST_TAG.sub(lambda tag: ": " if tag[1] + tag[2].lower() == "dd" else "<br>", markup)
+    markup = _TERM.sub(r"'''\1'''", markup)
+    return _VARIANT.sub(_choose_variant, _BAR.sub(_BAR_MARK, markup))
 
 
 def _choose_variant(match: re.Match[str]) -> str:
@@ -106,19 +134,18 @@ class _Renderer:
         return label or target.lstrip(":").split("#")[0].replace("_", " ").strip()
 
     def _template(self, template: nodes.Template) -> str:
-        name = str(template.name).strip().lower().replace("_", " ")
-        name = name.removeprefix("template:").removeprefix("模板:").strip()
+        name = simplified(str(template.name)).strip().lower().replace("_", " ")
+        name = re.sub(r"^(?:template|模板)\s*[:：]\s*", "", name)
         if name.startswith("#"):
             # A parser function, without what it is asked: '#if: x' -> '#if'.
             name = name.split(":")[0]
-        unnamed = (parameter for parameter in template.params if not parameter.showkey)
-        texts = [self.render(parameter.value).strip() for parameter in unnamed]
         if name in WORDS["page-names"]:
             return self.title
-        if name == "!":
-            return "|"
-        if name in WORDS["left-out"] or name.startswith("defaultsort:"):
+        if name in WORDS["left-out"] or name.startswith("defaultsort:") or _NAVIGATION.search(name):
             return ""
+        # Each is rendered once: a template in a template in a template would double every time.
+        values = [self._parameter(parameter) for parameter in template.params]
+        texts = [text.strip() for key, text in values if key is None]
         if name in WORDS["conditions"]:
             return texts[0] if texts else ""
         if name in WORDS["furigana"] and len(texts) > 1:
@@ -127,25 +154,56 @@ class _Renderer:
         if last or name in WORDS["spoilers"]:
             if texts:
                 return texts[-1 if last else 0]
-            named = (template.get(key) for key in ("1", "text", "内容") if template.has(key))
-            return next((self.render(parameter.value).strip() for parameter in named), "")
+            named = dict(values)
+            return next((named[key].strip() for key in ("1", "text", "内容") if key in named), "")
         if name in WORDS["folds"] and texts:
             return "\n" + "\n".join(texts) + "\n"
         # Any other: an infobox gives facts and texts; beside the texts of others, names are style.
         texts = [text for text in texts if not _NOT_A_FACT.fullmatch(without_marks(text))]
-        facts = self._facts(template) if not any(texts) or _INFOBOX.search(name) else ""
+        facts = self._facts(values) if not any(texts) or _INFOBOX.search(name) else ""
         return facts + "、".join(texts)
 
-    def _facts(self, template: nodes.Template) -> str:
+    def _parameter(self, parameter: nodes.extras.Parameter) -> tuple[str | None, str]:
+        """(name or None, text) of a parameter; a table in it whose bars were hidden is one again."""
+        key = one_line(self.render(parameter.name)) if parameter.showkey else None
+        value = parameter.value
+        if _BAR_MARK in (written := str(value)):
+            mended = mend_markup(written.replace(_BAR_MARK, "|"))
+            value = mwparserfromhell.parse(mended.text)
+        return key, self.render(value)
+
+    def _facts(self, values: list[tuple[str | None, str]]) -> str:
         """'key: value' lines of a template as a section; '' when no parameter has a name."""
-        lines = []
-        for parameter in template.params:
-            key = one_line(self.render(parameter.name))
-            value = without_marks(one_line(self.render(parameter.value)))
-            for_the_eye = _NOT_A_FACT.fullmatch(value) or _STYLE_KEY.match(key)
-            if parameter.showkey and not for_the_eye:
-                lines.append(f"{key}: {value}")
-        return block(lines)
+        named = [(key, without_marks(one_line(text))) for key, text in values if key is not None]
+        facts = [
+            (key, text)
+            for key, text in named
+            if not _NOT_A_FACT.fullmatch(text) and not _STYLE_KEY.match(key)
+        ]
+        return block(f"{key}: {text}" if key else text for key, text in self._in_pairs(facts))
+
+    def _in_pairs(self, facts: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """The facts with a row's label and data as one; as they are where no label has its data."""
+        keys = [_ROW_KEY.fullmatch(simplified(key)) for key, _ in facts]
+        kinds = ("label", "data", "header")
+        roles = [
+            (next(kind for kind in kinds if match[kind]), match["number"]) if match else ("", "")
+            for match in keys
+        ]
+        labels, data = ({n for role, n in roles if role == kind} for kind in ("label", "data"))
+        if not labels & data:
+            return facts
+        texts = dict(zip(roles, (text for _, text in facts), strict=True))
+        found = []
+        group = ""
+        for (role, number), (key, text) in zip(roles, facts, strict=True):
+            if role == "header":
+                group = text
+            elif role == "data":
+                found.append((texts.get(("label", number), group), text))
+            elif role != "label" and text != self.title:
+                found.append((key, text))
+        return found
 
     def _tag(self, tag: nodes.Tag) -> str:
         name = str(tag.tag).strip().lower()
@@ -172,9 +230,13 @@ class _Renderer:
         return [[self._cell(tag) for tag in row] for row in rows if row]
 
     def _cell(self, tag: nodes.Tag) -> Cell:
-        text = without_marks(one_line(self.render(tag.contents))).lstrip("+ ")
-        rows = rows_spanned(str(tag.get("rowspan").value)) if tag.has("rowspan") else 1
-        return Cell(text, header=str(tag.tag) == "th", rows=rows)
+        text = self.render(tag.contents).strip()
+        line = without_marks(one_line(text)).lstrip("+ ")
+        rows, columns = (
+            spanned(str(tag.get(name).value)) if tag.has(name) else 1
+            for name in ("rowspan", "colspan")
+        )
+        return Cell(line, str(tag.tag) == "th", rows, columns, bool(line) and text == bold(line))
 
 
 _SHAPES: dict[str, Callable[[str], str]] = {
