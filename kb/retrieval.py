@@ -17,7 +17,7 @@ A query that names a page by an alias is searched with the page's title as well.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import repeat
 from pathlib import Path
@@ -26,12 +26,14 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from kb.asking import Question, Subject, read_question
 from kb.duplicates import choose
 from kb.embedding import Embedder, get_embedder
 from kb.errors import EmbedderMismatchError, QueryError
 from kb.index import VectorIndex, load_index
-from kb.keyword import KeywordIndex
+from kb.keyword import KeywordIndex, Named
 from kb.names import Names, normalise
+from kb.sections import WORDS
 from kb.snippets import Snippet
 
 Method: TypeAlias = Literal["fused", "dense", "keyword"]
@@ -42,6 +44,9 @@ MIN_SCORE = 0.2
 # The bundled embedder alone finds 56 of 100 first, BM25 86 (DRCD's development set, where 0.2-0.35
 # did about as well): the model may tip the balance, not set it.
 _DENSE_SHARE = np.float32(0.3)
+# What the page of a name in a question is worth beside the question's words, and a snippet of
+# another page that names it.
+_PAGE_WEIGHT, _MENTIONED = 3.5, 0.4
 _CANDIDATES = 200
 _LONGEST_DENSE_QUERY, _KEPT_HEAD = 600, 100
 # Many texts at once are faster to encode; more than these only take memory.
@@ -78,9 +83,14 @@ class KnowledgeBase:
     def __init__(self, index: VectorIndex, embedder: Embedder) -> None:
         self.index = index
         self.embedder = embedder
-        self._names = Names((one.title, one.aliases) for one in index.snippets)
+        # A page called 性格 or 剧情 is not what a question with the word in it asks for.
+        pages = (one for one in index.snippets if normalise(one.title) not in WORDS["generic"])
+        self._names = Names((one.title, one.aliases) for one in pages)
         texts = [snippet.searched for snippet in index.snippets]
         self._keyword = KeywordIndex(texts, self._names.finder)
+        self._pages: dict[str, list[int]] = {}
+        for number, snippet in enumerate(index.snippets):
+            self._pages.setdefault(normalise(snippet.title), []).append(number)
         # A search of an empty index never gets as far as this.
         self._centre = index.vectors.mean(axis=0) if len(index.snippets) else index.vectors
         self._visible = lru_cache(maxsize=64)(self._find_visible)
@@ -151,37 +161,79 @@ class KnowledgeBase:
             if query.text.strip() and len(self):
                 places.setdefault(query.text, []).append(place)
         found: list[list[Hit]] = [[] for _ in queries]
-        for text, expanded, vector in self._encoded(list(places), method):
-            words = np.minimum(self._keyword.scores(expanded), 1) if method != "dense" else None
+        for text, vector in self._encoded(list(places), method):
+            about = read_question(text, self._names)
+            words = self._word_scores(text, about) if method != "dense" else None
             for place in places[text]:
                 query = queries[place]
                 hits = self._rank(words, vector, self._visible(query.not_after, query.known_to))
+                hits = self._each_in_place(hits, about) if about else hits
                 hits = [hit for hit in hits if hit.score >= min_score]
                 shown = ((hit.snippet.text, hit.snippet.display) for hit in hits)
                 chosen = choose(shown, k=query.k, budget=budget, count=count)
                 found[place] = [hits[number] for number in chosen]
         return found
 
-    def _encoded(
-        self, texts: Sequence[str], method: Method
-    ) -> Iterator[tuple[str, str, Scores | None]]:
-        """(text, text with titles, float32 [dim] where used) of each; one batch's are held at once.
+    def _word_scores(self, query: str, about: Question | None) -> Scores:
+        """float32 [snippets], 0-1: by the words of a query, and by the pages that it names."""
+        if about is None:
+            return np.minimum(self._keyword.scores(self.expand(query)), 1)
+        named = [self._fit(subject) for subject in about.subjects]
+        return np.minimum(self._keyword.scores(about.question, named=named), 1)
+
+    def _fit(self, subject: Subject) -> Named:
+        """A subject's own snippets fit it, others that name it less."""
+        fit = np.zeros(len(self), dtype=np.float32)
+        for name in subject.names:
+            fit[self._keyword.holding(name)] = _MENTIONED
+        own = self._own(subject)
+        fit[own] = 1
+        rarity = math.log(1 + (len(self) - len(own) + 0.5) / (len(own) + 0.5))
+        return _PAGE_WEIGHT * subject.weight * rarity, fit
+
+    def _own(self, subject: Subject) -> list[int]:
+        return [number for title in subject.titles for number in self._pages.get(title, ())]
+
+    def _each_in_place(self, hits: list[Hit], about: Question) -> list[Hit]:
+        """The hits with the best of each of several pages that a question is about among the first.
+
+        What is moved up scores as what it then stands before, so that scores fall.
+        """
+        last = len(about.subjects) - 1
+        for subject in about.subjects if last else ():
+            places = [n for n, hit in enumerate(hits) if self._is_of(hit, subject)]
+            if places and places[0] > last:
+                hit = hits.pop(places[0])
+                hits.insert(last, replace(hit, score=hits[last].score))
+        return hits
+
+    @staticmethod
+    def _is_of(hit: Hit, subject: Subject) -> bool:
+        return normalise(hit.snippet.title) in subject.titles
+
+    def _encoded(self, texts: Sequence[str], method: Method) -> Iterator[tuple[str, Scores | None]]:
+        """(text, float32 [dim] where used) of each; one batch's vectors are held at once.
 
         Raises EmbedderMismatchError when the model's vectors do not fit the index.
         """
         name, meta = self.embedder.name, self.index.meta
         for start in range(0, len(texts), _BATCH):
             batch = texts[start : start + _BATCH]
-            expanded = [self.expand(text) for text in batch]
             if method == "keyword":
-                yield from zip(batch, expanded, repeat(None))
+                yield from zip(batch, repeat(None))
                 continue
-            vectors = self.embedder.encode([shorten_query(text) for text in expanded], kind="query")
+            asked = [self._read_by_model(text) for text in batch]
+            vectors = self.embedder.encode(asked, kind="query")
             if (dim := vectors.shape[-1]) != meta.dim:
                 raise EmbedderMismatchError(
                     "embedder.other-size", name=name, dim=dim, made=meta.embedder, wanted=meta.dim
                 )
-            yield from zip(batch, expanded, vectors, strict=True)
+            yield from zip(batch, vectors, strict=True)
+
+    def _read_by_model(self, query: str) -> str:
+        """What is encoded of a query: not who is asked, where it is about somebody else."""
+        about = read_question(query, self._names)
+        return shorten_query(self.expand(about.question if about and not about.asked else query))
 
     def _rank(self, words: Scores | None, vector: Scores | None, visible: Mask | None) -> list[Hit]:
         """The 200 best by each method that is used, those with a score above 0, best first."""

@@ -36,7 +36,7 @@ _FACT = re.compile(r"[^\s：:。，]{1,8}\s*[:：]\s*\S.*")
 _LISTED = re.compile(r"([^\s：:。，]{2,20}?)\s*[：:]\s*(\S.{7,})", re.DOTALL)
 # A lead of a few words is no page: '以下是主要人物。'
 _SHORTEST_LEAD = 8
-_ENOUGH_SIBLINGS = 4
+_ENOUGH_SIBLINGS, _FEWEST_LISTED = 4, 2
 
 
 class Topic(NamedTuple):
@@ -103,7 +103,7 @@ class _Page:
             return False
         # A list right above makes it a name; on a page of one, only what speaks for itself is.
         needed = 1 + (above > 0 or self._is_of_one)
-        if _COLLECTIVE.fullmatch(plain_heading(parent)):
+        if _COLLECTIVE.fullmatch(plain_heading(parent)) or self._only_lists(path[:-1]):
             needed = 0
         elif _WEAK.fullmatch(plain_heading(parent)):
             needed -= 1
@@ -115,7 +115,8 @@ class _Page:
         """How much speaks for a name: its text begins with it, has facts, or parts as a page has."""
         text = simplified(without_marks(self._texts.get(path, "")))
         own = [plain_heading(child) for child in self._children.get(path, ())]
-        spoken_of = not own and simplified(name) in text and self._has_siblings(path[:-1])
+        siblings = self._has_siblings(path[:-1], _ENOUGH_SIBLINGS)
+        spoken_of = siblings and not own and simplified(name) in text
         return (
             text.startswith(simplified(name).split("·")[0])
             + (len(_facts(text)) > 1)
@@ -123,10 +124,18 @@ class _Page:
             + spoken_of
         )
 
-    def _has_siblings(self, parent: tuple[str, ...]) -> bool:
-        """Whether enough headings under one could be names."""
+    def _only_lists(self, parent: tuple[str, ...]) -> bool:
+        """Whether a heading has no text of its own, and mostly what could be names under it."""
+        children = self._children[parent]
+        return (
+            len(without_marks(self._texts.get(parent, ""))) < _SHORTEST_LEAD
+            and self._has_siblings(parent, _FEWEST_LISTED)
+            and 3 * sum(_is_generic(plain_heading(child)) for child in children) < len(children)
+        )
+
+    def _has_siblings(self, parent: tuple[str, ...], enough: int) -> bool:
         names = (child for child in self._children[parent] if not _is_generic(plain_heading(child)))
-        return len(list(islice(names, _ENOUGH_SIBLINGS))) == _ENOUGH_SIBLINGS
+        return len(list(islice(names, enough))) == enough
 
 
 def _with_listed(title: str, sections: Sequence[Section]) -> Iterator[Section]:

@@ -9,6 +9,7 @@ has one (MediaWiki, Fandom, wikidot, <main>), else its body. Nothing is loaded: 
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -36,6 +37,10 @@ _MANY_LINKS, _LINK_SHARE = 12, 0.85
 _NAMESPACE = re.compile(r"(?:^|\s)ns-(-?\d+)(?:\s|$)")
 # MediaWiki's own namespaces end here; what a wiki adds may hold articles, on even numbers.
 _OWN_NAMESPACES = 16
+# '<font color=red>' on every line of a page, and no end of any.
+_OPENED = re.compile(r"<([a-zA-Z]{1,10})(?=[\s>])(?<!li|dt|dd|tr|td|th|br|hr)(?<!<p)")
+_CLOSED = re.compile(r"</([a-zA-Z]{1,10})\s*>")
+_MOST_UNCLOSED = 50
 # Beyond this libxml2 itself gives up; Python's own stack holds less than a thousand calls.
 _DEEPEST = 150
 # A content area with less than this was to be filled by a script: the next one is tried.
@@ -83,7 +88,13 @@ def render_fragment(source: str) -> str:
 
 
 def _parsed(source: str, title: str) -> etree._Element:
-    parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
+    opened, closed = Counter(_OPENED.findall(source)), Counter(_CLOSED.findall(source))
+    for tag in [tag for tag, count in opened.items() if count - closed[tag] > _MOST_UNCLOSED]:
+        # The parser nests each in the one before, and gives up with all that follows.
+        source = re.sub(rf"</?{tag}(?:\s[^<>]*)?>", "<br>", source)
+    parser = html.HTMLParser(
+        encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True
+    )
     try:
         return html.document_fromstring(without_marks(source).encode(), parser=parser)
     except (etree.LxmlError, ValueError) as error:
@@ -196,6 +207,8 @@ def _table(element: etree._Element, depth: int) -> str:
         for row in element.xpath("./tr | ./tbody/tr | ./thead/tr | ./tfoot/tr")
         if not _is_furniture(row)
     ]
+    if not any(rows):
+        return f"\n{_children(element, depth)}\n"
     lines = [_line(caption, depth) for caption in element.findall("caption")]
     lines += table_lines(filter(None, rows))
     is_infobox = "info" in element.get("class", "").lower()
