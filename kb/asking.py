@@ -18,6 +18,7 @@ _LONGEST = 100
 # '你知道露易丝的生日吗' asks for nothing of whoever is asked.
 _OPENINGS = re.compile("|".join(WORDS["question-openings"]))
 _YOU = re.compile(r"[你您]|\byou\b|\byour\b")
+_PLOT = re.compile("|".join(WORDS["plot-words"]))
 # 露易丝和塔巴莎: both are asked about; in 露易丝的使魔 the second only says what of the first.
 _AND = re.compile(r"\s*(?:和|与|跟|同|及|、|,|还是|或者?|and|or)\s*")
 _LATER, ASKED, ASKED_ALONE, _PRESENT = 0.6, 0.5, 0.5, 0.2
@@ -38,6 +39,8 @@ class Question(NamedTuple):
     subjects: tuple[Subject, ...]
     asked: bool
     """Whether whoever is asked is one of them."""
+    of_plot: bool
+    """Whether it asks for what happened, or for what was said."""
 
 
 def read_question(query: str, names: Names) -> Question | None:
@@ -65,4 +68,7 @@ def read_question(query: str, names: Names) -> Question | None:
     for name, weight in weights.items():
         titles = names.titles_of(name)
         subjects.setdefault(titles, Subject(names.of_one(name), titles, weight))
-    return Question(question, tuple(subjects.values()), asked in weights) if subjects else None
+    if not subjects:
+        return None
+    of_plot = bool(_PLOT.search(question))
+    return Question(question, tuple(subjects.values()), asked in weights, of_plot)

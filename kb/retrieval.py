@@ -46,7 +46,9 @@ MIN_SCORE = 0.2
 _DENSE_SHARE = np.float32(0.3)
 # What the page of a name in a question is worth beside the question's words, and a snippet of
 # another page that names it.
-_PAGE_WEIGHT, _MENTIONED = 3.5, 0.4
+_PAGE_WEIGHT, _MENTIONED, _TOGETHER = 3.5, 0.4, 0.8
+# Notes of the plot hold many words that a question about a fact has by chance.
+_PLOT = 0.8
 _CANDIDATES = 200
 _LONGEST_DENSE_QUERY, _KEPT_HEAD = 600, 100
 # Many texts at once are faster to encode; more than these only take memory.
@@ -88,6 +90,8 @@ class KnowledgeBase:
         self._names = Names((one.title, one.aliases) for one in pages)
         texts = [snippet.searched for snippet in index.snippets]
         self._keyword = KeywordIndex(texts, self._names.finder)
+        chapters = [snippet.chapter is not None for snippet in index.snippets]
+        self._facts_first = np.where(chapters, _PLOT, 1).astype(np.float32)
         self._pages: dict[str, list[int]] = {}
         for number, snippet in enumerate(index.snippets):
             self._pages.setdefault(normalise(snippet.title), []).append(number)
@@ -179,7 +183,15 @@ class KnowledgeBase:
         if about is None:
             return np.minimum(self._keyword.scores(self.expand(query)), 1)
         named = [self._fit(subject) for subject in about.subjects]
-        return np.minimum(self._keyword.scores(about.question, named=named), 1)
+        if len(named) > 1:
+            # What stands between several of them is worth more than what is only on one.
+            together = np.minimum.reduce([fit for _, fit in named]) > 0
+            named = [
+                (weight, np.where(together, np.maximum(fit, _TOGETHER), fit))
+                for weight, fit in named
+            ]
+        scores = self._keyword.scores(about.question, named=named)
+        return np.minimum(scores if about.of_plot else scores * self._facts_first, 1)
 
     def _fit(self, subject: Subject) -> Named:
         """A subject's own snippets fit it, others that name it less."""
