@@ -38,11 +38,14 @@ _HIGHLIGHT = re.compile(r"==(?=\S)([^=\n]{1,80}?)(?<=\S)==")
 _NOTE = re.compile(r"\[\^[^\[\]\n]{1,20}\]:?|(?<=[-*+] )\[[ xX]\] |\[![a-zA-Z]{1,20}\][+-]?")
 # Markdown inside these goes on, where HTML alone would end at a blank line only.
 _TAG_LINE = re.compile(
-    r"^([ \t]*</?(?:div|details|summary|center|section|font|span|p|blockquote)(?:\s[^<>\n]*)?>(?:.*>)?)[ \t]*$",
+    r"^([ \t]*</?(?:div|details|summary|center|section|font|span|p|blockquote|big|small|[abius]|su[bp]|strong|em)(?:\s[^<>\n]*)?>(?:.*>)?)[ \t]*$",
     re.MULTILINE | re.IGNORECASE,
 )
+_BLOCK_END = re.compile(r"(</(?:table|div|pre|ul|ol)>)[ \t]*\n(?=\S)", re.IGNORECASE)
 # A row of what is no table: it has no line of dashes under it.
 _ROW = re.compile(r"^\|(.*)\|$")
+# Stars that touched no word, and what indents in a wiki.
+_LEFT_MARK = re.compile(r"\*\*|^:+(?=\S)")
 _PARSER = (
     MarkdownIt("commonmark", {"breaks": True, "html": True})
     .enable(["table", "strikethrough"])
@@ -65,11 +68,12 @@ def read_markdown(text: str) -> Iterator[tuple[str, str]]:
             yield title if page.strip() else "", page
             title, page = without_marks(line[len(first_level) :]).strip(), ""
         else:
-            row = _ROW.match(line.strip())
-            page += (
-                "、".join(filter(None, map(str.strip, row[1].split("|")))) if row else line
-            ) + "\n"
+            page += _LEFT_MARK.sub("", _ROW.sub(_cells, line.strip())) + "\n"
     yield title, page
+
+
+def _cells(row: re.Match[str]) -> str:
+    return "、".join(filter(None, map(str.strip, row[1].split("|"))))
 
 
 def _common(text: str) -> str:
@@ -81,4 +85,4 @@ def _common(text: str) -> str:
     text = _RULE.sub("", text)
     text = _BOLD.sub(r"<b>\1</b>", _WIKI_LINK.sub(lambda match: match[2] or match[1], text))
     text = _HIGHLIGHT.sub(r"\1", _NOTE.sub("", text))
-    return _TAG_LINE.sub(r"\n\1\n\n", text)
+    return _BLOCK_END.sub(r"\1\n\n", _TAG_LINE.sub(r"\n\1\n\n", text))

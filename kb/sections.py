@@ -36,8 +36,12 @@ _BLANKS = re.compile(r"[ \t\u00a0\u3000]+")
 # stressed.
 _CUE = re.compile(r"(?:^|[叫称名号即或、，（(/]|又|aka|or)[\s「『“\"《：:]*$", re.IGNORECASE)
 _NAME_LOOKBACK = 8
-# A line of its own that is all bold is a heading to whoever wrote it; a longer one is stressed.
-_BOLD_LINE = re.compile(f"{_BOLD}([^{_BOLD}{_BOLD_END}\n。！？!?，,；;…]{{1,12}}){_BOLD_END}[:：]?")
+_UNFINISHED = re.compile(r"[^:：]{8,}\w")
+# A line of its own that is all bold is a heading to whoever wrote it; a longer one is stressed. What
+# stands in parentheses, as in 露易丝（声优：某某）, is text.
+_BOLD_LINE = re.compile(
+    f"{_BOLD}([^{_BOLD}{_BOLD_END}\n。！？!?，,；;…（(]{{1,12}})([（(][^{_BOLD}{_BOLD_END}\n]{{0,80}})?{_BOLD_END}[:：]?"
+)
 _BELOW_ALL_LEVELS = 7
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});")
 # Escaped by one tool and again by the next.
@@ -87,14 +91,15 @@ def split_sections(text: str, *, keep_bold: bool = False) -> list[Section]:
     lines = list(filter(str.strip, text.splitlines()))
     for line, following in zip(lines, [*lines[1:], MARK], strict=False):
         bold_line = _BOLD_LINE.fullmatch(line.strip())
+        more = ""
         if bold_line and not following.startswith((MARK, _BOLD)):
-            line = f"{MARK}{_BELOW_ALL_LEVELS} {bold_line[1]}"
+            line, more = f"{MARK}{_BELOW_ALL_LEVELS} {bold_line[1]}", bold_line[2] or ""
         if line.startswith(MARK):
             level, _, name = line[len(MARK) :].partition(" ")
             if level.isdigit():
                 path = [part for part in path if part[0] < int(level)]
                 path.append((int(level), _readable(name)))
-            found.append((tuple(name for _, name in path), []))
+            found.append((tuple(name for _, name in path), [*filter(None, [more])]))
         elif tidy := _readable(line, keep_bold=keep_bold):
             found[-1][1].append(tidy)
     dropped = set(WORDS["dropped-sections"])
@@ -132,14 +137,18 @@ def _filled(lines: list[str]) -> Iterator[str]:
             yield line
 
 
-def bold_names(text: str) -> list[str]:
-    """The names among the bold words of the page's first sentence with any, above all headings.
+def bold_names(lead: str) -> list[str]:
+    """The names among the bold words of the first sentence with any, in what a page begins with.
 
     A bold word is a name at the start of the sentence, in a parenthesis, and after words like 叫,
     称 or 又名; before a colon it is a label.
     """
-    lead = next((line for line in _lead(text) if _BOLD_RUN.search(line)), "")
-    sentence = _SENTENCE_END.split(lead, maxsplit=1)[0]
+    lines = lead.splitlines()
+    number = next((n for n, line in enumerate(lines) if _BOLD_RUN.search(line)), len(lines))
+    # A line that breaks off in the middle of a sentence goes on here.
+    above = lines[number - 1] if number else ""
+    sentence = above[-_NAME_LOOKBACK:] if _UNFINISHED.fullmatch(above) else ""
+    sentence += _SENTENCE_END.split("".join(lines[number : number + 1]), maxsplit=1)[0]
     found = []
     for match in _BOLD_RUN.finditer(sentence):
         before = without_marks(sentence[max(match.start() - _NAME_LOOKBACK, 0) : match.start()])
@@ -158,15 +167,3 @@ def one_line(text: str) -> str:
     """Lines of a cell or parameter joined with '、'; marks of headings and sections in it go."""
     lines = (tidy_line(line) for line in text.splitlines() if not line.startswith(MARK))
     return "、".join(filter(None, lines))
-
-
-def _lead(text: str) -> Iterable[str]:
-    """Lines above the first heading, those of blocks left out."""
-    in_block = False
-    for line in text.splitlines():
-        if line.startswith(f"{MARK}+"):
-            in_block = not in_block
-        elif line.startswith(MARK):
-            return
-        elif not in_block:
-            yield line

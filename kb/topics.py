@@ -23,10 +23,13 @@ _ENDS = "|".join(WORDS["collective-ends"])
 # 主要人物介绍, 女性角色一览: what it ends with counts.
 _COLLECTIVE = re.compile(rf".{{0,12}}(?:{'|'.join(WORDS['collective'])})(?:{_ENDS})*")
 _WEAK = re.compile(rf".{{0,8}}(?:{'|'.join(WORDS['weak-collective'])})(?:{_ENDS})*")
-# 与陆迟的关系, 第三章, 2019年, 魔法能力: what a section tells, not whom it tells of.
+# 魔法能力, 生活状况: what a section tells, not whom it tells of.
+_ATTRIBUTE = re.compile(
+    rf".{{0,6}}(?:{'|'.join(word for word in WORDS['generic'] if len(word) > 1 and not word.isascii())})"
+)
+# 与陆迟的关系, 第三章, 2019年.
 _DESCRIPTION = re.compile(
-    rf".*的.*|[与和对跟同].+|第.{{1,4}}[章节卷季集话部篇回幕].*|.*\d年.*|[\d\W]+|.*[篇章]"
-    rf"|.{{0,6}}(?:{'|'.join(word for word in WORDS['generic'] if len(word) > 1 and not word.isascii())})"
+    rf".*的.*|.*[与和及].+|[对跟同].+|第.{{1,4}}[章节卷季集话部篇回幕].*|.*\d年.*|[\d\W]+|.*[篇章]|{_ATTRIBUTE.pattern}"
 )
 # 女主角：露易丝, 1. 露易丝, 【露易丝】.
 _BEFORE_NAME = re.compile(
@@ -35,7 +38,7 @@ _BEFORE_NAME = re.compile(
 _FACT = re.compile(r"[^\s：:。，]{1,8}\s*[:：]\s*\S.*")
 _LISTED = re.compile(r"([^\s：:。，]{2,20}?)\s*[：:]\s*(\S.{7,})", re.DOTALL)
 # A lead of a few words is no page: '以下是主要人物。'
-_SHORTEST_LEAD = 8
+_SHORTEST_LEAD, _LEAD = 8, 100
 _ENOUGH_SIBLINGS, _FEWEST_LISTED = 4, 2
 
 
@@ -77,13 +80,15 @@ class _Page:
             path[-1] for path in {path[: n + 1] for path, _ in sections for n in range(len(path))}
         ]
         self._counts = Counter(map(plain_heading, headings))
-        lead = without_marks(self._texts.get((), ""))
-        core = simplified(name_and_more(title)[0])
+        lead = simplified(without_marks(self._texts.get((), "")))
+        parts = self._children.get((), {})
         # A page that tells of its title first is that one's page, and its sections are too.
         self._is_of_one = not _is_list(title) and (
-            simplified(lead).startswith(core)
-            or (len(lead) >= _SHORTEST_LEAD and bool(_facts(lead)))
+            simplified(name_and_more(title)[0]) in lead[:_LEAD]
+            or bool(_facts(lead))
+            or 2 * sum(map(_describes, parts)) >= max(len(parts), 2)
         )
+        self._lists: dict[tuple[str, ...], bool] = {}
         self._depths: dict[tuple[str, ...], int] = {(): 0}
 
     def topic_depth(self, path: tuple[str, ...]) -> int:
@@ -94,22 +99,18 @@ class _Page:
         return self._depths[path]
 
     def _is_topic(self, path: tuple[str, ...], above: int) -> bool:
-        name, parent = _name_of(path[-1]), path[-2] if len(path) > 1 else self._title
-        plain = plain_heading(path[-1])
-        repeated = self._counts[plain] > 1
-        if not is_name(name) or name == self._title or repeated or _is_generic(simplified(name)):
+        name, plain = _name_of(path[-1]), plain_heading(path[-1])
+        if not is_name(name) or name == self._title or plain in _GENERIC or _is_list(path[-1]):
             return False
-        if _COLLECTIVE.fullmatch(plain) or _WEAK.fullmatch(plain):
+        if above and self._counts[plain] > 1:
             return False
-        # A list right above makes it a name; on a page of one, only what speaks for itself is.
-        needed = 1 + (above > 0 or self._is_of_one)
-        if _COLLECTIVE.fullmatch(plain_heading(parent)) or self._only_lists(path[:-1]):
-            needed = 0
-        elif _WEAK.fullmatch(plain_heading(parent)):
-            needed -= 1
-        return self._evidence(path, name) >= needed and not (
-            needed and _DESCRIPTION.fullmatch(plain)
-        )
+        parent = plain_heading(path[-2] if len(path) > 1 else self._title)
+        # Right under 人物 it is a name; on a page of one, only what speaks for itself is.
+        if _COLLECTIVE.fullmatch(parent):
+            return not _ATTRIBUTE.fullmatch(plain)
+        of_one = above > 0 or self._is_of_one
+        needed = 1 + of_one - bool(_WEAK.fullmatch(parent) or (not of_one and self._only_lists(path[:-1])))
+        return not _describes(path[-1]) and self._evidence(path, name) >= needed
 
     def _evidence(self, path: tuple[str, ...], name: str) -> int:
         """How much speaks for a name: its text begins with it, has facts, or parts as a page has."""
@@ -126,15 +127,15 @@ class _Page:
 
     def _only_lists(self, parent: tuple[str, ...]) -> bool:
         """Whether a heading has no text of its own, and mostly what could be names under it."""
-        children = self._children[parent]
-        return (
-            len(without_marks(self._texts.get(parent, ""))) < _SHORTEST_LEAD
-            and self._has_siblings(parent, _FEWEST_LISTED)
-            and 3 * sum(_is_generic(plain_heading(child)) for child in children) < len(children)
-        )
+        if parent not in self._lists:
+            text = without_marks(self._texts.get(parent, ""))
+            names = [child for child in self._children[parent] if not _describes(child)]
+            enough = len(names) >= _FEWEST_LISTED and 3 * len(names) > 2 * len(self._children[parent])
+            self._lists[parent] = enough and len(text) < _SHORTEST_LEAD
+        return self._lists[parent]
 
     def _has_siblings(self, parent: tuple[str, ...], enough: int) -> bool:
-        names = (child for child in self._children[parent] if not _is_generic(plain_heading(child)))
+        names = (child for child in self._children[parent] if not _describes(child))
         return len(list(islice(names, enough))) == enough
 
 
@@ -153,7 +154,7 @@ def _with_listed(title: str, sections: Sequence[Section]) -> Iterator[Section]:
 
 
 def _can_be_listed(name: str) -> bool:
-    return is_name(name) and not _is_generic(simplified(name)) and not _is_list(name)
+    return is_name(name) and plain_heading(name) not in _GENERIC and not _is_list(name)
 
 
 def _name_of(heading: str) -> str:
@@ -161,8 +162,10 @@ def _name_of(heading: str) -> str:
     return name_and_more(_BEFORE_NAME.sub("", name_and_more(heading)[0]) or heading)[0]
 
 
-def _is_generic(plain: str) -> bool:
-    return plain in _GENERIC
+def _describes(heading: str) -> bool:
+    """Whether a heading says what its section tells, and not whom it tells of."""
+    plain = plain_heading(heading)
+    return plain in _GENERIC or bool(_DESCRIPTION.fullmatch(plain))
 
 
 def _is_list(heading: str) -> bool:

@@ -46,6 +46,7 @@ _DEEPEST = 150
 # A content area with less than this was to be filled by a script: the next one is tried.
 _SHORTEST_PAGE = 20
 _MOST_CANDIDATES = 20
+_LONGEST_VALUE = 30
 
 
 class WebPage(NamedTuple):
@@ -250,6 +251,13 @@ def _bold(element: etree._Element, depth: int) -> str:
     return text if MARK in text else bold(text)
 
 
+def _term(element: etree._Element, depth: int) -> str:
+    """A term before its definition; before a long text it is as good as a heading."""
+    text, definition = one_line(_children(element, depth)), element.getnext()
+    told = len("".join(definition.itertext())) if definition is not None else 0
+    return f"\n{bold(text)}\n" if told > _LONGEST_VALUE else f"\n{text}: "
+
+
 def _as_typed(element: etree._Element, depth: int) -> str:
     """<pre>: its line ends count."""
     lines = "".join(element.itertext()).split("\n")
@@ -263,7 +271,7 @@ _RENDERERS: dict[str, Callable[[etree._Element, int], str]] = {
     "table": _table,
     "aside": _aside,
     "pre": _as_typed,
-    "dt": lambda element, depth: f"\n{one_line(_children(element, depth))}: ",
+    "dt": _term,
     "dd": lambda element, depth: f"{one_line(_children(element, depth))}\n",
     "rt": lambda element, depth: (
         f"（{text}）" if (text := _children(element, depth).strip()) else ""
