@@ -2,47 +2,36 @@
 
     >>> is_article("讨论:沈灯"), is_article("沈灯（消歧义）"), is_article("沈灯")
     (False, False, True)
-    >>> seen = Duplicates()
-    >>> seen.is_new("沈灯", text), seen.is_new("沈燈", text)
-    (True, False)
 
 Everything is compared in simplified characters: a page saved in both scripts is one page.
 """
 
 import re
 from collections.abc import Sequence
-from hashlib import blake2b
+from zlib import crc32
 
 from kb.names import normalise, simplified
 from kb.sections import WORDS, Section
 
-_OTHERS = "|".join([*WORDS["namespaces"], *WORDS["talk"]])
+_TALK, _OTHERS = "|".join(WORDS["talk"]), "|".join([*WORDS["namespaces"], *WORDS["talk"]])
 # 讨论:, 用户讨论:, Talk:, User talk:, and file names in which the colon became another mark.
-_TALK = "|".join(WORDS["talk"])
 _NAMESPACE = re.compile(
-    rf"(?:{_OTHERS})[\s_]*(?:{_TALK})?\s*[:：]|.{{0,12}}(?:{_TALK}):|(?:{_TALK})(?:_|%3a)",
-    re.IGNORECASE,
+    rf"(?:{_OTHERS})[\s_]*(?:{_TALK})?\s*[:：]|.{{0,12}}(?:{_TALK}):|(?:{_TALK})(?:_|%3a)", re.I
 )
-_MEANINGS = re.compile(
-    rf".+[（(](?:{'|'.join(WORDS['disambiguation-titles'])})[）)]", re.IGNORECASE
-)
+_MEANINGS = re.compile(rf".+[（(](?:{'|'.join(WORDS['disambiguation-titles'])})[）)]", re.I)
 _MEANINGS_TEMPLATE = re.compile(
     rf"\{{\{{\s*(?:template:|模板:)?\s*(?:{'|'.join(WORDS['disambiguation-templates'])})\s*[|}}]",
-    re.IGNORECASE,
+    re.I,
 )
-_MEANINGS_LINE = re.compile("|".join(WORDS["disambiguation-lines"]), re.IGNORECASE)
+_MEANINGS_LINE = re.compile("|".join(WORDS["disambiguation-lines"]), re.I)
 _LONGEST_MEANING = 60
-_SENTENCE = re.compile(r"[。！？!?\n]+")
-_SHORTEST_SENTENCE = 6
-# Pages are compared by the smallest hashes of their sentences: the same share of them is alike.
-_SKETCH, _LOOKED_UP = 32, 4
-_ALIKE, _ALIKE_OF_ONE_TITLE = 0.9, 0.5
+_SENTENCE, _SHORTEST_SENTENCE = re.compile(r"[。！？!?\n]+"), 6
+# Pages of one title are compared by the 32 smallest hashes of their sentences: half makes a copy.
+_SKETCH, _SHARE = 32, 0.5
 # A stub's few facts may be another's as well.
 _SHORTEST_COPY = 100
 # 沈灯 (1), 沈灯 - 副本, 沈灯 copy: what a file system makes of a second copy.
-_COPY = re.compile(
-    r"\s*(?:[（(]\d{1,2}[）)]|-?\s*(?:副本|拷贝|copy)(?:\s*[（(]\d+[）)])?)$", re.IGNORECASE
-)
+_COPY = re.compile(r"\s*(?:[（(]\d{1,2}[）)]|-?\s*(?:副本|拷贝|copy)(?:\s*[（(]\d+[）)])?)$", re.I)
 
 
 def is_article(title: str) -> bool:
@@ -69,46 +58,21 @@ def without_copy_mark(stem: str) -> str:
 
 
 class Duplicates:
-    """The pages seen so far, each as the 32 smallest hashes of its sentences."""
+    """The pages seen so far: the sentences of each as hashes, by title, and of all of them."""
 
     def __init__(self) -> None:
-        self._pages: list[tuple[str, frozenset[int]]] = []
-        self._by_hash: dict[int, list[int]] = {}
-        self._by_title: dict[str, list[int]] = {}
+        self._pages: set[frozenset[int]] = set()
+        self._by_title: dict[str, list[frozenset[int]]] = {}
 
     def is_new(self, title: str, text: str) -> bool:
-        """False for a page whose sentences an earlier one has; of one title half of them do."""
-        text = normalise_lines(text)
-        hashes = {_hash(part) for part in _SENTENCE.split(text) if len(part) >= _SHORTEST_SENTENCE}
-        sketch = sorted(hashes)[:_SKETCH]
-        title = normalise(title)
-        candidates = {n for one in sketch[:_LOOKED_UP] for n in self._by_hash.get(one, ())}
-        for number in candidates.union(self._by_title.get(title, ())):
-            other, smallest = self._pages[number]
-            alike = _share(sketch, smallest)
-            needed = _ALIKE_OF_ONE_TITLE if title == other else _ALIKE
-            if sketch and alike >= needed and (title == other or len(text) >= _SHORTEST_COPY):
-                return False
-        number = len(self._pages)
-        self._pages.append((title, frozenset(sketch)))
-        keys = [(self._by_title.setdefault(title, []))]
-        # Boilerplate that stands on every page need not be looked up again and again.
-        for found in (*keys, *(self._by_hash.setdefault(one, []) for one in sketch[:_LOOKED_UP])):
-            if len(found) < _SKETCH:
-                found.append(number)
-        return True
-
-
-def normalise_lines(text: str) -> str:
-    """As `normalise`, line by line."""
-    return "\n".join(map(normalise, text.split("\n")))
-
-
-def _share(sketch: list[int], other: frozenset[int]) -> float:
-    """Jaccard similarity of two pages, told from the smallest hashes of both together."""
-    smallest = sorted(other.union(sketch))[:_SKETCH]
-    return sum(one in other and one in sketch for one in smallest) / max(len(smallest), 1)
-
-
-def _hash(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
+        """False for a page that says what an earlier one does, or half of what its namesake does."""
+        parts = (part for part in _SENTENCE.split(text) if len(part) >= _SHORTEST_SENTENCE)
+        hashes = {crc32(normalise(part).encode()) for part in parts}
+        sketch = frozenset(sorted(hashes)[:_SKETCH])
+        namesakes = self._by_title.setdefault(normalise(title), [])
+        copied = any(len(sketch & other) > _SHARE * len(sketch) for other in namesakes)
+        copied = copied or (len(text) >= _SHORTEST_COPY and sketch in self._pages)
+        # More than these of one title only take time.
+        namesakes += [sketch] if len(namesakes) < _SKETCH else []
+        self._pages.add(sketch)
+        return not copied

@@ -1,18 +1,16 @@
 """Search: a question or a scene in, the snippets that help to answer it out, best first.
 
     >>> kb = KnowledgeBase.load("worlds/chuiyan/kb")
-    >>> for hit in kb.search("沈砚秋的黑伞叫什么名字", k=2):
-    ...     print(f"{hit.score:.2f} {hit.snippet.display}")
-    0.47 沈砚秋的黑伞名叫不归。不归有二十四根伞骨。…
-    0.26 忘名雨：淋到忘名雨的人会忘掉名字。撑伞可以挡住忘名雨。…
+    >>> [f"{hit.score:.2f} {hit.snippet.display}" for hit in kb.search("沈砚秋的黑伞叫什么名字", k=1)]
+    ['0.56 沈砚秋的黑伞名叫不归。不归有二十四根伞骨。…']
 
 Every score lies in 0-1 and means how near a snippet comes to one that answers all of the query.
 'keyword' is BM25 as a share of an average snippet that holds every term of the query (of a scene:
-as much as 16 of them). 'dense' is how far the cosine stands above that of an average snippet, as a
-share of the way to 1, which makes models with narrow and wide cosines alike. 'fused' is 0.7 of the
-first and 0.3 of the second, always: at `MIN_SCORE` unrelated questions find nothing and most
-answers are kept (`python scripts/evaluate_retrieval.py --world worlds/chuiyan` prints both shares).
-A query that names a page by an alias is searched with the page's title as well.
+as much as 16 of them); the pages that a question names are terms of their own (`kb.asking`).
+'dense' is how far the cosine stands above that of an average snippet, as a share of the way to 1,
+which makes models with narrow and wide cosines alike. 'fused' is 0.7 of the first and 0.3 of the
+second: at `MIN_SCORE` unrelated questions find nothing and most answers are kept
+(`python scripts/evaluate_retrieval.py --world worlds/chuiyan` prints both shares).
 """
 
 import math
@@ -182,46 +180,40 @@ class KnowledgeBase:
         """float32 [snippets], 0-1: by the words of a query, and by the pages that it names."""
         if about is None:
             return np.minimum(self._keyword.scores(self.expand(query)), 1)
-        named = [self._fit(subject) for subject in about.subjects]
+        named: list[Named] = []
+        for subject in about.subjects:
+            fit = np.zeros(len(self), dtype=np.float32)
+            for name in subject.names:
+                fit[self._keyword.holding(name)] = _MENTIONED
+            own = [number for title in subject.titles for number in self._pages.get(title, ())]
+            fit[own] = 1
+            rarity = math.log(1 + (len(self) - len(own) + 0.5) / (len(own) + 0.5))
+            named.append((_PAGE_WEIGHT * subject.weight * rarity, fit))
         if len(named) > 1:
             # What stands between several of them is worth more than what is only on one.
             together = np.minimum.reduce([fit for _, fit in named]) > 0
-            named = [
-                (weight, np.where(together, np.maximum(fit, _TOGETHER), fit))
-                for weight, fit in named
-            ]
+            for _, fit in named:
+                fit[together] = np.maximum(fit[together], _TOGETHER)
         scores = self._keyword.scores(about.question, named=named)
         return np.minimum(scores if about.of_plot else scores * self._facts_first, 1)
-
-    def _fit(self, subject: Subject) -> Named:
-        """A subject's own snippets fit it, others that name it less."""
-        fit = np.zeros(len(self), dtype=np.float32)
-        for name in subject.names:
-            fit[self._keyword.holding(name)] = _MENTIONED
-        own = self._own(subject)
-        fit[own] = 1
-        rarity = math.log(1 + (len(self) - len(own) + 0.5) / (len(own) + 0.5))
-        return _PAGE_WEIGHT * subject.weight * rarity, fit
-
-    def _own(self, subject: Subject) -> list[int]:
-        return [number for title in subject.titles for number in self._pages.get(title, ())]
 
     def _each_in_place(self, hits: list[Hit], about: Question) -> list[Hit]:
         """The hits with the best of each of several pages that a question is about among the first.
 
         What is moved up scores as what it then stands before, so that scores fall.
         """
-        last = len(about.subjects) - 1
-        for subject in about.subjects if last else ():
-            places = [n for n, hit in enumerate(hits) if self._is_of(hit, subject)]
-            if places and places[0] > last:
-                hit = hits.pop(places[0])
-                hits.insert(last, replace(hit, score=hits[last].score))
-        return hits
-
-    @staticmethod
-    def _is_of(hit: Hit, subject: Subject) -> bool:
-        return normalise(hit.snippet.title) in subject.titles
+        count = len(about.subjects)
+        pages = [normalise(hit.snippet.title) for hit in hits]
+        best = (
+            next((n for n, page in enumerate(pages) if page in subject.titles), 0)
+            for subject in about.subjects
+        )
+        missing = sorted({number for number in best if number >= count > 1})
+        kept = max(count - len(missing), 1)
+        others = [hit for n, hit in enumerate(hits) if n >= kept and n not in missing]
+        least = others[0].score if others else 0
+        moved = [replace(hits[n], score=max(hits[n].score, least)) for n in missing]
+        return [*hits[:kept], *moved, *others] if moved else hits
 
     def _encoded(self, texts: Sequence[str], method: Method) -> Iterator[tuple[str, Scores | None]]:
         """(text, float32 [dim] where used) of each; one batch's vectors are held at once.
@@ -234,8 +226,7 @@ class KnowledgeBase:
             if method == "keyword":
                 yield from zip(batch, repeat(None))
                 continue
-            asked = [self._read_by_model(text) for text in batch]
-            vectors = self.embedder.encode(asked, kind="query")
+            vectors = self.embedder.encode([*map(self._read_by_model, batch)], kind="query")
             if (dim := vectors.shape[-1]) != meta.dim:
                 raise EmbedderMismatchError(
                     "embedder.other-size", name=name, dim=dim, made=meta.embedder, wanted=meta.dim

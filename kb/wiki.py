@@ -4,11 +4,10 @@
     >>> entry.title, entry.aliases, entry.sections[0]
     ('井底街', (), ((), '名称: 井底街\\n所在: 第一层台地\\n户数: 三百零六'))
 
-`*.wiki` and `*.wikitext` are one page of MediaWiki markup (the file's stem is its title), `*.xml` and
-`*.xml.bz2` a MediaWiki export, `*.html` and `*.mhtml` one saved web page, `*.md` one page for every
-'# ' heading, `*.txt` one for every line that starts with 【词条】; what a text really is is told by its
-content. A section on one person or thing is an entry of its own (`kb.topics`). A page
-'#REDIRECT [[沈灯]]' makes its title an alias of 沈灯. Other files are left alone.
+A file of wikitext is one page (its stem is the title), a saved web page too; an export holds many,
+Markdown one for every '# ' heading, plain text one for every line that starts with 【词条】. What a
+text really is is told by its content. A section on one person or thing is an entry of its own
+(`kb.topics`). A page '#REDIRECT [[沈灯]]' makes its title an alias of 沈灯. Other files are left alone.
 """
 
 import email
@@ -33,38 +32,29 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 _REDIRECT = re.compile(
-    r"\s*#(?:redirect|redir|重定向|重新導向|転送)\s*[:：]?\s*\[\[\s*:?([^\]|#]+)", re.IGNORECASE
+    r"\s*#(?:redirect|redir|重定向|重新導向|転送)\s*[:：]?\s*\[\[\s*:?([^\]|#]+)", re.I
 )
-_HTML = re.compile(r"\s*(?:<\?xml[^>]{0,200}>\s*)?<(?:!doctype\s+html|html)\b", re.IGNORECASE)
-_HTML_BLOCK = re.compile(r"<(?:p|div|table|h[1-6]|ul|br)\b[^<>]{0,500}>", re.IGNORECASE)
-_WIKITEXT = [
-    re.compile(pattern, re.MULTILINE)
-    for pattern in (
-        r"\[\[[^\[\]\n]+\]\]",
-        r"\{\{[^{}\n]",
-        r"'''[^'\n]+'''",
-        r"^==+[^=\n]+==+[ \t]*$",
-        r"^\{\|",
-    )
-]
-_MARKDOWN = [
-    re.compile(pattern, re.MULTILINE)
-    for pattern in (
-        r"^#{1,6}[ \t]+\S",
-        r"^#{2,6}\S",
-        r"\*\*\S",
-        r"\]\([^()\n]+\)",
-        r"^\|[-:| \t]*--[-:| \t]*$",
-    )
-]
-_CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
+_HTML = re.compile(r"\s*(?:<\?xml[^>]{0,200}>\s*)?<(?:!doctype\s+html|html)\b", re.I)
+_HTML_BLOCK = re.compile(r"<(?:p|div|table|h[1-6]|ul|br)\b[^<>]{0,500}>", re.I)
+# Of each language as many signs as there are kinds of them: one alone may stand in any text.
+_WIKITEXT = (
+    r"\[\[[^\[\]\n]+\]\]",
+    r"\{\{[^{}\n]",
+    r"'''[^'\n]+'''",
+    r"^==+[^=\n]+==+[ \t]*$",
+    r"^\{\|",
+)
+_HEADING = r"^#{1,6}[ \t]+\S"
+_MARKDOWN = (_HEADING, r"^#{2,6}\S", r"\*\*\S", r"\]\([^()\n]+\)", r"^\|[-:| \t]*--[-:| \t]*$")
+_CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([\w-]+)", re.I)
 # GB18030 decodes nearly any bytes: what holds more control characters than a slip is no text.
 _CONTROL, _CONTROL_SHARE = re.compile("[\x00-\x08\x0e-\x1f\x7f]"), 0.001
-# The commonest characters of Chinese in both scripts and of Japanese: a wrong encoding has few.
-_COMMON = frozenset(
-    "的一是不了在人有我他这這个個们們中来來上大为為和国國地到以说說时時要就出会會，。、のにはをたとがで"
-)
 _DAMAGED_SHARE = 0.01
+_ENCODINGS = ("gb18030", "big5hkscs", "utf-16-le", "utf-16-be", "shift_jis")
+# The commonest characters of Chinese in both scripts and of Japanese: a wrong encoding has few.
+_COMMON = re.compile(
+    "[的一是不了在人有我他这這个個们們中来來上大为為和国國地到以说說时時就出会會，。のにはをたとがで]"
+)
 _LARGEST_FILE = 64_000_000
 
 
@@ -95,9 +85,7 @@ def iter_wiki(path: str | Path) -> Iterator[Entry]:
     are left out with one warning of each kind.
     Raises WikiError where there is no readable file, or where none of them can be read.
     """
-    reading = _Reading(Path(path))
-    yield from reading.entries()
-    reading.warn()
+    yield from _Reading(Path(path)).entries()
 
 
 class _Reading:
@@ -105,16 +93,18 @@ class _Reading:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._files = _wiki_files(root)
         self._redirects: dict[str, str] = {}
         self._titles: set[str] = set()
-        self._left: dict[str, list[str]] = {"empty": [], "no-article": [], "copies": []}
+        self._empty: list[str] = []
+        self._no_articles: list[str] = []
+        self._copies: list[str] = []
         self._broken: dict[Path, WikiError] = {}
-        self._lost: list[str] = []
+        self._seen = articles.Duplicates()
 
     def entries(self) -> Iterator[Entry]:
-        """The entries of all files that can be read."""
-        for file in self._files:
+        """The entries of all files that can be read; then the warnings."""
+        files = _wiki_files(self._root)
+        for file in files:
             for page in self._guarded(file, lambda file: _mediawiki_pages(file, quiet=True)):
                 if match := _REDIRECT.match(page.markup):
                     self._redirects[page.title] = match[1].replace("_", " ").strip()
@@ -122,39 +112,32 @@ class _Reading:
         aliases: dict[str, list[str]] = {}
         for name in filter(is_name, filter(articles.is_article, self._redirects)):
             aliases.setdefault(ends[name], []).append(name)
-        seen = articles.Duplicates()
-        for file in self._files:
-            for entry in self._guarded(file, lambda file: self._of_file(file, seen)):
+        for file in files:
+            for entry in self._guarded(file, self._of_file):
                 names = dict.fromkeys((*entry.aliases, *aliases.get(entry.title, ())))
                 yield entry.model_copy(update={"aliases": tuple(names)})
-        self._lost = [name for name in self._redirects if ends[name] not in self._titles]
+        self._warn([name for name in self._redirects if ends[name] not in self._titles])
 
-    def warn(self) -> None:
-        """Logs what was left out; raises the first error where no file could be read at all."""
+    def _warn(self, lost: list[str]) -> None:
         errors = list(self._broken.values())
-        if errors and not self._titles and not any(self._left.values()):
+        if errors and not (self._titles or self._empty or self._no_articles):
             raise errors[0]
         if errors:
             files = _first([file.name for file in self._broken])
             _log.warning(Message("wiki.broken", count=len(errors), files=files, what=errors[0]))
-        empty, no_article, copies = self._left.values()
-        if empty:
-            _log.warning(Message("wiki.empty-pages", count=len(empty), titles=_first(empty)))
-        if no_article:
-            _log.warning(
-                Message("wiki.no-articles", count=len(no_article), titles=_first(no_article))
-            )
-        if copies:
-            _log.warning(Message("wiki.copies", count=len(copies), titles=_first(copies)))
-        if lost := self._lost:
+        if names := self._empty:
+            _log.warning(Message("wiki.empty-pages", count=len(names), titles=_first(names)))
+        if names := self._no_articles:
+            _log.warning(Message("wiki.no-articles", count=len(names), titles=_first(names)))
+        if names := self._copies:
+            _log.warning(Message("wiki.copies", count=len(names), titles=_first(names)))
+        if lost:
             _log.warning(Message("wiki.lost-redirects", count=len(lost), titles=_first(lost)))
 
     def _guarded(self, file: Path, read: Callable[[Path], Iterator[T]]) -> Iterator[T]:
         """What a reader gives; a file that breaks it is noted, and left alone from there on."""
-        if file in self._broken:
-            return
         try:
-            yield from read(file)
+            yield from () if file in self._broken else read(file)
         except WikiError as error:
             self._broken[file] = error
         # Whatever a parser stumbles over in one page of many, the others are worth reading.
@@ -162,32 +145,27 @@ class _Reading:
             detail = f"{type(error).__name__}: {error}"
             self._broken[file] = WikiError("wiki.unreadable", path=file, detail=detail)
 
-    def _of_file(self, file: Path, seen: articles.Duplicates) -> Iterator[Entry]:
+    def _of_file(self, file: Path) -> Iterator[Entry]:
+        """The entries of one file; pages that give none are noted."""
         source = file.name if self._root.is_file() else file.relative_to(self._root).as_posix()
-        for page in _read(file):
-            yield from self._of_page(page, seen, source)
-
-    def _of_page(self, page: _Page, seen: articles.Duplicates, source: str) -> Iterator[Entry]:
-        """The entries of one page, or none: its title is then among those left out."""
-        if page.left_out or not articles.is_article(page.title):
-            self._left["no-article"].append(page.title)
-            return
-        marked = sections.split_sections(page.text, keep_bold=True)
-        plain = [(path, without_marks(text)) for path, text in marked]
-        if not plain:
-            if page.title not in self._redirects:
-                self._left["empty"].append(page.title)
-        elif articles.lists_meanings(plain):
-            self._left["no-article"].append(page.title)
-        elif not seen.is_new(page.title, "\n".join(text for _, text in plain)):
-            self._left["copies"].append(page.title)
-        else:
-            for title, parts in topics_of(page.title, marked):
-                self._titles.add(title)
-                lead = "\n".join(text for path, text in parts if path == parts[0][0])
-                read = tuple((path, without_marks(text)) for path, text in parts)
-                own = aliases_of(title, read, bold=sections.bold_names(lead))
-                yield Entry(title=title, aliases=own, sections=read, source=source)
+        for title, marked_text, left_out in _read(file):
+            marked = sections.split_sections(marked_text, keep_bold=True)
+            plain = [(path, without_marks(text)) for path, text in marked]
+            if left_out or not articles.is_article(title):
+                self._no_articles.append(title)
+            elif not plain:
+                self._empty += [title] if title not in self._redirects else []
+            elif articles.lists_meanings(plain):
+                self._no_articles.append(title)
+            elif not self._seen.is_new(title, "\n".join(text for _, text in plain)):
+                self._copies.append(title)
+            else:
+                for topic, parts in topics_of(title, marked):
+                    self._titles.add(topic)
+                    lead = "\n".join(text for path, text in parts if path == parts[0][0])
+                    read = tuple((path, without_marks(text)) for path, text in parts)
+                    names = aliases_of(topic, read, bold=sections.bold_names(lead))
+                    yield Entry(title=topic, aliases=names, sections=read, source=source)
 
 
 def _wiki_files(root: Path) -> list[Path]:
@@ -196,64 +174,52 @@ def _wiki_files(root: Path) -> list[Path]:
     if not root.exists():
         raise WikiError("wiki.missing", path=root, kinds=kinds)
     found = [root] if root.is_file() else sorted(root.rglob("*"))
-    files = [file for file in found if file.is_file() and _kind(file)]
-    if not files:
-        raise WikiError("wiki.nothing-to-read", path=root, kinds=kinds)
-    return files
+    if files := [file for file in found if file.is_file() and _kind(file)]:
+        return files
+    raise WikiError("wiki.nothing-to-read", path=root, kinds=kinds)
 
 
 def _kind(file: Path) -> str:
     """The ending that names the file's reader; '' where there is none, and for hidden files."""
-    name = file.name.lower()
-    hidden = name.startswith(".")
-    return next((ending for ending in _READERS if name.endswith(ending) and not hidden), "")
-
-
-def _stem(file: Path) -> str:
-    return articles.without_copy_mark(file.stem)
+    endings = () if file.name.startswith(".") else _READERS
+    return next((ending for ending in endings if file.name.lower().endswith(ending)), "")
 
 
 def _mediawiki_pages(file: Path, *, quiet: bool = False) -> Iterator[ExportPage]:
     """The pages of an export one by one, that of a file of wikitext, none of other files."""
-    kind = _kind(file)
-    if kind.startswith(".xml"):
+    if _kind(file).startswith(".xml"):
         yield from read_export(file, quiet=quiet)
-    elif _READERS[kind] is _wikitext and not _HTML.match(text := _read_text(file)):
-        yield ExportPage(_stem(file), text)
+    elif _READERS[_kind(file)] is _wikitext and not _HTML.match(text := _read_text(file)):
+        yield ExportPage(articles.without_copy_mark(file.stem), text)
 
 
 def _read(file: Path) -> Iterator[_Page]:
     """The pages of a file by the reader of its kind, or of what its text turns out to be."""
-    kind = _kind(file)
-    if kind.startswith(".xml"):
+    if _kind(file).startswith(".xml"):
         for title, markup in _mediawiki_pages(file):
             yield from _wikitext(markup, title)
         return
-    text = _read_text(file)
-    for page in _reader_of(text, kind)(text, _stem(file)):
+    text, title = _read_text(file), articles.without_copy_mark(file.stem)
+    for page in _reader_of(text, _READERS[_kind(file)])(text, title):
         # Above the first heading of a file of pages there is usually nothing.
         if page.title or page.text.strip():
-            yield page._replace(title=page.title or _stem(file))
+            yield page._replace(title=page.title or title)
 
 
-def _reader_of(text: str, kind: str) -> "_Reader":
+def _reader_of(text: str, own: "_Reader") -> "_Reader":
     """The reader of a text: that of its ending, unless it is clearly something else."""
-    own = _READERS[kind]
     if _HTML.match(text):
         return _web_page
     if own not in (_plain, _markdown):
         return own
     wikitext, marks = (
-        sum(bool(pattern.search(text)) for pattern in patterns)
-        for patterns in (_WIKITEXT, _MARKDOWN)
+        sum(bool(re.search(sign, text, re.M)) for sign in signs) for signs in (_WIKITEXT, _MARKDOWN)
     )
     if wikitext > max(1, marks if own is _plain else 2 * marks):
         return _wikitext
-    if own is _plain and (marks > 1 or _MARKDOWN[0].search(text)):
+    if own is _plain and (marks > 1 or re.search(_HEADING, text, re.M)):
         return _markdown
-    if own is _plain and len(_HTML_BLOCK.findall(text)) > 2:
-        return _web_page
-    return own
+    return _web_page if own is _plain and len(_HTML_BLOCK.findall(text)) > 2 else own
 
 
 _Reader = Callable[[str, str], Iterator[_Page]]
@@ -278,15 +244,10 @@ def _plain(text: str, title: str) -> Iterator[_Page]:
 
 
 _READERS: dict[str, _Reader] = {
-    ".wiki": _wikitext,
-    ".md": _markdown,
+    **dict.fromkeys((".wiki", ".wikitext", ".mediawiki", ".xml", ".xml.bz2"), _wikitext),
+    **dict.fromkeys((".md", ".markdown"), _markdown),
     ".txt": _plain,
-    ".html": _web_page,
-    ".xml": _wikitext,
-    ".xml.bz2": _wikitext,
-    **dict.fromkeys((".wikitext", ".mediawiki"), _wikitext),
-    **dict.fromkeys((".htm", ".xhtml", ".mhtml", ".mht"), _web_page),
-    ".markdown": _markdown,
+    **dict.fromkeys((".html", ".htm", ".xhtml", ".mhtml", ".mht"), _web_page),
 }
 
 
@@ -311,9 +272,13 @@ def _read_text(file: Path) -> str:
     if (size := file.stat().st_size) > _LARGEST_FILE:
         raise WikiError("wiki.large-file", path=file, size=size, most=_LARGEST_FILE)
     data = file.read_bytes()
+    declared = _CHARSET.search(data[:4096]) if _READERS[_kind(file)] is _web_page else None
     if _kind(file).startswith(".mht"):
-        data = _html_part(data)
-    text = _decoded(data, is_html=_READERS[_kind(file)] is _web_page)
+        # A web archive of one file: the first page in it is the page.
+        parts = email.message_from_bytes(data, policy=email.policy.default).walk()
+        pages = (part.get_content() for part in parts if part.get_content_type() == "text/html")
+        data = str(next(pages, "")).encode()
+    text = _decoded(data, declared[1].decode() if declared else "utf-8")
     if text is None:
         raise WikiError("wiki.encoding", path=file)
     if len(_CONTROL.findall(text)) > _CONTROL_SHARE * len(text):
@@ -321,12 +286,9 @@ def _read_text(file: Path) -> str:
     return text
 
 
-def _decoded(data: bytes, *, is_html: bool) -> str | None:
-    declared = _CHARSET.search(data[:4096]) if is_html else None
-    certain = ["utf-8-sig", *([declared[1].decode()] if declared else [])]
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        certain = ["utf-16"]
-    for encoding in certain:
+def _decoded(data: bytes, declared: str) -> str | None:
+    is_utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    for encoding in ("utf-16",) if is_utf16 else ("utf-8-sig", declared):
         try:
             return data.decode(encoding)
         except (UnicodeDecodeError, LookupError):
@@ -336,20 +298,10 @@ def _decoded(data: bytes, *, is_html: bool) -> str | None:
     if text.count("\ufffd") <= _DAMAGED_SHARE * len(text):
         return text
     guesses = []
-    for encoding in ("gb18030", "big5hkscs", "utf-16-le", "utf-16-be", "shift_jis"):
+    for encoding in _ENCODINGS:
         try:
             guesses.append(data.decode(encoding))
         except UnicodeDecodeError:
             continue
-    return max(
-        guesses,
-        key=lambda text: sum(map(_COMMON.__contains__, text[:20_000])) / len(text[:20_000]),
-        default=None,
-    )
-
-
-def _html_part(data: bytes) -> bytes:
-    """The page inside a web archive of one file (.mhtml), in UTF-8."""
-    parts = email.message_from_bytes(data, policy=email.policy.default).walk()
-    pages = (part.get_content() for part in parts if part.get_content_type() == "text/html")
-    return str(next(pages, "")).encode()
+    # A wrong encoding of two bytes gives about as many characters, of which few are common.
+    return max(guesses, key=lambda text: len(_COMMON.findall(text)), default=None)
