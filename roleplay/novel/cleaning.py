@@ -1,0 +1,67 @@
+"""What files carry beside the novel's text, and a reader never sees: taken out, or shown plainly.
+
+    clean("&nbsp;&nbsp;雨\\u200b停了。<br>天晴。\\n下载本书请访问 www.example.com\\n")
+    # ("  雨停了。\\n天晴。\\n\\n", [2])
+
+Gone are zero-width, control and private-use characters, left-overs of HTML, lines of sites, the
+licence of Project Gutenberg, and the notes of Aozora Bunko with its readings (港《みなと》). Blanks of
+other widths become a plain one; the ideographic blank stays. The second value names, from 1, the
+lines that were left out.
+"""
+
+import re
+from html import unescape
+
+from roleplay.novel.banners import is_banner
+
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ufffe\uffff\ue000-\uf8ff\U000f0000-\U0010ffff]"
+)
+_BLANK = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f]")
+_LINE_END = re.compile("[\v\f\x85\u2028\u2029]")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});")
+_UNSEEN = re.compile(
+    r"(?is)<(script|style|rt|rp)\b[^<>]{0,300}>[^<]{0,9999}</\1\s*>|<!--.{0,9999}?-->"
+)
+# Only names of HTML, so that <雨> and <3 stay as they are.
+_TAG = re.compile(
+    r"(?i)</?(?:(?P<block>p|br|div|h[1-6r]|center|table|tr|td|ul|ol|li|blockquote|body|html|head|title|section)"
+    r"|b|i|u|s|em|strong|font|a|img|span|sup|sub|small|big|pre|tbody|nobr|ruby|rb|meta|link|input)"
+    r"(?:\s[^<>\n]{0,500})?/?>"
+)
+_GUTENBERG = re.compile(
+    r"\*\*\* ?(START|END) OF TH(?:E|IS) PROJECT GUTENBERG EBOOK[^*]{0,300}\*\*\*"
+)
+# ｜港町《みなとまち》, 港《みなと》; 《...》 with anything but kana is a title.
+_AOZORA_NOTE = re.compile(
+    r"［＃[^］\n]*］|[｜|]([^｜|《\n]{1,30})《[^》\n]{1,30}》|(?<=[一-鿿々])《[ぁ-ゖー・ゝゞ]+》"
+)
+_AOZORA_ENDS = re.compile(
+    r"(?s)\n-{20,}\n【テキスト中に現れる記号について】.*?\n-{20,}(?=\n)|\n底本：.*\Z"
+)
+_QUOTE = re.compile(r"[“「『]")
+
+
+def clean(text: str) -> tuple[str, list[int]]:
+    """The text as a reader sees it, and the numbers of the lines that were left out."""
+    lines = _without_licence(text).split("\n")
+    banners = [i for i, line in enumerate(lines) if not _QUOTE.search(line) and is_banner(line)]
+    for i in banners:
+        lines[i] = ""
+    text = "\n".join(lines)
+    if "<" in text:
+        text = _TAG.sub(lambda tag: "\n" if tag["block"] else "", _UNSEEN.sub("", text))
+    if "《" in text or "［＃" in text:
+        text = _AOZORA_NOTE.sub(lambda note: note[1] or "", _AOZORA_ENDS.sub("", text))
+    if "&" in text:
+        text = _ENTITY.sub(lambda entity: unescape(entity[0]), text)
+    text = _LINE_END.sub("\n", text).replace("\r", "\n")
+    return _BLANK.sub(" ", _INVISIBLE.sub("", text)).lstrip("\n"), [i + 1 for i in banners]
+
+
+def _without_licence(text: str) -> str:
+    """Blank lines for the licence of Project Gutenberg, so that the others keep their numbers."""
+    marks = {mark[1]: mark.span() for mark in _GUTENBERG.finditer(text)}
+    start, end = marks.get("START", (0, 0))[1], marks.get("END", (len(text), 0))[0]
+    return "\n" * text.count("\n", 0, start) + text[start:end]
