@@ -1,67 +1,53 @@
-"""The chapters of a novel, found by their headings.
+"""The chapters of a novel: by the titles that its file names, by its headings, or by length.
 
     find_chapters("第一章　漏雨的早晨\\n晨醒雨晚了三分钟。\\n第二章　水务司来的人\\n……")
     # [Chapter(index=1, title="第一章　漏雨的早晨", span=(0, 20)), Chapter(index=2, ...)]
 
-The spans tile the text. Chapters with a heading are numbered from 1; text before the first heading
-is chapter 0, "front matter". A heading with nothing under it (a volume's title) opens the chapter
-that follows; a line of a table of contents opens none. A text without headings is one chapter.
+The spans tile the text. Chapters are numbered from 1 through all parts of a book; text before the
+first is chapter 0, "front matter". The title of a part with nothing under it is a chapter of its own;
+another heading with nothing under it opens the chapter that follows, and a line of a printed table
+of contents opens none. A long text without headings is cut into pieces that are titled "1", "2" ...
 """
 
 import re
+from bisect import bisect
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
+from roleplay.novel.headings import Heading, find_headings
 from roleplay.records import Chapter
 
 FRONT_MATTER = "front matter"
 WHOLE_BOOK = "whole book"
 
-_NUMBER = r"[0-9０-９零〇○一二三四五六七八九十百千万两廿卅壹贰叁肆伍陆柒捌玖拾]{1,9}"
-# What sites put before a heading: 《书名》目录 第一回, 正文 第一章, 【第一章】.
-_PREFIX = r"[ \t　]*(?:《[^》\n]{0,30}》[ \t　]*)?(?:(?:目录|正文)[ \t　]*)?[【\[]?"
-_SEPARATED = r"(?=[ \t　:：.．、·—\-】\]（(]|$)"
-_NUMBERED = rf"第[ \t]*{_NUMBER}[ \t]*[卷章回话話节節集幕]"
-_NAMED = (
-    r"(?:序章|序幕|序言|序|楔子|引子|前言|终章|終章|最终章|尾声|尾聲|后记|後記|番外篇?|外传|外傳|"
-    rf"间章|間章|幕间)(?:[ \t]*{_NUMBER})?"
-)
-_ENGLISH = r"(?i:chapter[ \t]+(?:\d{1,4}|[ivxlc]{1,7}|[a-z]{3,12})|prologue|epilogue)"
-_TITLE_START = re.compile(rf"{_NUMBERED}|{_NAMED}|{_ENGLISH}")
-# "tight": the name follows without a blank (第一章漏雨的早晨), as a sentence may begin, too.
-_HEADING = re.compile(
-    rf"^{_PREFIX}(?:(?:{_TITLE_START.pattern}){_SEPARATED}|(?P<tight>{_NUMBERED}))"
-    r"[^\n]{0,60}$",
-    re.M,
-)
 _PAGE_NUMBER = re.compile(r"[\s.…·—\-]*[0-9０-９]*$")
-_LONGEST, _LONGEST_TIGHT = 40, 25
-_MID_SENTENCE = "，,。；;、："
-_ENDS = "。！？…”’」』》）)—-*"
-# A sentence: a Chinese full stop, or an English one that is no dot behind a number (Chapter IV.).
-_NO_TITLE = re.compile(r"。|[.!?] |[a-z]\.$")
-_NO_TIGHT_TITLE = re.compile(rf"[{_MID_SENTENCE}“”「」『』\"！？!?]")
+_LONGEST_PIECE, _USUAL_PIECE = 8000, 7500
+_PARAGRAPH_END, _SENTENCE_END = re.compile(r"\n\s*"), re.compile(r"[。！？!?.…]+[”’」』）)]*")
+_BLOCK = 3  # lines of contents at least, where only the numbers come again
+_BLOCK = 3  # lines of contents at least, where only the numbers come again
+_LONG, _MOST = 20_000, 0.7  # a chapter that is longer and so much of the book leaves no second one
+_NEAR = 80  # characters in which the heading of a title in the contents stands
 
 
-@dataclass(frozen=True)
-class _Heading:
-    """A heading line; ``bare``: no text stands under it."""
+def find_chapters(text: str, titles: Sequence[tuple[int, str]] = ()) -> list[Chapter]:
+    """The chapters of ``text``, in order and without gaps; none for an empty text.
 
-    start: int
-    title: str
-    bare: bool
-
-
-def find_chapters(text: str) -> list[Chapter]:
-    """The chapters of ``text``, in order and without gaps; none for an empty text."""
+    ``titles``: (start, title) of those that the book's table of contents names (Novel.titles).
+    """
     if not text:
         return []
-    openings = _openings(_headings(text))
+    headings = find_headings(text)
+    if len(titles) > 1:
+        numbered = [one for one in headings if one.sure]
+        openings = _with_contents(titles, _openings(numbered, text))
+    else:
+        openings = _openings(headings, text)
     if not openings:
-        return [Chapter(index=1, title=WHOLE_BOOK, span=(0, len(text)))]
+        openings = [(0, WHOLE_BOOK)]
     first = 0 if text[: openings[0][0]].strip() else 1
     if first == 0:
         openings.insert(0, (0, FRONT_MATTER))
+    openings = _long_ones_cut(text, openings)
     starts = [0, *(start for start, _ in openings[1:]), len(text)]
     return [
         Chapter(index=first + i, title=title, span=(starts[i], starts[i + 1]))
@@ -69,46 +55,98 @@ def find_chapters(text: str) -> list[Chapter]:
     ]
 
 
-def _headings(text: str) -> list[_Heading]:
-    found = [(match, _title(match[0])) for match in _HEADING.finditer(text)]
-    found = [(match, title) for match, title in found if _is_heading(match, title)]
-    stops = [*(match.start() for match, _ in found[1:]), len(text)]
-    return [
-        _Heading(match.start(), title, bare=not text[match.end() : stop].strip())
-        for (match, title), stop in zip(found, stops, strict=False)
-    ]
+def is_cut_by_length(text: str, chapters: Sequence[Chapter]) -> bool:
+    """Whether the chapters are pieces of a book without headings."""
+    last = chapters[-1] if len(chapters) > 1 else None
+    return (
+        bool(last)
+        and last.title.isdecimal()
+        and not text[last.span[0] :].lstrip().startswith(last.title)
+    )
 
 
-def _title(line: str) -> str:
-    match = _TITLE_START.search(line)
-    return line[match.start() if match else 0 :].strip(" \t　】]")
-
-
-def _is_heading(match: re.Match[str], title: str) -> bool:
-    """Whether the line is a title, no sentence."""
-    if match["tight"] is None:
-        goes_on = title[-1] in _MID_SENTENCE or _NO_TITLE.search(title)
-        return len(title) <= _LONGEST and not goes_on
-    if len(title) > _LONGEST_TIGHT or _NO_TIGHT_TITLE.search(title):
-        return False
-    # A wrapped line of prose follows one that is not blank and ends in mid-sentence.
-    before = match.string[max(0, match.start() - 200) : match.start()].rstrip(" \t　")
-    return before in ("", "\n") or before.endswith("\n\n") or before[-2:-1] in _ENDS
-
-
-def _openings(headings: list[_Heading]) -> list[tuple[int, str]]:
+def _openings(headings: Sequence[Heading], text: str) -> list[tuple[int, str]]:
     """(start, title) of each chapter: contents lines go, other bare headings join the next."""
-    # A line of the table of contents is the same but for its page number.
-    keys = [_PAGE_NUMBER.sub("", heading.title) for heading in headings]
-    later = Counter(keys)
     openings: list[tuple[int, str]] = []
-    waiting: list[_Heading] = []
-    for heading, key in zip(headings, keys, strict=True):
-        later[key] -= 1
-        if heading.bare and later[key]:
+    waiting: list[Heading] = []
+    part = ""
+    for one, is_bare in _without_contents(headings, text):
+        if one.kind == "part" and is_bare and not waiting and one.title != part:
+            part = one.title
+            openings.append((one.start, part))
             continue
-        waiting.append(heading)
-        if not heading.bare:
-            openings.append((waiting[0].start, " ".join(item.title for item in waiting)))
+        waiting.append(one)
+        if not is_bare:
+            # Some books repeat the part above each of its chapters.
+            title = " ".join(item.title for item in waiting if item.title != part or is_bare)
+            openings.append((waiting[0].start, title or part))
             waiting = []
     return openings + [(item.start, item.title) for item in waiting[:1]]
+
+
+def _without_contents(headings: Sequence[Heading], text: str) -> list[tuple[Heading, bool]]:
+    """(heading, is bare) without the lines of a printed table of contents.
+
+    Those have nothing under them and come again, perhaps in other words with the same number.
+    """
+    ends = [*(one.start for one in headings[1:]), len(text)]
+    bare = [not text[one.end : end].strip() for one, end in zip(headings, ends, strict=False)]
+    # A line of the table of contents is the same but for its page number.
+    keys = [_PAGE_NUMBER.sub("", one.title) or one.title for one in headings]
+    numbers = [(one.kind, one.number or key) for one, key in zip(headings, keys, strict=True)]
+    later, later_numbers = Counter(keys), Counter(numbers)
+    kept: list[tuple[Heading, bool]] = []
+    listed = 0  # how many lines of contents stand just before
+    for i, one in enumerate(headings):
+        later[keys[i]] -= 1
+        later_numbers[numbers[i]] -= 1
+        renumbered = later_numbers[numbers[i]] and (listed or all(bare[i : i + _BLOCK]))
+        # The last line of the contents may have a preface under it.
+        if (bare[i] or listed >= _BLOCK - 1) and (later[keys[i]] or renumbered):
+            listed += 1
+        else:
+            listed = 0
+            kept.append((one, bare[i]))
+    return kept
+
+
+def _with_contents(
+    titles: Sequence[tuple[int, str]], found: Sequence[tuple[int, str]]
+) -> list[tuple[int, str]]:
+    """The titles of the contents, with the headings between them where it names only the parts."""
+    if len(found) < 2 * len(titles):
+        return list(titles)
+    starts = [start for start, _ in titles]
+    apart = [
+        one for one in found if one[0] - starts[bisect(starts, one[0]) - 1] not in range(_NEAR)
+    ]
+    return sorted([*titles, *apart])
+
+
+def _long_ones_cut(text: str, openings: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
+    """A book without headings, and a chapter that is most of a long book, in pieces."""
+    ends = [*(start for start, _ in openings[1:]), len(text)]
+    cut: list[tuple[int, str]] = []
+    for (start, title), end in zip(openings, ends, strict=True):
+        whole, size = title == WHOLE_BOOK, end - start
+        cut.append((start, title))
+        if size > (_LONGEST_PIECE if whole else max(_LONG, _MOST * len(text))):
+            cut[-1:] = [
+                (place, str(n) if whole else f"{title} ({n})" if n > 1 else title)
+                for n, place in enumerate(_pieces(text, start, end), 1)
+            ]
+    return cut
+
+
+def _pieces(text: str, start: int, end: int) -> Iterator[int]:
+    """Where the pieces of a stretch begin: at paragraphs, else at sentences, else anywhere."""
+    count = -(-(end - start) // _USUAL_PIECE)
+    breaks = [match.end() for match in _PARAGRAPH_END.finditer(text, start, end)]
+    yield start
+    for target in (start + (end - start) * i // count for i in range(1, count)):
+        near = breaks[max(0, bisect(breaks, target) - 1) :][:2]
+        best = min(near, key=lambda place: abs(place - target), default=end)
+        if abs(best - target) > _USUAL_PIECE // 4:
+            sentence = _SENTENCE_END.search(text, target, target + _USUAL_PIECE // 4)
+            best = sentence.end() if sentence else target
+        yield best

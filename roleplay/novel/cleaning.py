@@ -1,52 +1,66 @@
 """What files carry beside the novel's text, and a reader never sees: taken out, or shown plainly.
 
-    clean("&nbsp;&nbsp;雨\\u200b停了。<br>天晴。\\n下载本书请访问 www.example.com\\n")
-    # ("  雨停了。\\n天晴。\\n\\n", [2])
+    clean("&nbsp;雨\\u200b停了。<br>天晴。\\n下载本书请访问 www.example.com\\n")
+    # (" 雨停了。\\n天晴。\\n\\n", [2])
 
 Gone are zero-width, control and private-use characters, left-overs of HTML, lines of sites, the
-licence of Project Gutenberg, and the notes of Aozora Bunko with its readings (港《みなと》). Blanks of
-other widths become a plain one; the ideographic blank stays. The second value names, from 1, the
-lines that were left out.
+licence of Project Gutenberg, and the notes and readings (港《みなと》) of Aozora Bunko. Blanks of other
+widths become a plain one; the ideographic blank stays.
 """
 
 import re
 from html import unescape
 
-from roleplay.novel.banners import is_banner
-
+_BANNER = re.compile(
+    r"(?i:https?://|\bwww\.\w|[\w-]+\.(?:com|net|org|cn|cc|me|info)\b)|"
+    # People in a story download and visit, too: the words count only beside those of a site.
+    r"(?:全集|免[费費]|[电電]子[书書]|全文|TXT|txt)[^。]{0,12}下[载載]|"
+    r"下[载載][^。]{0,8}(?:[请請]|尽在|[访訪][问問])|"
+    r"更多[^。]{0,12}[请請](?:[访訪][问問]|[关關]注|到)|"
+    r"本[书書](?:[来來]自|由)[^。]{0,20}(?:整理|[制製]作|上[传傳]|[网網])|"
+    r"手机(?:阅读|用户请)|最新章[节節][^。]{0,12}(?:首[发發]|更新)|"
+    r"^\W*(?:本章(?:未完|完|[节節]完)|未完待[续續]|[请請]?[记記]住本站|天才一秒记住)"
+)
+_LONGEST_BANNER = 300  # a whole paragraph is the story's, whatever it mentions
 _INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
-    "\ufff9-\ufffb\ufffe\uffff\ue000-\uf8ff\U000f0000-\U0010ffff]"
+    "\xad[ \t]*\n?|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\ufffe\uffff\ue000-\uf8ff\U000f0000-\U0010ffff]"
 )
 _BLANK = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f]")
-_LINE_END = re.compile("[\v\f\x85\u2028\u2029]")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});")
 _UNSEEN = re.compile(
-    r"(?is)<(script|style|rt|rp)\b[^<>]{0,300}>[^<]{0,9999}</\1\s*>|<!--.{0,9999}?-->"
+    r"(?is)<(script|style|rt|rp)\b[^<>]{0,300}>[^<]{0,999}</\1\s*>|<!--[^<]{0,300}-->"
 )
 # Only names of HTML, so that <雨> and <3 stay as they are.
 _TAG = re.compile(
-    r"(?i)</?(?:(?P<block>p|br|div|h[1-6r]|center|table|tr|td|ul|ol|li|blockquote|body|html|head|title|section)"
-    r"|b|i|u|s|em|strong|font|a|img|span|sup|sub|small|big|pre|tbody|nobr|ruby|rb|meta|link|input)"
+    r"(?i)</?(?:(?P<block>p|br|div|h[1-6r]|center|table|tr|td|ul|ol|li|blockquote|body|html|head|title)"
+    r"|b|i|u|s|em|strong|font|a|img|span|sup|sub|small|big|pre|nobr|ruby|rb|meta|link|input)"
     r"(?:\s[^<>\n]{0,500})?/?>"
 )
-_GUTENBERG = re.compile(
-    r"\*\*\* ?(START|END) OF TH(?:E|IS) PROJECT GUTENBERG EBOOK[^*]{0,300}\*\*\*"
-)
+_GUTENBERG = re.compile(r"\*\*\* ?(START|END) OF TH(?:E|IS) PROJECT GUTENBERG[^*]{0,300}\*\*\*")
 # ｜港町《みなとまち》, 港《みなと》; 《...》 with anything but kana is a title.
 _AOZORA_NOTE = re.compile(
     r"［＃[^］\n]*］|[｜|]([^｜|《\n]{1,30})《[^》\n]{1,30}》|(?<=[一-鿿々])《[ぁ-ゖー・ゝゞ]+》"
 )
 _AOZORA_ENDS = re.compile(
-    r"(?s)\n-{20,}\n【テキスト中に現れる記号について】.*?\n-{20,}(?=\n)|\n底本：.*\Z"
+    r"(?s)\n-{20,}\n【テキスト中に現れる記号について】.{0,3000}?\n-{20,}(?=\n)|\n底本：.*\Z"
 )
-_QUOTE = re.compile(r"[“「『]")
+
+
+def is_banner(text: str) -> bool:
+    """Whether a line or a piece of narration is a site's: an address, or a call to download."""
+    return len(text) <= _LONGEST_BANNER and bool(_BANNER.search(text))
 
 
 def clean(text: str) -> tuple[str, list[int]]:
-    """The text as a reader sees it, and the numbers of the lines that were left out."""
-    lines = _without_licence(text).split("\n")
-    banners = [i for i, line in enumerate(lines) if not _QUOTE.search(line) and is_banner(line)]
+    """The text as a reader sees it, and from 1 the numbers of the lines of sites left out."""
+    marks = {mark[1]: mark.span() for mark in _GUTENBERG.finditer(text)}
+    start, end = marks.get("START", (0, 0))[1], marks.get("END", (len(text), 0))[0]
+    # Blank lines for what goes, so that the others keep their numbers.
+    lines = ("\n" * text.count("\n", 0, start) + text[start:end]).split("\n")
+    banners = [
+        i for i, line in enumerate(lines) if is_banner(line) and not re.search("[“「『]", line)
+    ]
     for i in banners:
         lines[i] = ""
     text = "\n".join(lines)
@@ -56,12 +70,5 @@ def clean(text: str) -> tuple[str, list[int]]:
         text = _AOZORA_NOTE.sub(lambda note: note[1] or "", _AOZORA_ENDS.sub("", text))
     if "&" in text:
         text = _ENTITY.sub(lambda entity: unescape(entity[0]), text)
-    text = _LINE_END.sub("\n", text).replace("\r", "\n")
+    text = re.sub("[\r\v\f\x85\u2028\u2029]", "\n", text)
     return _BLANK.sub(" ", _INVISIBLE.sub("", text)).lstrip("\n"), [i + 1 for i in banners]
-
-
-def _without_licence(text: str) -> str:
-    """Blank lines for the licence of Project Gutenberg, so that the others keep their numbers."""
-    marks = {mark[1]: mark.span() for mark in _GUTENBERG.finditer(text)}
-    start, end = marks.get("START", (0, 0))[1], marks.get("END", (len(text), 0))[0]
-    return "\n" * text.count("\n", 0, start) + text[start:end]

@@ -17,8 +17,8 @@ _BLOCK = re.compile(
     "address|article|aside|blockquote|body|br|dd|div|dl|dt|footer|h[1-6r]|header|"
     "li|main|ol|p|pre|section|table|td|th|title|tr|ul"
 )
-_SKIPPED = frozenset(
-    "head script style rt rp rtc svg math figcaption iframe object binary description".split()
+_SKIPPED = re.compile(
+    "head|script|style|rt|rp|rtc|svg|math|figcaption|iframe|object|binary|description"
 )
 # Values of class, epub:type and role that mark a note, its number or a page number of the paper book.
 _NOTE = re.compile(
@@ -27,18 +27,15 @@ _NOTE = re.compile(
 _NOTE_MARK = re.compile(
     r"[\[【(（〔〈]?(?:\d{1,3}|[ivx]{1,5}|[*†‡§]{1,3}|注\d*|[註注]释?|[①-⑳])[\]】)）〕〉]?"
 )
-_HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _FEW_PARTS = 9  # lxml cuts text into few parts; a longer link is no mark
 _BLANK = re.compile(r"[ \t\r\n]+")
 # Tags that XHTML may close in themselves and HTML may not: <title/> would hide the whole page.
-_SELF_CLOSED = re.compile(
-    r"<(?!(?:br|hr|img|meta|link|input|col)\b)([A-Za-z][\w:]*)((?:\s[^<>]*)?)/>"
-)
+_SELF_CLOSED = re.compile(r"<(?!(?:br|hr|img|meta|link|input|col)\b)([A-Za-z][\w:]*)(\s[^<>]*)?/>")
 
 
 @dataclass
 class Page:
-    """A page's paragraphs; anchors, headings and links name the line at which they stand."""
+    """A page's paragraphs; anchors and headings name the line at which they stand."""
 
     lines: list[str] = field(default_factory=list)
     anchors: dict[str, int] = field(default_factory=dict)
@@ -69,26 +66,32 @@ class _Reader:
 
     def __init__(self, contents: bool) -> None:
         self.page, self.contents = Page(), contents
-        self.parts: list[str] = []
-        self.skipping = self.plain = 0  # how deep inside a part to leave out, and inside <pre>
-        self.heading: tuple[int, int] | None = None  # (line, level) of the open one
-        self.open: list[tuple[str, int]] = []  # (address, place in the parts) of each a and sup
+        self.parts: list[str] = []  # of the line
+        self.marks: list[tuple[str, int]] = []  # (address, place in the parts) of each open a, sup
+        self.skipping = self.plain = 0  # how deep inside what is left out, and inside <pre>
+        self.heading = 0  # the line of the open one
         self.is_note = False
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         """A tag opens."""
-        tag = tag.rpartition(":")[2].lower()
-        if self.skipping or self._is_skipped(tag, attributes):
+        tag, kind = tag.rpartition(":")[2], attributes.get("epub:type", "")
+        kinds = f"{kind} {attributes.get('class', '')} {attributes.get('role', '')}"
+        skipped = (
+            not self.contents or kind not in ("", "toc")
+            if tag == "nav"
+            else _SKIPPED.fullmatch(tag) or _NOTE.search(kinds)
+        )
+        if self.skipping or skipped:
             self.skipping += 1
             return
         if _BLOCK.fullmatch(tag):
             self._end_line()
-        for name in {attributes.get("id"), attributes.get("name")} - {None, ""}:
-            self.page.anchors.setdefault(str(name), len(self.page.lines))
-        if tag in _HEADINGS:
-            self.heading = len(self.page.lines), int(tag[1])
-        elif tag in ("a", "sup"):
-            self.open.append((attributes.get("href", ""), len(self.parts)))
+        for name in (attributes.get("id"), attributes.get("name")):
+            self.page.anchors.setdefault(name or "", len(self.page.lines))
+        if tag in ("a", "sup"):
+            self.marks.append((attributes.get("href", ""), len(self.parts)))
+        elif re.fullmatch("h[1-6]", tag):
+            self.heading = len(self.page.lines) + 1
         self.plain += tag == "pre"
 
     def end(self, tag: str) -> None:
@@ -96,57 +99,41 @@ class _Reader:
         if self.skipping:
             self.skipping -= 1
             return
-        tag = tag.rpartition(":")[2].lower()
-        if tag in ("a", "sup") and self.open:
-            self._end_link(*self.open.pop(), tag)
+        tag = tag.rpartition(":")[2]
+        if tag in ("a", "sup") and self.marks:
+            self._end_link(*self.marks.pop(), tag)
         if _BLOCK.fullmatch(tag):
             self._end_line()
         self.plain -= tag == "pre"
-        if tag in _HEADINGS and self.heading:
-            line, level = self.heading
-            if title := " ".join(self.page.lines[line:]):
-                self.page.headings.append((line, level, title))
-            self.heading = None
+        if re.fullmatch("h[1-6]", tag) and self.heading:
+            title = " ".join(self.page.lines[self.heading - 1 :])
+            self.page.headings += [(self.heading - 1, int(tag[1]), title)] if title else []
+            self.heading = 0
 
     def data(self, text: str) -> None:
         """Text; lxml may cut it anywhere."""
-        if self.skipping:
-            return
-        first, *others = text.split("\n") if self.plain else [text]
-        self.parts.append(first)
-        for line in others:
-            self._end_line()
-            self.parts.append(line)
-
-    def comment(self, text: str) -> None:
-        """Nothing of it is shown."""
-
-    def pi(self, target: str, data: str | None = None) -> None:
-        """Nothing of it is shown."""
+        if not self.skipping:
+            first, *others = text.split("\n") if self.plain else [text]
+            self.parts.append(first)
+            for line in others:
+                self._end_line()
+                self.parts.append(line)
 
     def close(self) -> Page:
         """The page."""
         self._end_line()
         return self.page
 
-    def _is_skipped(self, tag: str, attributes: Mapping[str, str]) -> bool:
-        kind = attributes.get("epub:type", "")
-        if tag == "nav":
-            return not self.contents or (bool(kind) and "toc" not in kind)
-        kinds = f"{kind} {attributes.get('class', '')} {attributes.get('role', '')}"
-        return tag in _SKIPPED or bool(_NOTE.search(kinds))
-
     def _end_link(self, address: str, place: int, tag: str) -> None:
         if not 0 < len(self.parts) - place < _FEW_PARTS:
             return
         text = "".join(self.parts[place:]).strip()
-        alone = not "".join(self.parts[max(0, place - _FEW_PARTS) : place]).strip()
+        alone = place < _FEW_PARTS and not "".join(self.parts[:place]).strip()
+        is_mark = not self.contents and ("#" in address or tag == "sup")
         # A heading that is nothing but a numeral may link back to the contents.
-        is_mark = "#" in address or tag == "sup"
-        if is_mark and not self.contents and _NOTE_MARK.fullmatch(text):
-            if not (alone and self.heading):
-                del self.parts[place:]
-                self.is_note |= alone and tag == "a"  # the text of the note follows its number
+        if is_mark and _NOTE_MARK.fullmatch(text) and not (alone and self.heading):
+            del self.parts[place:]
+            self.is_note |= alone and tag == "a"  # the text of the note follows its number
         elif tag == "a" and address:
             self.page.links.append((address, text))
 
@@ -155,8 +142,8 @@ class _Reader:
         if text and not self.is_note:
             self.page.lines.append(text)
         self.parts.clear()
-        # The places that open links remember are gone with the line.
-        self.open = [(address, 0) for address, _ in self.open] if len(self.open) < 9 else []
+        # What is still open goes on in the next line; nobody nests more than this.
+        self.marks = [(address, 0) for address, _ in self.marks[:_FEW_PARTS]]
         self.is_note = False
 
 

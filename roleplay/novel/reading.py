@@ -6,47 +6,49 @@
     novel.titles                       # ((0, "第一章　雨"), ...) from an EPUB's table of contents
     novel.notes                        # (Message: "3 bytes could not be read: lines 41, 90, 212",)
 
-The text is cleaned (:mod:`roleplay.novel.cleaning`) and its hard-wrapped lines are joined; all
-offsets count in it. The module finds no chapters; ``find_chapters(novel.text, novel.titles)`` does.
+The text is cleaned and its hard-wrapped lines are joined; all offsets count in it. The module finds
+no chapters: ``find_chapters(novel.text, novel.titles)`` does.
 """
 
 import re
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from roleplay.errors import NovelError
 from roleplay.messages import Message, message
 from roleplay.novel.cleaning import clean
-from roleplay.novel.encoding import damage, decode
-from roleplay.novel.epub import Piece, cut_page, read_epub
-from roleplay.novel.language import Language, language_of
+from roleplay.novel.encoding import decode
+from roleplay.novel.epub import Piece, cut_pages, read_epub
 from roleplay.novel.page import read_page
-from roleplay.novel.wrapping import unwrap
+from roleplay.novel.paragraphs import unwrap
 
-# How files begin that people take for a novel's text: (place, bytes, name).
-_MAGIC = (
-    (0, b"%PDF", "PDF"),
-    (0, b"\xd0\xcf\x11\xe0", "Word (doc)"),
-    (0, b"{\\rtf", "RTF"),
-    (0, b"Rar!", "RAR"),
-    (0, b"7z\xbc\xaf\x27\x1c", "7z"),
-    (0, b"\x1f\x8b", "gzip"),
-    (0, b"BZh", "bzip2"),
-    (0, b"\xfd7zXZ", "xz"),
-    (0, b"\x89PNG", "PNG"),
-    (0, b"\xff\xd8\xff", "JPEG"),
-    (0, b"GIF8", "GIF"),
-    (0, b"ITSF", "CHM"),
-    (0, b"AT&TFORM", "DjVu"),
-    (0, b"ID3", "MP3"),
-    (0, b"SQLite format 3", "SQLite"),
-    (60, b"BOOKMOBI", "MOBI/AZW"),
-)
+Language = Literal["zh-Hans", "zh-Hant", "ja", "ko", "en", "other"]
+
+# How files begin that people take for a novel's text: name, bytes.
+_MAGIC = {
+    "PDF": b"%PDF", "Word (doc)": b"\xd0\xcf\x11\xe0", "RTF": b"{\\rtf", "RAR": b"Rar!",
+    "7z": b"7z\xbc\xaf\x27\x1c", "gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ",
+    "PNG": b"\x89PNG", "JPEG": b"\xff\xd8\xff", "GIF": b"GIF8", "CHM": b"ITSF",
+    "DjVu": b"AT&TFORM", "MP3": b"ID3", "SQLite": b"SQLite format 3",
+}  # fmt: skip
 _MOST_BYTES = 256 * 1024 * 1024
 _MARKUP = re.compile(r"\s*<(?:!doctype html|html|\?xml|FictionBook)", re.I)
+_LOST = re.compile("[\x00-\x08\x0e-\x1f\x7f\ufffd]")
 _SHOWN = 10
+_SAMPLE = 200_000  # characters, from the middle: prefaces may be in another language
+_HAN, _KANA, _HANGUL, _LATIN = map(re.compile, ("[㐀-鿿]", "[ぁ-ヺ]", "[가-힣]", "[A-Za-zÀ-ɏ]"))
+# Characters that only one of the two scripts has, in pairs.
+_SIMPLIFIED = re.compile(
+    "[们这个来为国说时会对过发后里经么学现当没动还进样从实无长将两间问头见开听声话]"
+)
+_TRADITIONAL = re.compile(
+    "[們這個來為國說時會對過發後裡裏經麼學現當沒動還進樣從實無長將兩間問頭見開聽聲話]"
+)
+_ENGLISH = re.compile(r"(?i)\b(?:the|and|of|to|in|he|she|it|was|that|his|her|had|you|with|said)\b")
+_OTHER_LETTER = re.compile(r"[^\W\d_]")
 
 
 @dataclass(frozen=True)
@@ -75,65 +77,83 @@ def read_novel(path: Path) -> Novel:
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(100)
-    if kind := next((kind for at, magic, kind in _MAGIC if head.startswith(magic, at)), None):
+    kind = next((kind for kind, magic in _MAGIC.items() if head.startswith(magic)), None)
+    if kind := "MOBI" if head.startswith(b"BOOKMOBI", 60) else kind:
         raise NovelError("novel.looks-like", path=path, kind=kind)
+    notes: list[Message] = []
     if head.startswith(b"PK\x03\x04") or zipfile.is_zipfile(path):
-        pieces, notes = read_epub(path)
-        encoding = "epub"
+        (pieces, notes), encoding = read_epub(path), "epub"
     elif size > _MOST_BYTES:
         raise NovelError("novel.huge", path=path, size=size, most=_MOST_BYTES)
     else:
         text, encoding = decode(path.read_bytes(), str(path))
-        notes = []
-        if lost := damage(text):
-            notes.append(message("novel.damage", count=len(lost), lines=_lines(lost)))
-        marked = _MARKUP.match(text)
-        pieces = cut_page(read_page(text)) if marked else [Piece(None, text)]
+        if lost := [*_lines_of(_LOST, text)]:
+            notes = [message("novel.damage", count=len(lost), lines=_lines(lost))]
+        pieces = [*cut_pages([read_page(text)])] if _MARKUP.match(text) else [Piece("", text)]
     novel = _put_together(pieces, encoding, path.name)
     if not novel.text.strip():
         raise NovelError("novel.blank", path=path, size=size)
     return replace(novel, notes=(*notes, *novel.notes))
 
 
-def _put_together(pieces: Iterable[Piece], encoding: str, source: str) -> Novel:
+def language_of(text: str) -> Language:
+    """The language of most of the text, by its script and its commonest words."""
+    middle = max(0, len(text) - _SAMPLE) // 2
+    text = text[middle : middle + _SAMPLE]
+    han, kana, hangul, latin = (
+        len(script.findall(text)) for script in (_HAN, _KANA, _HANGUL, _LATIN)
+    )
+    others = len(_OTHER_LETTER.findall(text)) - han - kana - hangul - latin
+    # A Chinese character says as much as three letters; Japanese has more kana than characters.
+    if 3 * (han + kana) > max(3 * hangul, latin, others):
+        simple, full = len(_SIMPLIFIED.findall(text)), len(_TRADITIONAL.findall(text))
+        return "ja" if kana > han / 6 else "zh-Hans" if simple >= full else "zh-Hant"
+    if 2 * hangul > max(latin, others):
+        return "ko"
+    # A quarter of the words of English prose; other languages have their namesakes only.
+    english = len(_ENGLISH.findall(text)) / (len(text.split()) or 1)
+    return "en" if latin > others and english > 0.12 else "other"
+
+
+def _put_together(pieces: Iterable[Piece], encoding: str, name: str) -> Novel:
     """The pieces, each cleaned and unwrapped, one behind the other; a title without text waits."""
     told: list[str] = []
     titles: list[tuple[int, str]] = []
     notes: list[Message] = []
     banners: list[int] = []
-    start = cut = joined = 0
     waiting: list[str] = []
-    for piece in pieces:
-        cleaned, left_out = clean(piece.text)
+    start = cut = joined = 0
+    for title, raw in pieces:
+        cleaned, left_out = clean(raw)
         text = unwrap(cleaned)
         banners += left_out
         if text != cleaned:
             cut, joined = cut + cleaned.count("\n") + 1, joined + text.count("\n") + 1
-        if piece.title and piece.title not in waiting:
-            waiting.append(piece.title)
-        if not text.strip():
-            continue
-        if told and not told[-1].endswith("\n"):
-            told[-1] += "\n"
-            start += 1
-        if waiting:
-            titles.append((start, " ".join(waiting)))
+        waiting += [title] if title and title not in waiting else []
+        if text.strip():
+            titles += [(start, " ".join(waiting))] if waiting else []
             waiting = []
-        told.append(text)
-        start += len(text)
+            told.append(text)
+            start += len(text) + 1
     if banners:
-        lines = source if encoding == "epub" else _lines(banners)
+        lines = name if encoding == "epub" else _lines(banners)
         notes.append(message("novel.banners", count=len(banners), lines=lines))
     if cut:
         notes.append(message("novel.unwrapped", before=cut, after=joined))
-    text = "".join(told)
+    text = "\n".join(told)
     return Novel(text, encoding, language_of(text), tuple(titles), tuple(notes))
+
+
+def _lines_of(pattern: re.Pattern[str], text: str) -> Iterator[int]:
+    """The number of the line of each match, from 1."""
+    line, last = 1, 0
+    for match in pattern.finditer(text):
+        line, last = line + text.count("\n", last, match.start()), match.start()
+        yield line
 
 
 def _lines(numbers: Sequence[int]) -> Message:
     """The numbers of lines, the first ten of them in full."""
     known = list(dict.fromkeys(numbers))
-    shown = ", ".join(map(str, known[:_SHOWN]))
-    if len(known) > _SHOWN:
-        return message("novel.more-lines", numbers=shown, more=len(known) - _SHOWN)
-    return message("novel.lines", numbers=shown)
+    shown, more = ", ".join(map(str, known[:_SHOWN])), len(known) - _SHOWN
+    return message("novel.more-lines" if more > 0 else "novel.lines", numbers=shown, more=more)

@@ -29,7 +29,7 @@ from roleplay.distill.rules.cast import find_people
 from roleplay.distill.rules.script import distil_rules
 from roleplay.errors import ScriptError, WorldError
 from roleplay.messages import Message, message
-from roleplay.novel.banners import is_banner
+from roleplay.novel.cleaning import is_banner
 from roleplay.novel.chapters import find_chapters
 from roleplay.novel.chunking import chunk_chapters
 from roleplay.novel.reading import Novel, read_novel

@@ -2,7 +2,7 @@
 
 import pytest
 
-from roleplay.novel.banners import is_banner
+from roleplay.novel.cleaning import is_banner
 
 
 @pytest.mark.parametrize(
