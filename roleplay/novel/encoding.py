@@ -9,7 +9,6 @@ characters); charset-normalizer is asked about what is none of these. A byte tha
 becomes ``\\ufffd``.
 """
 
-import codecs
 import re
 from contextlib import suppress
 from functools import cache
@@ -19,24 +18,13 @@ from charset_normalizer import from_bytes
 
 from roleplay.errors import NovelError
 
-# UTF-32 before UTF-16: its mark begins with theirs.
-_BOMS = {
-    codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF32_LE: "utf-32-le",
-    codecs.BOM_UTF16_LE: "utf-16-le",
-    codecs.BOM_UTF16_BE: "utf-16-be",
-}
+_MARKED = ("utf-8", "utf-32-le", "utf-16-le", "utf-16-be")  # the mark of 32 begins with that of 16
 # Encodings in which a line's end is part of no character, and what a line is tried in that its own
 # cannot read: supersets, and UTF-8 beside GB18030 in books put together from several files.
 _SECOND = {
-    "utf-8": "gb18030",
-    "gb18030": "utf-8",
-    "cp950": "big5hkscs",
-    "big5hkscs": "cp950",
-    "cp932": "shift_jis_2004",
-    "euc_jp": "euc_jis_2004",
-    "cp949": "utf-8",
-}
+    "utf-8": "gb18030", "gb18030": "utf-8", "cp950": "big5hkscs", "big5hkscs": "cp950",
+    "cp932": "shift_jis_2004", "euc_jp": "euc_jis_2004", "cp949": "utf-8",
+}  # fmt: skip
 _WESTERN = ("cp1252", "iso8859-15", "mac_roman")
 _CANDIDATES = (*_SECOND, "utf-16-le", "utf-16-be", *_WESTERN)  # of equals the first wins
 _SAMPLE = 20_000  # bytes from the beginning, where licences stand, and as many from the middle
@@ -60,8 +48,8 @@ def decode(data: bytes, name: str) -> tuple[str, str]:
     Line ends become ``\\n`` and a byte order mark goes. Raises NovelError: over a fifth of the
     text of ``name`` cannot be read in any encoding.
     """
-    marked = next((encoding for bom, encoding in _BOMS.items() if data.startswith(bom)), None)
-    encoding = marked or _likeliest(data)
+    marked = (name for name in _MARKED if data.startswith("\ufeff".encode(name)))
+    encoding = next(marked, None) or _likeliest(data)
     text = _decoded(data, encoding or "ascii").removeprefix("\ufeff")
     # Zeros at the end are what a full disk or a broken download leaves.
     if not encoding or _odd_share(text.rstrip("\0")) > _UNREADABLE:
@@ -95,8 +83,7 @@ def _score(data: bytes, encoding: str) -> float:
     text = data.decode(encoding, errors="replace")
     letters = sum(c > "\x7f" for c in text)
     common = len(_ACCENTED.findall(text))
-    if encoding not in _WESTERN:
-        common = max(common, _common(text))
+    common = common if encoding in _WESTERN else max(common, _common(text))
     return (common / letters if letters else 0.5) - 4 * _odd_share(text)
 
 
@@ -132,14 +119,14 @@ def _mended(line: bytes, encoding: str) -> str:
         if encoding != "utf-8":
             # Behind half a character all pairs are shifted until the fault shows: where was it?
             places = range(max(0, at - _MENDED_BEFORE), at + 1)
-            at = max(places, key=lambda place: (_sense(line, place, encoding), place))
+            _, at = max((_sense(line[:k] + line[k + 1 :], encoding), k) for k in places)
         text += line[:at].decode(encoding, errors="replace") + "\ufffd"
         line = line[at + 1 :]
     return text
 
 
-def _sense(line: bytes, lost: int, encoding: str) -> int:
-    text = (line[:lost] + line[lost + 1 :]).decode(encoding, errors="replace")
+def _sense(data: bytes, encoding: str) -> int:
+    text = data.decode(encoding, errors="replace")
     return _common(text) - 9 * text.count("\ufffd")
 
 

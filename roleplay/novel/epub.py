@@ -25,26 +25,25 @@ from roleplay.messages import Message, message
 from roleplay.novel.encoding import decode
 from roleplay.novel.page import Page, read_page
 
-_MOST_BYTES = 64 * 1024 * 1024
-_MOST_NOTES = 10
+_MOST_BYTES, _MOST_NOTES = 64 * 1024 * 1024, 10
 # What zipfile raises for damaged, encrypted (RuntimeError) and unknown packings and odd names.
-_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError, KeyError)
+_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError, NovelError)
 _PAGE = re.compile(r"(?i)\.(?:x?html?|xml)$")
 _NO_PAGE = re.compile(
     r"(?i)^(?:image|audio|video|font)/|\.(?:svg|jpe?g|png|gif|css|ncx|[ot]tf|js)$"
 )
 _OBFUSCATED_FONT = re.compile(r"idpf\.org/2008/embedding|ns\.adobe\.com/pdf/enc#RC")
-_NCX_POINT = re.compile(
-    r"<(?:\w+:)?text[^<>]*>([^<]*)</(?:\w+:)?text>\s*</(?:\w+:)?navLabel>\s*"
-    r"<(?:\w+:)?content[^<>]*?\ssrc\s*=\s*[\"']([^\"'<>]*)"
+_POINT = re.compile(
+    r"<(?:\w+:)?text[^<>]*>([^<]*)</[^<>]*>\s*</[^<>]*>\s*<(?:\w+:)?content\s([^<>]*)>"
 )
 _ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 # What a zip is that has such a file in it and is no EPUB.
 _OTHERS = {"word/document.xml": "Word (docx)", "content.xml": "OpenDocument (odt)"}
 
+Titles = dict[tuple[int, int], list[str]]
+"""(page, line) -> the titles that begin there."""
 _Tag = dict[str, str]
-_Entry = tuple[str, str, str]
-_Titles = dict[tuple[int, int], list[str]]  # (page, line) -> titles that begin there
+_Link = tuple[str, str, str]  # (name of the page, id in it, title)
 
 
 class Piece(NamedTuple):
@@ -62,13 +61,14 @@ def read_epub(path: Path) -> tuple[list[Piece], list[Message]]:
     try:
         with zipfile.ZipFile(path) as archive:
             return _Book(archive, path).read()
-    except _FAULTS as error:
+    except NovelError:
+        raise
+    except (*_FAULTS, KeyError) as error:
         raise NovelError("novel.no-epub", path=path, detail=str(error).strip("'\"")) from error
 
 
-def cut_pages(pages: Sequence[Page], titles: _Titles | None = None) -> Iterator[Piece]:
-    """The pages cut at the titles, by default at their headings."""
-    titles = _headings(pages) if titles is None else titles
+def cut_pages(pages: Sequence[Page], titles: Titles) -> Iterator[Piece]:
+    """The text of the pages, cut at the titles."""
     title, lines = "", list[str]()
     for i, page in enumerate(pages):
         for number, line in enumerate([*page.lines, ""]):
@@ -79,15 +79,11 @@ def cut_pages(pages: Sequence[Page], titles: _Titles | None = None) -> Iterator[
     yield Piece(title, "\n".join(lines))
 
 
-def _headings(pages: Sequence[Page]) -> _Titles:
-    """Of the first two levels, and at the head of a page; all where those are not two."""
+def headings(pages: Sequence[Page]) -> Titles:
+    """Those of the first two levels, and at the head of a page; all where those are not two."""
     found = [(i, *one) for i, page in enumerate(pages) for one in page.headings]
     high = [one for one in found if one[1] == 0 or one[2] <= 2]
     return {(i, line): [text] for i, line, _, text in (high if len(high) > 1 else found)}
-
-
-class _LeftOutError(Exception):
-    """A page that cannot be read; the argument is the key of the reason."""
 
 
 class _Book:
@@ -104,29 +100,33 @@ class _Book:
                     forms.append(name.encode("cp437").decode(encoding))
             for form in forms:
                 self.names.setdefault(form.lower(), name)
-        self.encrypted: set[str] = set()
-        self.encrypted = {
-            name
-            for block in self._text(self._find("META-INF/encryption.xml")).split("EncryptedData>")
-            for reference in _tags(block, "CipherReference")
-            if (name := self._find(reference.get("URI", ""))) and not _OBFUSCATED_FONT.search(block)
-        }
+        self.locked = {info.filename for info in archive.infolist() if info.flag_bits & 1}
+        for block in self._text("META-INF/encryption.xml").split("EncryptedData>"):
+            if not _OBFUSCATED_FONT.search(block):
+                files = _tags(block, "CipherReference")
+                self.locked |= {self._find(file.get("URI", "")) for file in files} - {""}
 
     def read(self) -> tuple[list[Piece], list[Message]]:
         """The pieces and the notes."""
-        package, text = self._package()
-        folder = posixpath.dirname(package)
+        container = self._text("META-INF/container.xml")
+        named = [file.get("full-path", "") for file in _tags(container, "rootfile")]
+        named += [name for name in self.archive.namelist() if name.lower().endswith(".opf")]
+        text = ""
+        while named and "<item" not in text.replace(":", "<"):
+            package = self._find(named.pop(0))
+            text = self._text(package)
+        folder = posixpath.dirname(package) if text else ""
         items = {item.get("id", ""): item for item in _tags(text, "item")}
-        order = [*self._order(items, text, folder)] or self._stray_pages()
-        pages = {name: page for name in dict.fromkeys(order) if (page := self._page(name))}
-        locked = self.encrypted or any(info.flag_bits & 1 for info in self.archive.infolist())
-        if locked and not pages:
+        pages = {}
+        for name in dict.fromkeys([*self._order(items, text, folder)] or self._stray_pages()):
+            if html := self._text(name, is_page=True):
+                pages[name] = read_page(html)
+        if self.locked and not pages:
             raise NovelError("novel.protected", path=self.path)
         entries = max(self._contents(items.values(), folder), key=len, default=[])
-        for name, page in list(pages.items()) if len(pages) > 1 else ():
-            if page.is_contents:
-                entries = entries or self._entries(page.links, name)
-                del pages[name]
+        for name in [name for name, page in pages.items() if page.is_contents][: len(pages) - 1]:
+            entries = entries or self._links(pages.pop(name).links, name)
+            pages.pop(name, None)
         titles = self._titles(entries, pages)
         if (more := len(self.notes) - _MOST_NOTES) > 0:
             self.notes[_MOST_NOTES:] = [message("novel.left-out-more", count=more)]
@@ -142,54 +142,37 @@ class _Book:
                     return found
         return ""
 
-    def _read(self, name: str) -> str:
-        """The text of a file, of no more bytes than are left for the whole book.
-
-        Raises _LeftOutError: it cannot be read.
-        """
-        if name in self.encrypted or self.archive.getinfo(name).flag_bits & 1:
-            raise _LeftOutError("novel.page-encrypted")
-        try:
-            with self.archive.open(name) as file:
-                data = file.read(self.left + 1)
-            self.left -= len(data)
-            text = decode(data, name)[0] if self.left >= 0 and data else ""
-        except (*_FAULTS, NovelError) as error:
-            raise _LeftOutError("novel.page-broken") from error
-        if self.left < 0:
-            raise _LeftOutError("novel.page-big")
+    def _text(self, address: str, *, is_page: bool = False) -> str:
+        """The text of a file without comments, or nothing; a page that has none is noted."""
+        name, text, fault = self._find(address), "", ""
+        if not name or name in self.locked:
+            fault = "novel.page-encrypted" if name else "novel.page-missing"
+        else:
+            try:
+                with self.archive.open(name) as file:
+                    data = file.read(self.left + 1)
+                self.left -= len(data)
+                text = decode(data, name)[0] if self.left >= 0 else ""
+                fault = "" if self.left >= 0 else "novel.page-big"
+            except _FAULTS:
+                fault = "novel.page-broken"
+        if fault and is_page:
+            self.notes.append(message("novel.left-out", page=name or address, why=message(fault)))
         if lost := text.count("\ufffd"):
             self.notes.append(message("novel.page-damage", count=lost, page=name))
-        return text
-
-    def _text(self, name: str) -> str:
-        """The same without comments; nothing where it cannot be read."""
-        with suppress(_LeftOutError):
-            parts = f"-->{self._read(name) if name else ''}".split("<!--")
-            return "".join(part.partition("-->")[2] for part in parts)
-        return ""
-
-    def _package(self) -> tuple[str, str]:
-        """The name and the text of the package file."""
-        container = self._text(self._find("META-INF/container.xml"))
-        named = [self._find(file.get("full-path", "")) for file in _tags(container, "rootfile")]
-        others = [name for name in self.archive.namelist() if name.lower().endswith(".opf")]
-        texts = ((name, self._text(name)) for name in (*named, *others))
-        return next(((name, text) for name, text in texts if "<item" in text), ("", ""))
+        return "".join(part.partition("-->")[2] for part in f"-->{text}".split("<!--"))
 
     def _order(self, items: Mapping[str, _Tag], text: str, folder: str) -> Iterator[str]:
-        """The names of the pages in reading order."""
+        """The names of the pages in reading order; what is not in the book by its address."""
         references = [one.get("idref", "") for one in _tags(text, "itemref")]
-        for reference in dict.fromkeys(references or items):
+        for reference in references or items:
             item = items.get(reference, {})
-            address = item.get("href", "")
-            name = self._find(address, folder)
-            kind = f"{item.get('media-type', '')} {name or address}"
-            if _NO_PAGE.search(kind) and not _PAGE.search(name or address):
-                continue
-            if not name:
-                self._leave_out(address or reference, "novel.page-missing")
-            elif "nav" not in item.get("properties", "").split():
+            address = item.get("href", reference)
+            name = self._find(address, folder) or address
+            is_other = _NO_PAGE.search(f"{item.get('media-type', '')} {name}")
+            if not (is_other and not _PAGE.search(name)) and "nav" not in item.get(
+                "properties", ""
+            ):
                 yield name
 
     def _stray_pages(self) -> list[str]:
@@ -197,56 +180,47 @@ class _Book:
         names = self.archive.namelist()
         if kind := next((kind for name, kind in _OTHERS.items() if name in names), None):
             raise NovelError("novel.looks-like", path=self.path, kind=kind)
-        found = [name for name in names if _PAGE.search(name) and "META-INF" not in name]
-        if not found:
-            detail = "no META-INF/container.xml and no page"
-            raise NovelError("novel.no-epub", path=self.path, detail=detail)
-        return sorted(
-            found, key=lambda name: re.sub(r"\d+", lambda number: number[0].zfill(9), name)
-        )
+        if found := [name for name in names if _PAGE.search(name) and "META-INF" not in name]:
+            return sorted(found, key=lambda name: re.sub(r"\d+", lambda n: n[0].zfill(9), name))
+        detail = "no META-INF/container.xml and no page"
+        raise NovelError("novel.no-epub", path=self.path, detail=detail)
 
-    def _page(self, name: str) -> Page | None:
-        try:
-            return read_page(self._read(name))
-        except _LeftOutError as error:
-            self._leave_out(name, str(error))
-            return None
-
-    def _leave_out(self, page: str, why: str) -> None:
-        self.notes.append(message("novel.left-out", page=page, why=message(why)))
-
-    def _contents(self, items: Iterable[_Tag], folder: str) -> Iterator[list[_Entry]]:
+    def _contents(self, items: Iterable[_Tag], folder: str) -> Iterator[list[_Link]]:
         """The tables of contents: of the navigation page, and of the ncx."""
         for item in items:
             name = self._find(item.get("href", ""), folder)
-            if "nav" in item.get("properties", "").split():
-                yield self._entries(read_page(self._text(name), contents=True).links, name)
+            if "nav" in item.get("properties", ""):
+                yield self._links(read_page(self._text(name), contents=True).links, name)
             elif name.lower().endswith(".ncx"):
-                points = _NCX_POINT.findall(self._text(name))
-                links = [(unescape(address), unescape(title)) for title, address in points]
-                yield self._entries(links, name)
+                points = _POINT.findall(self._text(name))
+                links = [(dict(_attributes(tag)).get("src", ""), unescape(t)) for t, tag in points]
+                yield self._links(links, name)
 
-    def _entries(self, links: Iterable[tuple[str, str]], page: str) -> list[_Entry]:
-        """(name of the page, id in it, title) of links."""
+    def _links(self, links: Iterable[tuple[str, str]], page: str) -> list[_Link]:
         folder = posixpath.dirname(page)
-        named = [(self._find(address, folder), address, title) for address, title in links]
-        return [(name, unquote(urldefrag(address)[1]), title) for name, address, title in named]
+        return [
+            (self._find(address, folder), unquote(urldefrag(address)[1]), " ".join(title.split()))
+            for address, title in links
+        ]
 
-    def _titles(self, entries: Iterable[_Entry], pages: Mapping[str, Page]) -> _Titles:
+    def _titles(self, links: Iterable[_Link], pages: Mapping[str, Page]) -> Titles:
         """The titles by place: those of the contents, or of the headings where it names too few."""
         places = {name: i for i, name in enumerate(pages)}
-        titles: _Titles = {}
-        for name, anchor, title in entries:
-            if name in places and (title := " ".join(title.split())):
+        titles: Titles = {}
+        for name, anchor, title in links:
+            if name in places and title:
                 line = pages[name].anchors.get(anchor, 0) if anchor else 0
                 known = titles.setdefault((places[name], line), [])
                 known += [title] if title not in known else []
-        headings = _headings(list(pages.values()))
-        few = len(titles) < 2 or (len(titles) < 4 and len(headings) >= 3 * len(titles))
-        return titles | headings if few else titles
+        own = headings(list(pages.values()))
+        few = len(titles) < 2 or (len(titles) < 4 and len(own) >= 3 * len(titles))
+        return titles | own if few else titles
 
 
 def _tags(text: str, name: str) -> list[_Tag]:
     """The attributes of all tags of a name, in whatever namespace."""
-    found = re.findall(rf"<(?:[\w.-]+:)?{name}\s([^<>]*)>", text)
-    return [{key: unescape(a or b) for key, a, b in _ATTRIBUTE.findall(tag)} for tag in found]
+    return [dict(_attributes(tag)) for tag in re.findall(rf"<(?:[\w.-]+:)?{name}\s([^<>]*)>", text)]
+
+
+def _attributes(tag: str) -> Iterator[tuple[str, str]]:
+    return ((key, unescape(a or b)) for key, a, b in _ATTRIBUTE.findall(tag))

@@ -10,55 +10,46 @@ where they continue the numbers of others; a bare numeral inside a numbered chap
 import re
 import unicodedata
 from bisect import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
+# Lines of the file: what opens and ends a book in words, the words for 0 to 20, first to tenth, tens.
+_NAMES, _ONES, _ORDINALS, _TENS = (
+    line.split()
+    for line in Path(__file__).with_name("headings.txt").read_text("utf-8").splitlines()
+)
+_WORDS = {word: i for names in (_ONES, _ORDINALS) for i, word in enumerate(names)}
+_WORDS |= {word: 20 + 10 * i for i, word in enumerate(_TENS)}
+_ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 _N = "[0-9０-９零〇○一二三四五六七八九十百千两兩廿卅壹贰叁肆伍陆柒捌玖拾]{1,9}"
 _WORD = r"(?:the[ \t]+)?(?:\d{1,4}|[a-zA-Z]{1,11}(?:-[a-zA-Z]{3,6})?|[Ⅰ-ⅿ])\b"
-_NAMES = (
-    "序章|序幕|序言|自序|代序|序|楔子|引子|引言|前言|缘起|緣起|写在前面|终章|終章|最终章|最終章|最終話|终幕|終幕|"
-    "尾声|尾聲|后记|後記|完结感言|番外篇?|番外編|外传|外傳|间章|間章|幕间|幕間|閑話|闲话|プロローグ|エピローグ|"
-    "あとがき|まえがき|はじめに|おわりに|프롤로그|에필로그|(?i:prologue|epilogue|preface|foreword|introduction|"
-    "afterword|interlude|postscript|conclusion|appendix)"
-)
 # What stands around a heading: ☆、第1章, ==第一回==, 【第1章】, VIP第5章, 《书名》目录 第一回, 001 第一章.
 _MARKS = " \t　☆★●◆◇■□▲△▼▽※＊*#＝=＃~～—–_·•○◎♦♥♠♣→>》」】【[]（）()〔〕〖〗《〈〉{}|｜、.，,：:-"
-_LEAD = re.compile(
-    rf"(?:《[^》\n]{{0,30}}》)?[{re.escape(_MARKS)}]*(?:(?i:目录|正文|VIP(?:章节)?)[ \t　]*)?"
-    r"(?:\d{1,4}[.、 \t　]*(?=第))?"
-)
-_LINE = re.compile(r"^[^\S\n]*(\S[^\n]*?)[^\S\n]*$", re.M)
 _HEAD = re.compile(
+    rf"(?:《[^》\n]{{0,30}}》)?[{re.escape(_MARKS)}]*(?:(?i:目录|正文|VIP(?:章节)?)[ \t　]*)?"
+    rf"(?:\d{{1,4}}[.、 \t　]*(?=第))?(?P<head>"
     rf"(?P<part>第[ \t]*(?P<a>{_N})[ \t]*[卷部篇集季册冊编編辑輯]|卷[之第]?(?P<b>{_N})|[上中下][卷部篇册冊]"
     rf"|(?i:part|book|volume|vol\.?|act)[ \t.]*(?P<c>{_WORD}))"
     rf"|(?P<chapter>第[ \t]*(?P<d>{_N})[ \t]*[章回话話节節幕折夜案场場]|(?P<e>{_N})[章話]"
     rf"|(?i:chapter|chap\.?|ch\.)[ \t.]*(?P<f>{_WORD})|제?[ \t]*(?P<g>\d{{1,4}})[ \t]*[장화])"
-    rf"|(?P<named>(?:{_NAMES})(?:[ \t]*{_N})?)"
+    rf"|(?P<named>(?i:{'|'.join(_NAMES)})(?:[ \t]*{_N})?))"
 )
+_LINE = re.compile(r"^[^\S\n]*(\S[^\n]*?)[^\S\n]*$", re.M)
 _BARE = re.compile(
     rf"(?P<open>[（(【\[〔〈]?)[ \t]*(?P<n>{_N}|[IVXLC]{{1,8}}|[Ⅰ-ⅿ①-⑳]|[A-Z][a-zA-Z]{{2,8}}(?:-[a-zA-Z]{{3,5}})?)"
     r"(?:[ \t]*(?P<close>[）)】\]〕〉]))?(?P<sep>[.、．,，:：\s　—-]*)(?P<title>.*)"
 )
 _SEPARATORS = " \t　:：.．、·—-】]）(（–"
 _LONGEST, _LONGEST_WESTERN, _LONGEST_TIGHT = 40, 120, 25
-_MID_SENTENCE = "，,。；;、："
-_ENDS = "。！？…”’」』》）)—-*"
+_MID_SENTENCE, _ENDS = "，,。；;、：", "。！？…”’」』》）)—-*"
 # A sentence: a Chinese full stop, or an English one that is no dot behind a number (Chapter IV.).
 _NO_TITLE = re.compile(r"。|[.!?] |[a-z]\.$")
 _NO_TIGHT_TITLE = re.compile(rf"[{_MID_SENTENCE}“”「」『』\"！？!?]")
 # 第一章　雨　阿岚道：“走。”: the title ends at the blank, and what follows is a sentence.
 _RUN_IN = re.compile(r"[ \t　:：]*([^\s，。！？、；：“”「」]{1,20})(?:　| {2,})[^\n]*[，。：“「]")
-_STRONG = ("part", "chapter", "named")
 _ENOUGH = 3  # fewer bare numerals, or sentences that begin like a heading, are chance
-
-_ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
-_ONES += " fifteen sixteen seventeen eighteen nineteen"
-_ORDINALS = "zeroth first second third fourth fifth sixth seventh eighth ninth tenth"
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_WORDS = {word: 20 + 10 * i for i, word in enumerate(_TENS.split())}
-_WORDS |= {word: i for names in (_ONES, _ORDINALS) for i, word in enumerate(names.split())}
-_ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 
 
 class Heading(NamedTuple):
@@ -80,34 +71,36 @@ def find_headings(text: str) -> list[Heading]:
     lines = list(_LINE.finditer(text))
     strong = [one for line in lines if (one := _strong(line))]
     weak = [one for line in lines if (one := _weak(line))]
-    kept = [one for one in strong if one.sure]
-    for kind in ("part", "chapter"):
-        for run in _runs([one for one in strong if one.kind == kind]):
-            kept += [one for one in run if not one.sure and len(run) >= _ENOUGH]
-    kept = sorted({*kept, *_fillers(sorted([*kept, *weak]))})
+    kept = {one for one in strong if one.sure}
+    for run in _runs(strong):
+        kept.update(run if len(run) >= _ENOUGH else ())
+    # Bare numerals that fill a gap between numbered headings: 5, (6, 7), 8.
+    for run in _runs(sorted({*kept, *weak}), begin=False):
+        last = max((i for i, one in enumerate(run) if one.sure), default=0)
+        kept.update(run[:last])
     for kind in dict.fromkeys(one.kind for one in weak):
-        runs = _runs([one for one in weak if one.kind == kind])
-        series = [one for run in runs if _is_series(run, kept, text) for one in run]
-        kept = sorted({*kept, *series})
-    return kept
+        before = sorted(kept)
+        runs = _runs(one for one in weak if one.kind == kind)
+        kept.update(one for run in runs if _is_series(run, before, text) for one in run)
+    return sorted(kept)
 
 
 def number_of(numeral: str) -> int | None:
     """The number of 廿一, XIV, Twenty-one, １２ or ③; None: it is no numeral."""
     # NFKC makes 12, IV and 3 of １２, Ⅳ and ③; ○ and 两 have no number in Unicode.
     text = unicodedata.normalize("NFKC", numeral.replace("○", "〇").replace("两", "二"))
-    text = text.strip().lower()
-    if text.isdecimal():
-        return int(text)
+    text = text.strip().lower().removeprefix("the ")
     if re.fullmatch("[ivxlc]+", text):
         values = [_ROMAN[c] for c in text]
         return values[-1] + sum(a if a >= b else -a for a, b in pairwise(values))
-    if words := re.findall("[a-z]+", text.removeprefix("the ")):
-        known = [_WORDS.get(word) for word in words[:3]]
-        return None if None in known or len(known) > 2 else sum(filter(None, known))
+    if words := re.findall("[a-z]+", text):
+        known = [_WORDS.get(word) for word in words]
+        return None if None in known else sum(filter(None, known))
     digits = [int(unicodedata.numeric(c, -1)) for c in text]
-    if not digits or min(digits) < 0 or max(digits) < 10:
-        return int("".join(map(str, digits))) if digits and min(digits) >= 0 else None
+    if not digits or min(digits) < 0:
+        return None
+    if max(digits) < 10:
+        return int("".join(map(str, digits)))
     total = digit = 0
     for value in digits:
         # 二十 is two tens, 十 and 廿 stand for themselves.
@@ -118,37 +111,35 @@ def number_of(numeral: str) -> int | None:
 def _strong(line: re.Match[str]) -> Heading | None:
     """The heading that a line is by its own words."""
     text, start, end = line.string, line.start(1), line.end(1)
-    lead = _LEAD.match(text, start, end)
-    head = _HEAD.match(text, lead.end() if lead else start, end)
-    if not head:
+    found = _HEAD.match(text, start, end)
+    if not found:
         return None
-    numeral = next(filter(None, head.group(*"abcdefg")), None)
+    head, after, kind = found["head"], found.end(), _kind(found)
+    numeral = next(filter(None, found.group(*"abcdefg")), None)
     number = number_of(numeral) if numeral else None
-    body, title = text[head.end() : end], text[head.start() : end].rstrip(_MARKS)
-    kind, tight = str(head.lastgroup), body[:1] not in _SEPARATORS
+    body, title = text[after:end], text[found.start("head") : end].rstrip(_MARKS)
+    tight = body[:1] not in _SEPARATORS
     # "Part one of it" goes on in small letters.
-    sentence = head[0].isascii() and body.lstrip()[:1].islower()
+    sentence = head.isascii() and body.lstrip()[:1].islower()
     if (numeral and number is None) or sentence or (tight and kind == "named"):
         return None
     if numeral and (run_in := _RUN_IN.match(body)):
-        end = head.end() + run_in.end(1)
-        return Heading(start, end, text[head.start() : end], kind, number, True)
+        end = after + run_in.end(1)
+        return Heading(start, end, text[found.start("head") : end], kind, number, True)
+    longest = _LONGEST_TIGHT if tight else _LONGEST_WESTERN if head.isascii() else _LONGEST
+    sure = len(title) <= longest and line[1][-1] not in _MID_SENTENCE
+    sure &= not (_NO_TIGHT_TITLE if tight else _NO_TITLE).search(title)
     if tight:
-        sure = len(title) <= _LONGEST_TIGHT and not _NO_TIGHT_TITLE.search(title) and _opens(line)
-    else:
-        sure = len(title) <= (_LONGEST_WESTERN if head[0].isascii() else _LONGEST)
-        sure &= line[1][-1] not in _MID_SENTENCE and not _NO_TITLE.search(title)
-    if not sure and kind == "named":
-        return None
+        # A tight heading may be prose that goes on from the line before.
+        before = text[max(0, start - 200) : start].rstrip(" \t　")
+        sure &= before in ("", "\n") or before.endswith("\n\n") or before[-2:-1] in _ENDS
     if not sure and (len(title) > _LONGEST_WESTERN or re.search("[，。；：“「]|[.!?] ", title)):
-        title, end = head[0], head.end()  # the text begins in the same line
-    return Heading(start, end, title, kind, number, sure)
+        title, end = head, after  # the text begins in the same line
+    return Heading(start, end, title, kind, number, sure) if sure or numeral else None
 
 
-def _opens(line: re.Match[str]) -> bool:
-    """Whether what stands before is no prose that goes on in this line."""
-    before = line.string[max(0, line.start(1) - 200) : line.start(1)].rstrip(" \t　")
-    return before in ("", "\n") or before.endswith("\n\n") or before[-2:-1] in _ENDS
+def _kind(found: re.Match[str]) -> str:
+    return next(kind for kind in ("part", "chapter", "named") if found[kind])
 
 
 def _weak(line: re.Match[str]) -> Heading | None:
@@ -159,43 +150,29 @@ def _weak(line: re.Match[str]) -> Heading | None:
     if not bare or number is None:
         return None
     title, western = bare["title"], bare["n"].isascii() and bare["n"].isalpha()
-    style = "one" if western and not bare["n"].isupper() else "I" if western else "一"
-    style = "1" if bare["n"][0].isdecimal() else style
+    style = "1" if bare["n"][0].isdecimal() else "I" if western else "一"
     if title:
         apart = bare["sep"].strip() if western else bare["sep"] or bare["close"]
         longest = _LONGEST if title.isascii() else _LONGEST_TIGHT
-        if style == "one" or not apart or len(title) > longest or title[0].isdecimal():
+        if not apart or len(title) > longest or title[0].isdecimal() or _NO_TITLE.search(title):
             return None
-        if _NO_TIGHT_TITLE.search(title.rstrip("！？!?")) or _NO_TITLE.search(title):
+        if _NO_TIGHT_TITLE.search(title.rstrip("！？!?")):
             return None
     return Heading(line.start(1), line.end(1), shown, style + bare["open"], number, False)
 
 
-def _runs(headings: Sequence[Heading]) -> Iterator[list[Heading]]:
-    """Stretches that count on by one; one that is not sure begins no run but with 1."""
+def _runs(headings: Iterable[Heading], *, begin: bool = True) -> Iterator[list[Heading]]:
+    """Stretches that count on by one; what is not sure begins one only with 1, if ``begin``."""
     run: list[Heading] = []
     for one in headings:
         if run and one.number == (run[-1].number or 0) + 1:
             run.append(one)
         elif run and one.sure and not run[-1].sure and one.number == run[-1].number:
             run[-1] = one  # the sentence before only named the chapter
-        elif one.sure or one.number == 1:
+        elif one.number is not None and (one.sure or (begin and one.number == 1)):
             yield run
             run = [one]
     yield run
-
-
-def _fillers(headings: Sequence[Heading]) -> Iterator[Heading]:
-    """Bare numerals that fill a gap between numbered headings: 5, (6, 7), 8."""
-    last, waiting = None, list[Heading]()
-    for one in headings:
-        counts_on = last is not None and one.number == last + 1
-        if one.kind not in _STRONG and counts_on:
-            waiting.append(one)
-            last = one.number
-        elif one.kind in _STRONG and one.number is not None:
-            yield from waiting if counts_on else ()
-            last, waiting = one.number, []
 
 
 def _is_series(run: Sequence[Heading], kept: Sequence[Heading], text: str) -> bool:
@@ -204,12 +181,7 @@ def _is_series(run: Sequence[Heading], kept: Sequence[Heading], text: str) -> bo
         return False
     before = kept[: bisect(kept, run[0])]
     outer = next((one.kind for one in reversed(before) if one.kind != "named"), "part")
-    bodies = [text[one.end : after.start].strip() for one, after in pairwise(run)]
-    apart = len(run) >= _ENOUGH or all(_stands_alone(one, text) for one in run)
-    return outer == "part" and apart and bodies.count("") * 2 <= len(bodies)
-
-
-def _stands_alone(one: Heading, text: str) -> bool:
-    before = text[max(0, one.start - 50) : one.start].rstrip(" \t　")
-    after = text[one.end : one.end + 50].lstrip(" \t　")
-    return (not before or before.endswith("\n\n")) and (not after or after.startswith("\n\n"))
+    bodies = [text[one.end : after.start] for one, after in pairwise(run)]
+    full = [body for body in bodies if body.strip()]
+    apart = len(run) >= _ENOUGH or all(body.lstrip(" \t　").startswith("\n\n") for body in full)
+    return outer == "part" and apart and 2 * len(full) >= len(bodies)

@@ -12,7 +12,7 @@ no chapters: ``find_chapters(novel.text, novel.titles)`` does.
 
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -21,25 +21,25 @@ from roleplay.errors import NovelError
 from roleplay.messages import Message, message
 from roleplay.novel.cleaning import clean
 from roleplay.novel.encoding import decode
-from roleplay.novel.epub import Piece, cut_pages, read_epub
+from roleplay.novel.epub import Piece, cut_pages, headings, read_epub
 from roleplay.novel.page import read_page
 from roleplay.novel.paragraphs import unwrap
 
 Language = Literal["zh-Hans", "zh-Hant", "ja", "ko", "en", "other"]
 
-# How files begin that people take for a novel's text: name, bytes.
+# How files begin that people take for a novel's text.
 _MAGIC = {
-    "PDF": b"%PDF", "Word (doc)": b"\xd0\xcf\x11\xe0", "RTF": b"{\\rtf", "RAR": b"Rar!",
-    "7z": b"7z\xbc\xaf\x27\x1c", "gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ",
-    "PNG": b"\x89PNG", "JPEG": b"\xff\xd8\xff", "GIF": b"GIF8", "CHM": b"ITSF",
-    "DjVu": b"AT&TFORM", "MP3": b"ID3", "SQLite": b"SQLite format 3",
+    b"%PDF": "PDF", b"\xd0\xcf\x11\xe0": "Word (doc)", b"{\\rtf": "RTF", b"Rar!": "RAR",
+    b"7z\xbc\xaf\x27\x1c": "7z", b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz",
+    b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"ITSF": "CHM",
+    b"AT&TFORM": "DjVu", b"ID3": "MP3", b"SQLite format 3": "SQLite",
 }  # fmt: skip
 _MOST_BYTES = 256 * 1024 * 1024
 _MARKUP = re.compile(r"\s*<(?:!doctype html|html|\?xml|FictionBook)", re.I)
 _LOST = re.compile("[\x00-\x08\x0e-\x1f\x7f\ufffd]")
 _SHOWN = 10
 _SAMPLE = 200_000  # characters, from the middle: prefaces may be in another language
-_HAN, _KANA, _HANGUL, _LATIN = map(re.compile, ("[㐀-鿿]", "[ぁ-ヺ]", "[가-힣]", "[A-Za-zÀ-ɏ]"))
+_SCRIPTS = [*map(re.compile, ("[㐀-鿿]", "[ぁ-ヺ]", "[가-힣]", "[A-Za-zÀ-ɏ]", "[Ͱ-῿]"))]
 # Characters that only one of the two scripts has, in pairs.
 _SIMPLIFIED = re.compile(
     "[们这个来为国说时会对过发后里经么学现当没动还进样从实无长将两间问头见开听声话]"
@@ -48,7 +48,6 @@ _TRADITIONAL = re.compile(
     "[們這個來為國說時會對過發後裡裏經麼學現當沒動還進樣從實無長將兩間問頭見開聽聲話]"
 )
 _ENGLISH = re.compile(r"(?i)\b(?:the|and|of|to|in|he|she|it|was|that|his|her|had|you|with|said)\b")
-_OTHER_LETTER = re.compile(r"[^\W\d_]")
 
 
 @dataclass(frozen=True)
@@ -77,19 +76,19 @@ def read_novel(path: Path) -> Novel:
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(100)
-    kind = next((kind for kind, magic in _MAGIC.items() if head.startswith(magic)), None)
-    if kind := "MOBI" if head.startswith(b"BOOKMOBI", 60) else kind:
-        raise NovelError("novel.looks-like", path=path, kind=kind)
-    notes: list[Message] = []
+    kinds = [kind for magic, kind in _MAGIC.items() if head.startswith(magic)]
+    if kinds or head.startswith(b"BOOKMOBI", 60):
+        raise NovelError("novel.looks-like", path=path, kind=kinds[0] if kinds else "MOBI")
     if head.startswith(b"PK\x03\x04") or zipfile.is_zipfile(path):
         (pieces, notes), encoding = read_epub(path), "epub"
     elif size > _MOST_BYTES:
         raise NovelError("novel.huge", path=path, size=size, most=_MOST_BYTES)
     else:
         text, encoding = decode(path.read_bytes(), str(path))
-        if lost := [*_lines_of(_LOST, text)]:
-            notes = [message("novel.damage", count=len(lost), lines=_lines(lost))]
-        pieces = [*cut_pages([read_page(text)])] if _MARKUP.match(text) else [Piece("", text)]
+        lost = [text.count("\n", 0, match.start()) + 1 for match in _LOST.finditer(text)]
+        notes = [message("novel.damage", count=len(lost), lines=_lines(lost))] if lost else []
+        pages = [read_page(text)] if _MARKUP.match(text) else []
+        pieces = [*cut_pages(pages, headings(pages))] if pages else [Piece("", text)]
     novel = _put_together(pieces, encoding, path.name)
     if not novel.text.strip():
         raise NovelError("novel.blank", path=path, size=size)
@@ -100,10 +99,7 @@ def language_of(text: str) -> Language:
     """The language of most of the text, by its script and its commonest words."""
     middle = max(0, len(text) - _SAMPLE) // 2
     text = text[middle : middle + _SAMPLE]
-    han, kana, hangul, latin = (
-        len(script.findall(text)) for script in (_HAN, _KANA, _HANGUL, _LATIN)
-    )
-    others = len(_OTHER_LETTER.findall(text)) - han - kana - hangul - latin
+    han, kana, hangul, latin, others = (len(script.findall(text)) for script in _SCRIPTS)
     # A Chinese character says as much as three letters; Japanese has more kana than characters.
     if 3 * (han + kana) > max(3 * hangul, latin, others):
         simple, full = len(_SIMPLIFIED.findall(text)), len(_TRADITIONAL.findall(text))
@@ -119,7 +115,6 @@ def _put_together(pieces: Iterable[Piece], encoding: str, name: str) -> Novel:
     """The pieces, each cleaned and unwrapped, one behind the other; a title without text waits."""
     told: list[str] = []
     titles: list[tuple[int, str]] = []
-    notes: list[Message] = []
     banners: list[int] = []
     waiting: list[str] = []
     start = cut = joined = 0
@@ -135,24 +130,14 @@ def _put_together(pieces: Iterable[Piece], encoding: str, name: str) -> Novel:
             waiting = []
             told.append(text)
             start += len(text) + 1
-    if banners:
-        lines = name if encoding == "epub" else _lines(banners)
-        notes.append(message("novel.banners", count=len(banners), lines=lines))
-    if cut:
-        notes.append(message("novel.unwrapped", before=cut, after=joined))
+    lines = name if encoding == "epub" else _lines(banners)
+    notes = [message("novel.banners", count=len(banners), lines=lines)] if banners else []
+    notes += [message("novel.unwrapped", before=cut, after=joined)] if cut else []
     text = "\n".join(told)
     return Novel(text, encoding, language_of(text), tuple(titles), tuple(notes))
 
 
-def _lines_of(pattern: re.Pattern[str], text: str) -> Iterator[int]:
-    """The number of the line of each match, from 1."""
-    line, last = 1, 0
-    for match in pattern.finditer(text):
-        line, last = line + text.count("\n", last, match.start()), match.start()
-        yield line
-
-
-def _lines(numbers: Sequence[int]) -> Message:
+def _lines(numbers: Iterable[int]) -> Message:
     """The numbers of lines, the first ten of them in full."""
     known = list(dict.fromkeys(numbers))
     shown, more = ", ".join(map(str, known[:_SHOWN])), len(known) - _SHOWN
