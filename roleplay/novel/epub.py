@@ -1,12 +1,13 @@
-"""An EPUB -> its text in pieces: the pages of the spine in order, cut where its contents say.
+"""An EPUB, or a page of HTML -> its text in pieces, cut where the book's contents or headings say.
 
     pieces, notes = read_epub(Path("novel.epub"))
     pieces[0]       # Piece(title="漏雨的早晨", text="漏雨的早晨\\n晨醒雨晚了三分钟。")
+    read_page('<h1 id="a">雨</h1><p><ruby>漢<rt>かん</rt></ruby>字<a href="#n1">[1]</a></p>')
+    # Page(lines=["雨", "漢字"], anchors={"a": 0}, headings=[(0, 1, "雨")], links=[])
 
-The titles come from the navigation page or the ncx, else from the headings of the pages. A page that
-is missing, damaged or encrypted is left out and named in the notes, never the book. Its own files are
-read by their tags alone, since many are no XML. What is unpacked is bounded: no novel has more than
-64 MB of pages.
+A page that is missing, damaged or encrypted is left out and named in the notes, never the book; so are
+pictures, ruby readings, notes with their marks, and contents pages. The book's own files are read by
+their tags alone, since many are no XML. No tree is built and no more than 64 MB is unpacked.
 """
 
 import posixpath
@@ -15,35 +16,48 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urldefrag
 
+from lxml import etree  # type: ignore[import-untyped]
+
 from roleplay.errors import NovelError
 from roleplay.messages import Message, message
 from roleplay.novel.encoding import decode
-from roleplay.novel.page import Page, read_page
 
 _MOST_BYTES, _MOST_NOTES = 64 * 1024 * 1024, 10
-# What zipfile raises for damaged, encrypted (RuntimeError) and unknown packings and odd names.
-_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError, NovelError)
+# What zipfile raises for damaged and unknown packings and odd names, and what page it leaves out.
+_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError, KeyError)
+_WHY = {
+    KeyError: "novel.page-missing",
+    RuntimeError: "novel.page-encrypted",
+    MemoryError: "novel.page-big",
+}
 _PAGE = re.compile(r"(?i)\.(?:x?html?|xml)$")
-_NO_PAGE = re.compile(
-    r"(?i)^(?:image|audio|video|font)/|\.(?:svg|jpe?g|png|gif|css|ncx|[ot]tf|js)$"
-)
+_NO_PAGE = re.compile(r"(?i)^(?:image|audio|video|font)/|\.(?:svg|jpe?g|png|gif|css|ncx|[ot]tf)$")
 _OBFUSCATED_FONT = re.compile(r"idpf\.org/2008/embedding|ns\.adobe\.com/pdf/enc#RC")
-_POINT = re.compile(
-    r"<(?:\w+:)?text[^<>]*>([^<]*)</[^<>]*>\s*</[^<>]*>\s*<(?:\w+:)?content\s([^<>]*)>"
-)
-_ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 # What a zip is that has such a file in it and is no EPUB.
 _OTHERS = {"word/document.xml": "Word (docx)", "content.xml": "OpenDocument (odt)"}
+_BLOCK = re.compile(
+    "address|article|aside|blockquote|body|br|dd|div|dl|dt|footer|h[1-6r]|header|li|main|navpoint|"
+    "ol|p|pre|section|table|td|th|title|tr|ul"
+)
+_SKIPPED = re.compile("head|script|style|rt|rp|rtc|svg|math|figcaption|iframe|object|binary")
+# Values of class, epub:type and role that mark a note, its number or a page number of the paper book.
+_NOTE = re.compile(r"(?:^|[\s_-])(?:foot|end|rear)notes?\b|noteref|duokan-foot|page-?(?:break|num)")
+_NOTE_MARK = re.compile(
+    r"[\[【(（〔〈]?(?:\d{1,3}|[ivx]{1,5}|[*†‡§]{1,3}|注\d*|[註注]释?|[①-⑳])[\]】)）〕〉]?"
+)
+_FEW_PARTS = 9  # lxml cuts text into few parts; a longer link is no mark
+# Tags that XHTML may close in themselves and HTML may not: <title/> would hide the whole page.
+_SELF_CLOSED = re.compile(r"<(?!(?:br|hr|img|meta|link|input|col)\b)([A-Za-z][\w:]*)(\s[^<>]*)?/>")
 
 Titles = dict[tuple[int, int], list[str]]
 """(page, line) -> the titles that begin there."""
-_Tag = dict[str, str]
-_Link = tuple[str, str, str]  # (name of the page, id in it, title)
+_Link = tuple[str, str, str]  # (folder of the table of contents, address, title)
 
 
 class Piece(NamedTuple):
@@ -51,6 +65,16 @@ class Piece(NamedTuple):
 
     title: str
     text: str
+
+
+@dataclass
+class Page:
+    """A page's paragraphs; its anchors and headings (line, level, text) name a line, links an address."""
+
+    lines: list[str] = field(default_factory=list)
+    anchors: dict[str, int] = field(default_factory=dict)
+    headings: list[tuple[int, int, str]] = field(default_factory=list)
+    links: list[tuple[str, str]] = field(default_factory=list)
 
 
 def read_epub(path: Path) -> tuple[list[Piece], list[Message]]:
@@ -61,10 +85,20 @@ def read_epub(path: Path) -> tuple[list[Piece], list[Message]]:
     try:
         with zipfile.ZipFile(path) as archive:
             return _Book(archive, path).read()
-    except NovelError:
-        raise
-    except (*_FAULTS, KeyError) as error:
+    except _FAULTS as error:
         raise NovelError("novel.no-epub", path=path, detail=str(error).strip("'\"")) from error
+
+
+def read_page(html: str, *, contents: bool = False) -> Page:
+    """Read a page, any text gives one; ``contents``: read the table of contents, else left out."""
+    # Comments may hold tags. CDATA would be lost, and so would the line ends of <pre>.
+    html = "".join(part.partition("-->")[2] for part in f"-->{html}".split("<!--"))
+    html = _SELF_CLOSED.sub(r"<\1\2></\1>", html.replace("<![CDATA[", "").replace("]]>", ""))
+    html = re.sub("(?i)<pre[^<>]*>[^<]*", lambda pre: pre[0].replace("\n", "<br>"), html)
+    parser = etree.HTMLParser(target=_Reader(contents), huge_tree=True, encoding="utf-8")
+    parser.feed(html.encode("utf-8", "replace") or b" ")
+    page: Page = parser.close()
+    return page
 
 
 def cut_pages(pages: Sequence[Page], titles: Titles) -> Iterator[Piece]:
@@ -86,6 +120,90 @@ def headings(pages: Sequence[Page]) -> Titles:
     return {(i, line): [text] for i, line, _, text in (high if len(high) > 1 else found)}
 
 
+class _Reader:
+    """Takes the tags of a page as lxml reports them; every block begins and ends a line."""
+
+    def __init__(self, contents: bool) -> None:
+        self.page, self.contents = Page(), contents
+        self.parts: list[str] = []  # of the line
+        self.marks: list[tuple[str, int]] = []  # (address, place in the parts) of each open a, sup
+        self.skipping = 0  # how deep inside what is left out
+        self.heading: int | None = None  # the line of the open one
+        self.is_note = False
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        """A tag opens."""
+        tag, kind = tag.rpartition(":")[2], attributes.get("epub:type", "")
+        kinds = f"{kind} {attributes.get('class', '')} {attributes.get('role', '')}"
+        hidden = tag == "nav" and (not self.contents or kind not in ("", "toc"))
+        if self.skipping or hidden or _SKIPPED.fullmatch(tag) or _NOTE.search(kinds):
+            self.skipping += 1
+            return
+        if _BLOCK.fullmatch(tag):
+            self._end_line()
+        for name in (attributes.get("id"), attributes.get("name")):
+            self.page.anchors.setdefault(name or "", len(self.page.lines))
+        if (
+            tag == "content"
+        ):  # of the ncx: <navLabel><text>雨</text></navLabel><content src="a.xhtml"/>
+            self.page.links.append((attributes.get("src", ""), "".join(self.parts)))
+        elif tag in ("a", "sup"):
+            self.marks.append((attributes.get("href", ""), len(self.parts)))
+        elif re.fullmatch("h[1-6]", tag):
+            self.heading = len(self.page.lines)
+
+    def end(self, tag: str) -> None:
+        """A tag closes; lxml closes every one that was left open."""
+        if self.skipping:
+            self.skipping -= 1
+            return
+        tag = tag.rpartition(":")[2]
+        if tag in ("a", "sup") and self.marks:
+            self._end_link(*self.marks.pop(), tag)
+        if _BLOCK.fullmatch(tag):
+            self._end_line()
+        if re.fullmatch("h[1-6]", tag) and self.heading is not None:
+            if title := " ".join(self.page.lines[self.heading :]):
+                self.page.headings.append((self.heading, int(tag[1]), title))
+            self.heading = None
+
+    def data(self, text: str) -> None:
+        """Text; lxml may cut it anywhere."""
+        self.parts += [] if self.skipping else [text]
+
+    def close(self) -> Page:
+        """The page."""
+        self._end_line()
+        return self.page
+
+    def _end_link(self, address: str, place: int, tag: str) -> None:
+        if not 0 < len(self.parts) - place < _FEW_PARTS:
+            return
+        text = "".join(self.parts[place:]).strip()
+        alone = place < _FEW_PARTS and not "".join(self.parts[:place]).strip()
+        is_mark = not self.contents and ("#" in address or tag == "sup")
+        # A heading that is nothing but a numeral may link back to the contents.
+        if is_mark and _NOTE_MARK.fullmatch(text) and not (alone and self.heading is not None):
+            del self.parts[place:]
+            self.is_note |= alone and tag == "a"  # the text of the note follows its number
+        elif address:
+            self.page.links.append((address, text))
+
+    def _end_line(self) -> None:
+        text = re.sub(r"[ \t\r\n]+", _shown, "".join(self.parts)).strip()
+        self.page.lines += [text] if text and not self.is_note else []
+        self.parts.clear()
+        # What is still open goes on in the next line; nobody nests more than this.
+        self.marks = [(address, 0) for address, _ in self.marks[:_FEW_PARTS]]
+        self.is_note = False
+
+
+def _shown(blank: re.Match[str]) -> str:
+    """White space as a reader shows it: a line break between Chinese characters vanishes."""
+    around = blank.string[max(0, blank.start() - 1) : blank.end() + 1].split(blank[0])
+    return "" if "\n" in blank[0] and all(c > "\x7f" for c in around) else " "
+
+
 class _Book:
     """An open EPUB; names are found in any case, percent-encoded or in another folder."""
 
@@ -100,34 +218,37 @@ class _Book:
                     forms.append(name.encode("cp437").decode(encoding))
             for form in forms:
                 self.names.setdefault(form.lower(), name)
-        self.locked = {info.filename for info in archive.infolist() if info.flag_bits & 1}
+        self.locked: set[str] = set()
         for block in self._text("META-INF/encryption.xml").split("EncryptedData>"):
-            if not _OBFUSCATED_FONT.search(block):
-                files = _tags(block, "CipherReference")
-                self.locked |= {self._find(file.get("URI", "")) for file in files} - {""}
+            for file in _tags(block, "CipherReference"):
+                if not _OBFUSCATED_FONT.search(block):
+                    self.locked.add(self._find(file.get("URI", "")))
 
     def read(self) -> tuple[list[Piece], list[Message]]:
         """The pieces and the notes."""
-        container = self._text("META-INF/container.xml")
-        named = [file.get("full-path", "") for file in _tags(container, "rootfile")]
+        named = [
+            one.get("full-path", "")
+            for one in _tags(self._text("META-INF/container.xml"), "rootfile")
+        ]
         named += [name for name in self.archive.namelist() if name.lower().endswith(".opf")]
-        text = ""
-        while named and "<item" not in text.replace(":", "<"):
-            package = self._find(named.pop(0))
-            text = self._text(package)
-        folder = posixpath.dirname(package) if text else ""
+        found = ((self._find(name), self._text(name)) for name in named)
+        package, text = next((one for one in found if _tags(one[1], "item")), ("", ""))
+        folder = posixpath.dirname(package)
         items = {item.get("id", ""): item for item in _tags(text, "item")}
-        pages = {}
-        for name in dict.fromkeys([*self._order(items, text, folder)] or self._stray_pages()):
-            if html := self._text(name, is_page=True):
-                pages[name] = read_page(html)
+        order = dict.fromkeys([*self._order(items, text, folder)] or self._stray_pages())
+        pages = {
+            name: read_page(html) for name in order if (html := self._text(name, is_page=True))
+        }
         if self.locked and not pages:
             raise NovelError("novel.protected", path=self.path)
-        entries = max(self._contents(items.values(), folder), key=len, default=[])
-        for name in [name for name, page in pages.items() if page.is_contents][: len(pages) - 1]:
-            entries = entries or self._links(pages.pop(name).links, name)
-            pages.pop(name, None)
-        titles = self._titles(entries, pages)
+        links = max(self._contents(items.values(), folder), key=len, default=[])
+        for name, page in list(pages.items()):
+            linked = [text for address, text in page.links if not address.startswith("http")]
+            most = sum(map(len, linked)) > 0.6 * sum(map(len, page.lines))
+            if len(linked) > 3 and most and len(pages) > 1:  # a table of contents
+                links = links or [(posixpath.dirname(name), *link) for link in page.links]
+                del pages[name]
+        titles = self._titles(links, pages)
         if (more := len(self.notes) - _MOST_NOTES) > 0:
             self.notes[_MOST_NOTES:] = [message("novel.left-out-more", count=more)]
         return list(cut_pages(list(pages.values()), titles)), self.notes
@@ -143,36 +264,38 @@ class _Book:
         return ""
 
     def _text(self, address: str, *, is_page: bool = False) -> str:
-        """The text of a file without comments, or nothing; a page that has none is noted."""
-        name, text, fault = self._find(address), "", ""
-        if not name or name in self.locked:
-            fault = "novel.page-encrypted" if name else "novel.page-missing"
-        else:
-            try:
-                with self.archive.open(name) as file:
-                    data = file.read(self.left + 1)
-                self.left -= len(data)
-                text = decode(data, name)[0] if self.left >= 0 else ""
-                fault = "" if self.left >= 0 else "novel.page-big"
-            except _FAULTS:
-                fault = "novel.page-broken"
-        if fault and is_page:
-            self.notes.append(message("novel.left-out", page=name or address, why=message(fault)))
+        """The text of a file, or nothing; a page that has none is noted."""
+        name, text = self._find(address), ""
+        try:
+            if name in self.locked:
+                raise RuntimeError
+            with self.archive.open(name) as file:
+                data = file.read(self.left + 1)
+            self.left -= len(data)
+            if self.left < 0:
+                raise MemoryError
+            text = decode(data, name)[0] if data else ""
+        except (*_FAULTS, MemoryError, NovelError) as error:
+            why = message(_WHY.get(type(error), "novel.page-broken"))
+            self.notes += (
+                [message("novel.left-out", page=name or address, why=why)] if is_page else []
+            )
+            self.locked |= {name} if type(error) is RuntimeError else set()
         if lost := text.count("\ufffd"):
             self.notes.append(message("novel.page-damage", count=lost, page=name))
-        return "".join(part.partition("-->")[2] for part in f"-->{text}".split("<!--"))
+        return text
 
-    def _order(self, items: Mapping[str, _Tag], text: str, folder: str) -> Iterator[str]:
+    def _order(self, items: Mapping[str, dict[str, str]], text: str, folder: str) -> Iterator[str]:
         """The names of the pages in reading order; what is not in the book by its address."""
         references = [one.get("idref", "") for one in _tags(text, "itemref")]
         for reference in references or items:
             item = items.get(reference, {})
             address = item.get("href", reference)
             name = self._find(address, folder) or address
-            is_other = _NO_PAGE.search(f"{item.get('media-type', '')} {name}")
-            if not (is_other and not _PAGE.search(name)) and "nav" not in item.get(
-                "properties", ""
-            ):
+            is_page = _PAGE.search(name) or not _NO_PAGE.search(
+                f"{item.get('media-type', '')} {name}"
+            )
+            if is_page and "nav" not in item.get("properties", ""):
                 yield name
 
     def _stray_pages(self) -> list[str]:
@@ -185,31 +308,22 @@ class _Book:
         detail = "no META-INF/container.xml and no page"
         raise NovelError("novel.no-epub", path=self.path, detail=detail)
 
-    def _contents(self, items: Iterable[_Tag], folder: str) -> Iterator[list[_Link]]:
+    def _contents(self, items: Iterable[dict[str, str]], folder: str) -> Iterator[list[_Link]]:
         """The tables of contents: of the navigation page, and of the ncx."""
         for item in items:
             name = self._find(item.get("href", ""), folder)
-            if "nav" in item.get("properties", ""):
-                yield self._links(read_page(self._text(name), contents=True).links, name)
-            elif name.lower().endswith(".ncx"):
-                points = _POINT.findall(self._text(name))
-                links = [(dict(_attributes(tag)).get("src", ""), unescape(t)) for t, tag in points]
-                yield self._links(links, name)
-
-    def _links(self, links: Iterable[tuple[str, str]], page: str) -> list[_Link]:
-        folder = posixpath.dirname(page)
-        return [
-            (self._find(address, folder), unquote(urldefrag(address)[1]), " ".join(title.split()))
-            for address, title in links
-        ]
+            if "nav" in item.get("properties", "") or name.lower().endswith(".ncx"):
+                links = read_page(self._text(name), contents=True).links
+                yield [(posixpath.dirname(name), *link) for link in links]
 
     def _titles(self, links: Iterable[_Link], pages: Mapping[str, Page]) -> Titles:
         """The titles by place: those of the contents, or of the headings where it names too few."""
         places = {name: i for i, name in enumerate(pages)}
         titles: Titles = {}
-        for name, anchor, title in links:
+        for folder, address, title in links:
+            name, title = self._find(address, folder), " ".join(title.split())
             if name in places and title:
-                line = pages[name].anchors.get(anchor, 0) if anchor else 0
+                line = pages[name].anchors.get(unquote(urldefrag(address)[1]), 0)
                 known = titles.setdefault((places[name], line), [])
                 known += [title] if title not in known else []
         own = headings(list(pages.values()))
@@ -217,10 +331,8 @@ class _Book:
         return titles | own if few else titles
 
 
-def _tags(text: str, name: str) -> list[_Tag]:
+def _tags(text: str, name: str) -> list[dict[str, str]]:
     """The attributes of all tags of a name, in whatever namespace."""
-    return [dict(_attributes(tag)) for tag in re.findall(rf"<(?:[\w.-]+:)?{name}\s([^<>]*)>", text)]
-
-
-def _attributes(tag: str) -> Iterator[tuple[str, str]]:
-    return ((key, unescape(a or b)) for key, a, b in _ATTRIBUTE.findall(tag))
+    attribute = re.compile(r"([\w:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+    found = re.findall(rf"<(?:[\w.-]+:)?{name}\s([^<>]*)>", text)
+    return [{key: unescape(a or b) for key, a, b in attribute.findall(tag)} for tag in found]

@@ -1,12 +1,12 @@
 """Where the paragraphs of a text end, and hard-wrapped lines joined to paragraphs.
 
+    paragraph_spans("　　话说天下大势，\\n　　且说张角。\\n")      # [(0, 10), (10, 18)]
     unwrap("　　话说天下大势，分久必合，合久必分。周末七国分争，并入于\\n秦。及秦灭之后，……\\n")
     # "　　话说天下大势，分久必合，合久必分。周末七国分争，并入于秦。及秦灭之后，……\\n"
-    paragraph_spans("　　话说天下大势，\\n　　且说张角。\\n")      # [(0, 10), (10, 18)]
 
-A stretch of a text is wrapped where its lines end in mid-sentence and most of those are about
-equally wide. There a line goes on in the next one if the next word had no room left in it, so that
-verse, headings and a paragraph's last line stay; a blank or an indented line begins a paragraph.
+A text is wrapped where lines end in mid-sentence and most of those are about equally wide. There a
+line goes on in the next one if the next word had no room left in it, so that verse, headings and a
+paragraph's last line stay; a blank or an indented line begins a paragraph.
 """
 
 import re
@@ -16,26 +16,27 @@ from itertools import pairwise
 
 from roleplay.records import Span
 
-_BREAK = re.compile(r"\n\s*")
 _STRETCH = 400  # lines that are judged together: books are put together from several files
 _SHORTEST, _LONGEST = 40, 200  # columns; shorter lines are headings and verse
 # Of twenty long lines one ends in mid-sentence and none is wider than those; or six do.
 _ENOUGH, _FEW, _MANY, _BEYOND = 5, 0.05, 0.3, 1.1
 _EVEN, _EVEN_SHARE = 0.8, 0.6  # most broken lines are at least so wide, of the widest
 _SLACK = 2  # columns: a closing mark may hang over the edge
-_WIDE = re.compile(r"[ᄀ-ᇿ⺀-꓏가-힣豈-﫿︰-﹏＀-｠￠-￦—…“”‘’]")
-_UNSPACED = re.compile(r"[⺀-꓏豈-﫿︰-﹏＀-￯]")  # Chinese and Japanese; Korean has blanks
+_WIDE = re.compile(
+    r"[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6—…“”‘’]"
+)
+_UNSPACED = re.compile(r"[\u2e80-\ua4cf\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef]")  # Korean has blanks
 _SENTENCE_END = "。！？…”’」』：；—～)）】》.!?:;\"'*_|"
-_FIRST = re.compile(r"[!-~À-ɏ’]+|[^!-~][，。！？、；：”’」』）》〉】…]*")
+_FIRST = re.compile(r"[^\s\u2e80-\ua4cf\uff00-\uffef]+|.[，。！？、；：”’」』）》〉】…]*|")
 _BLANKS = " \t　"
 _HEAD = re.compile(r"[ \t　]*(?:第.{1,9}[章回节節]|(?i:chapter)\b)")
-_WORD, _LAST_PART = re.compile(r"[a-z]+(?:-[a-z]+)*"), re.compile(r"([A-Za-z]+)-$")
+_WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
 
 
 def paragraph_spans(text: str) -> list[Span]:
     """The lines of ``text`` that are not blank, without gaps; each has its own indentation."""
     # Behind the last line break of the blank: what follows it is the next one's indentation.
-    ends = [text.rindex("\n", *match.span()) + 1 for match in _BREAK.finditer(text)]
+    ends = [text.rindex("\n", *match.span()) + 1 for match in re.finditer(r"\n\s*", text)]
     ends = [end for end in ends if 0 < end < len(text)]
     return list(zip([0, *ends], [*ends, len(text)], strict=True)) if text else []
 
@@ -58,8 +59,7 @@ def unwrap(text: str) -> str:
     for i, line in enumerate(lines[1:]):
         if _indent(line) == indent and _goes_on(lines[i], line, edges[i]):
             line = line.lstrip(_BLANKS)
-            told[-1] = _before(told[-1].rstrip(), line, words)
-            told.append(line)
+            told[-1:] = [_before(told[-1].rstrip(), line, words), line]
         else:
             told += ["\n", line]
     return "".join(told)
@@ -67,21 +67,21 @@ def unwrap(text: str) -> str:
 
 def _is_broken(line: str) -> bool:
     line = line.rstrip()
-    return len(line) >= _SHORTEST // 2 and line[-1] not in _SENTENCE_END
+    goes_on = len(line) >= _SHORTEST // 2 and line[-1] not in _SENTENCE_END
+    return goes_on and not _HEAD.match(line)
 
 
 def _edge(lines: Sequence[str]) -> int:
     """The column at which the lines are cut; 0: they are not."""
-    longer = [line for line in lines if len(line) >= _SHORTEST // 2]
-    broken = [line for line in longer if _is_broken(line)]
-    if len(broken) < max(_ENOUGH, _FEW * len(longer)):
-        return 0
-    widths = sorted(width for line in broken if _SHORTEST <= (width := _width(line)) <= _LONGEST)
-    edge = widths[len(widths) * 3 // 4] if widths else 0
-    if sum(_EVEN * edge <= width for width in widths) < max(_ENOUGH, _EVEN_SHARE * len(broken)):
-        return 0
-    wider = sum(_width(line) > _BEYOND * edge for line in longer)
-    return edge if wider <= _FEW / 2 * len(longer) or len(broken) >= _MANY * len(longer) else 0
+    longer = [_width(line) for line in lines if len(line) >= _SHORTEST // 2]
+    broken = sorted(_width(line) for line in lines if _is_broken(line))
+    wide = [width for width in broken if _SHORTEST <= width <= _LONGEST]
+    edge = wide[len(wide) * 3 // 4] if wide else 0
+    even = sum(_EVEN * edge <= width for width in wide)
+    wider = sum(width > _BEYOND * edge for width in longer)
+    only = len(broken) >= _FEW * len(longer) and wider <= _FEW / 2 * len(longer)
+    is_cut = only or len(broken) >= _MANY * len(longer)
+    return edge if is_cut and even >= max(_ENOUGH, _EVEN_SHARE * len(broken)) else 0
 
 
 def _width(line: str) -> int:
@@ -97,20 +97,21 @@ def _goes_on(line: str, following: str, edge: int) -> bool:
     start = following.lstrip(_BLANKS)
     if not (edge and line.strip() and start.strip()):
         return False
+    if _is_broken(line) and _width(line) >= _EVEN * edge:
+        return True
     first = _FIRST.match(start)
-    if _width(line) + _width(first[0] if first else ".") + _SLACK <= edge:
-        return False
+    has_room = _width(line) + _width(first[0] if first else "") + _SLACK <= edge
     answered = line.rstrip()[-1] in '”」』"' and start[0] in '“「『"'
-    return not answered and (_is_broken(line) or not _HEAD.match(following))
+    return not (has_room or answered or _HEAD.match(following))
 
 
 def _before(line: str, following: str, words: Mapping[str, int]) -> str:
     """A line as it stands before the next one: with a blank, or without its hyphen."""
-    last, first = _LAST_PART.search(line), _WORD.match(following)
+    last, first = re.search("([A-Za-z]+)-$", line), _WORD.match(following)
     if last and first:
         start, end = last[1].lower(), first[0]
         # A word that stands here alone is half a word: um-brella, but well-known.
         parts = words[start] > 1 < words[end] and not words[start + end]
         return line if parts or words[f"{start}-{end}"] else line[:-1]
-    close = line.endswith(("--", "—")) or _UNSPACED.search(line[-3:] + following[:3])
+    close = re.search(r"\S(?:--|—)$", line) or _UNSPACED.search(line[-3:] + following[:3])
     return line if close else line + " "

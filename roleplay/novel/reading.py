@@ -21,8 +21,7 @@ from roleplay.errors import NovelError
 from roleplay.messages import Message, message
 from roleplay.novel.cleaning import clean
 from roleplay.novel.encoding import decode
-from roleplay.novel.epub import Piece, cut_pages, headings, read_epub
-from roleplay.novel.page import read_page
+from roleplay.novel.epub import Piece, cut_pages, headings, read_epub, read_page
 from roleplay.novel.paragraphs import unwrap
 
 Language = Literal["zh-Hans", "zh-Hant", "ja", "ko", "en", "other"]
@@ -85,7 +84,8 @@ def read_novel(path: Path) -> Novel:
         raise NovelError("novel.huge", path=path, size=size, most=_MOST_BYTES)
     else:
         text, encoding = decode(path.read_bytes(), str(path))
-        lost = [text.count("\n", 0, match.start()) + 1 for match in _LOST.finditer(text)]
+        numbered = enumerate(text.split("\n"), 1)
+        lost = [number for number, line in numbered for _ in _LOST.findall(line)]
         notes = [message("novel.damage", count=len(lost), lines=_lines(lost))] if lost else []
         pages = [read_page(text)] if _MARKUP.match(text) else []
         pieces = [*cut_pages(pages, headings(pages))] if pages else [Piece("", text)]
