@@ -42,7 +42,7 @@ _WORDS = {word: i for names in (_ONES, _ORDINALS) for i, word in enumerate(names
 _WORDS |= {word: 20 + 10 * i for i, word in enumerate(_TENS)}
 _ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 _N = "[0-9０-９零〇○一二三四五六七八九十百千两兩廿卅壹贰叁肆伍陆柒捌玖拾]{1,9}"
-_WORD = r"(?:the[ \t]+)?(?:\d{1,4}|[a-zA-Z]{1,11}(?:-[a-zA-Z]{3,6})?|[Ⅰ-ⅿ])\b"
+_WORD = r"(?:(?i:the)[ \t]+)?(?:\d{1,4}|[a-zA-Z]{1,11}(?:-[a-zA-Z]{3,6})?|[Ⅰ-ⅿ])\b"
 # What stands around a heading: ☆、第1章, ==第一回==, 【第1章】, VIP第5章, 《书名》目录 第一回, 001 第一章.
 _MARKS = " \t　☆★●◆◇■□▲△▼▽※＊*#＝=＃~～—–_·•○◎♦♥♠♣→>》」】【[]（）()〔〕〖〗《〈〉{}|｜、.，,：:-"
 _HEAD = re.compile(
@@ -62,11 +62,11 @@ _BARE = re.compile(
 _SEPARATORS = " \t　:：.．、·—-】]）(（–"
 _LONGEST, _LONGEST_WESTERN, _LONGEST_TIGHT = 40, 120, 25
 _MID_SENTENCE, _ENDS = "，,。；;、：", "。！？…”’」』》）)—-*"
-# A sentence: a Chinese full stop, or an English one that is no dot behind a number (Chapter IV.).
-_NO_TITLE = re.compile(r"。|[.!?] |[a-z]\.$")
+_NO_TITLE = re.compile(r"。|[.!?] ")  # a sentence
 _NO_TIGHT_TITLE = re.compile(rf"[{_MID_SENTENCE}“”「」『』\"！？!?]")
 # 第一章　雨　阿岚道：“走。”: the title ends at the blank, and what follows is a sentence.
 _RUN_IN = re.compile(r"[ \t　:：]*([^\s，。！？、；：“”「」]{1,20})(?:　| {2,})[^\n]*[，。：“「]")
+_STRONG = ("part", "chapter", "named")
 _ENOUGH = 3  # fewer bare numerals, or sentences that begin like a heading, are chance
 
 
@@ -92,7 +92,7 @@ def find_chapters(text: str, titles: Sequence[_Opening] = ()) -> list[Chapter]:
     headings = _headings(text)
     openings = _openings([one for one in headings if one.sure or len(titles) < 2], text)
     if len(titles) > 1:
-        openings = _with_contents(titles, openings)
+        openings = _with_contents(text, titles, openings)
     openings = openings or [(0, WHOLE_BOOK)]
     first = 0 if text[: openings[0][0]].strip() else 1
     if first == 0:
@@ -140,13 +140,16 @@ def _openings(headings: Sequence[_Heading], text: str) -> list[_Opening]:
     return openings + [(item.start, item.title) for item in waiting[:1]]
 
 
-def _with_contents(titles: Sequence[_Opening], found: Sequence[_Opening]) -> list[_Opening]:
+def _with_contents(
+    text: str, titles: Sequence[_Opening], found: Sequence[_Opening]
+) -> list[_Opening]:
     """The titles of the contents, with the headings between them where it names only the parts."""
-    starts = [start for start, _ in titles]
-    apart = [
-        one for one in found if one[0] - starts[bisect(starts, one[0]) - 1] not in range(_NEAR)
-    ]
-    return sorted([*titles, *(apart if len(found) >= 2 * len(titles) else ())])
+    apart = []
+    for start, title in found if len(found) >= 2 * len(titles) else ():
+        place, name = titles[max(0, bisect(titles, (start, "\uffff")) - 1)]
+        same = not text[place:start].strip() or (start - place < _NEAR and title in name)
+        apart += [] if same else [(start, title)]
+    return sorted([*titles, *apart])
 
 
 def _long_ones_cut(text: str, openings: Sequence[_Opening]) -> list[_Opening]:
@@ -174,9 +177,9 @@ def _pieces(text: str, start: int, end: int) -> Iterator[int]:
 
 def _headings(text: str) -> list[_Heading]:
     """The headings in order; lines of a printed table of contents are among them."""
-    lines = list(_LINE.finditer(text))
-    strong = [one for line in lines if (one := _strong(line))]
-    weak = [one for line in lines if (one := _weak(line))]
+    found = [one for line in _LINE.finditer(text) if (one := _strong(line) or _weak(line))]
+    strong = [one for one in found if one.kind in _STRONG]
+    weak = [one for one in found if one.kind not in _STRONG]
     kept = {one for one in strong if one.sure}
     for run in _runs(strong):
         kept.update(run if len(run) >= _ENOUGH else ())
@@ -234,12 +237,13 @@ def _strong(line: re.Match[str]) -> _Heading | None:
         return _Heading(start, end, text[found.start("head") : end], kind, number, True)
     longest = _LONGEST_TIGHT if tight else _LONGEST_WESTERN if head.isascii() else _LONGEST
     sure = len(title) <= longest and line[1][-1] not in _MID_SENTENCE
-    sure &= not (_NO_TIGHT_TITLE if tight else _NO_TITLE).search(title)
+    name = body.strip(_MARKS)
+    sure &= not (_NO_TIGHT_TITLE if tight else _NO_TITLE).search(name)
     if tight:
         # A tight heading may be prose that goes on from the line before.
         before = text[max(0, start - 200) : start].rstrip(" \t　")
         sure &= before in ("", "\n") or before.endswith("\n\n") or before[-2:-1] in _ENDS
-    if not sure and (len(title) > _LONGEST_WESTERN or re.search("[，。；：“「]|[.!?] ", title)):
+    if not sure and (len(title) > _LONGEST_WESTERN or re.search("[，。；：“「]|[.!?] ", name)):
         title, end = head, after  # the text begins in the same line
     return _Heading(start, end, title, kind, number, sure) if sure or numeral else None
 

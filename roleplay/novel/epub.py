@@ -28,7 +28,7 @@ from roleplay.errors import NovelError
 from roleplay.messages import Message, message
 from roleplay.novel.encoding import decode
 
-_MOST_BYTES, _MOST_NOTES = 64 * 1024 * 1024, 10
+_MOST_BYTES, _MOST_OF_PAGE, _MOST_NOTES = 64 * 1024 * 1024, 16 * 1024 * 1024, 10
 # What zipfile raises for damaged and unknown packings and odd names, and what page it leaves out.
 _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError, KeyError)
 _WHY = {
@@ -93,7 +93,8 @@ def read_page(html: str, *, contents: bool = False) -> Page:
     """Read a page, any text gives one; ``contents``: read the table of contents, else left out."""
     # Comments may hold tags. CDATA would be lost, and so would the line ends of <pre>.
     html = "".join(part.partition("-->")[2] for part in f"-->{html}".split("<!--"))
-    html = _SELF_CLOSED.sub(r"<\1\2></\1>", html.replace("<![CDATA[", "").replace("]]>", ""))
+    html = re.sub(r"<!\[CDATA\[|\]\]>|[\0-\x08\x0e-\x1f]", "", html)
+    html = _SELF_CLOSED.sub(r"<\1\2></\1>", html)
     html = re.sub("(?i)<pre[^<>]*>[^<]*", lambda pre: pre[0].replace("\n", "<br>"), html)
     parser = etree.HTMLParser(target=_Reader(contents), huge_tree=True, encoding="utf-8")
     parser.feed(html.encode("utf-8", "replace") or b" ")
@@ -270,9 +271,9 @@ class _Book:
             if name in self.locked:
                 raise RuntimeError
             with self.archive.open(name) as file:
-                data = file.read(self.left + 1)
-            self.left -= len(data)
-            if self.left < 0:
+                data = file.read(min(self.left, _MOST_OF_PAGE) + 1)
+            self.left = max(0, self.left - len(data))
+            if len(data) > _MOST_OF_PAGE or not self.left:
                 raise MemoryError
             text = decode(data, name)[0] if data else ""
         except (*_FAULTS, MemoryError, NovelError) as error:

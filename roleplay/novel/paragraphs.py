@@ -25,7 +25,9 @@ _SLACK = 2  # columns: a closing mark may hang over the edge
 _WIDE = re.compile(
     r"[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6—…“”‘’]"
 )
-_UNSPACED = re.compile(r"[\u2e80-\ua4cf\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef]")  # Korean has blanks
+_UNSPACED = re.compile(
+    r"[\u2e80-\ua4cf\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef]"
+)  # Korean has blanks
 _SENTENCE_END = "。！？…”’」』：；—～)）】》.!?:;\"'*_|"
 _FIRST = re.compile(r"[^\s\u2e80-\ua4cf\uff00-\uffef]+|.[，。！？、；：”’」』）》〉】…]*|")
 _BLANKS = " \t　"
