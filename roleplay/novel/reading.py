@@ -139,6 +139,6 @@ def _put_together(pieces: Iterable[Piece], encoding: str, name: str) -> Novel:
 
 def _lines(numbers: Iterable[int]) -> Message:
     """The numbers of lines, the first ten of them in full."""
-    known = list(dict.fromkeys(numbers))
-    shown, more = ", ".join(map(str, known[:_SHOWN])), len(known) - _SHOWN
-    return message("novel.more-lines" if more > 0 else "novel.lines", numbers=shown, more=more)
+    known = [*map(str, dict.fromkeys(numbers))]
+    more = " …" if len(known) > _SHOWN else ""
+    return message("novel.lines", numbers=", ".join(known[:_SHOWN]) + more)
