@@ -18,54 +18,31 @@ from bisect import bisect
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import NamedTuple
 
+from roleplay.novel import pattern, table
 from roleplay.records import Chapter
 
 FRONT_MATTER = "front matter"
 WHOLE_BOOK = "whole book"
 
 _Opening = tuple[int, str]  # (start, title) of a chapter
-_PAGE_NUMBER = re.compile(r"[\s.…·—\-]*[0-9０-９]*$")
 _LONGEST_PIECE, _USUAL_PIECE = 8000, 7500
 _PARAGRAPH_END, _SENTENCE_END = re.compile(r"\n\s*"), re.compile(r"[。！？!?.…]+[”’」』）)]*")
 _LONG, _MOST = 20_000, 0.7  # a chapter that is longer and so much of the book leaves no second one
 _NEAR = 80  # characters in which the heading of a title in the contents stands
 
-# Lines of the file: what opens and ends a book in words, the words for 0 to 20, first to tenth, tens.
-_NAMES, _ONES, _ORDINALS, _TENS = (
-    line.split()
-    for line in Path(__file__).with_name("headings.txt").read_text("utf-8").splitlines()
-)
+_ONES, _ORDINALS, _TENS = (words.split() for words in table("numbers").values())
 _WORDS = {word: i for names in (_ONES, _ORDINALS) for i, word in enumerate(names)}
 _WORDS |= {word: 20 + 10 * i for i, word in enumerate(_TENS)}
 _ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
-_N = "[0-9０-９零〇○一二三四五六七八九十百千两兩廿卅壹贰叁肆伍陆柒捌玖拾]{1,9}"
-_WORD = r"(?:(?i:the)[ \t]+)?(?:\d{1,4}|[a-zA-Z]{1,11}(?:-[a-zA-Z]{3,6})?|[Ⅰ-ⅿ])\b"
-# What stands around a heading: ☆、第1章, ==第一回==, 【第1章】, VIP第5章, 《书名》目录 第一回, 001 第一章.
-_MARKS = " \t　☆★●◆◇■□▲△▼▽※＊*#＝=＃~～—–_·•○◎♦♥♠♣→>》」】【[]（）()〔〕〖〗《〈〉{}|｜、.，,：:-"
-_HEAD = re.compile(
-    rf"(?:《[^》\n]{{0,30}}》)?[{re.escape(_MARKS)}]*(?:(?i:目录|正文|VIP(?:章节)?)[ \t　]*)?"
-    rf"(?:\d{{1,4}}[.、 \t　]*(?=第))?(?P<head>"
-    rf"(?P<part>第[ \t]*(?P<a>{_N})[ \t]*[卷部篇集季册冊编編辑輯]|卷[之第]?(?P<b>{_N})|[上中下][卷部篇册冊]"
-    rf"|(?i:part|book|volume|vol\.?|act)[ \t.]*(?P<c>{_WORD}))"
-    rf"|(?P<chapter>第[ \t]*(?P<d>{_N})[ \t]*[章回话話节節幕折夜案场場]|(?P<e>{_N})[章話]"
-    rf"|(?i:chapter|chap\.?|ch\.)[ \t.]*(?P<f>{_WORD})|제?[ \t]*(?P<g>\d{{1,4}})[ \t]*[장화])"
-    rf"|(?P<named>(?i:{'|'.join(_NAMES)})(?:[ \t]*{_N})?))"
+_LINE, _HEAD, _BARE, _SENTENCE, _TIGHT_SENTENCE, _RUN_IN, _PAGE_NUMBER = (
+    pattern(f"chapters.{name}") for name in table("chapters")
 )
-_LINE = re.compile(r"^[^\S\n]*(\S[^\n]*?)[^\S\n]*$", re.M)
-_BARE = re.compile(
-    rf"(?P<open>[（(【\[〔〈]?)[ \t]*(?P<n>{_N}|[IVXLC]{{1,8}}|[Ⅰ-ⅿ①-⑳]|[A-Z][a-zA-Z]{{2,8}}(?:-[a-zA-Z]{{3,5}})?)"
-    r"(?:[ \t]*(?P<close>[）)】\]〕〉]))?(?P<sep>[.、．,，:：\s　—-]*)(?P<title>.*)"
-)
+_MARKS = table("parts")["marks"]
 _SEPARATORS = " \t　:：.．、·—-】]）(（–"
 _LONGEST, _LONGEST_WESTERN, _LONGEST_TIGHT = 40, 120, 25
 _MID_SENTENCE, _ENDS = "，,。；;、：", "。！？…”’」』》）)—-*"
-_NO_TITLE = re.compile(r"。|[.!?] ")  # a sentence
-_NO_TIGHT_TITLE = re.compile(rf"[{_MID_SENTENCE}“”「」『』\"！？!?]")
-# 第一章　雨　阿岚道：“走。”: the title ends at the blank, and what follows is a sentence.
-_RUN_IN = re.compile(r"[ \t　:：]*([^\s，。！？、；：“”「」]{1,20})(?:　| {2,})[^\n]*[，。：“「]")
 _STRONG = ("part", "chapter", "named")
 _ENOUGH = 3  # fewer bare numerals, or sentences that begin like a heading, are chance
 
@@ -238,7 +215,7 @@ def _strong(line: re.Match[str]) -> _Heading | None:
     longest = _LONGEST_TIGHT if tight else _LONGEST_WESTERN if head.isascii() else _LONGEST
     sure = len(title) <= longest and line[1][-1] not in _MID_SENTENCE
     name = body.strip(_MARKS)
-    sure &= not (_NO_TIGHT_TITLE if tight else _NO_TITLE).search(name)
+    sure &= not (_TIGHT_SENTENCE if tight else _SENTENCE).search(name)
     if tight:
         # A tight heading may be prose that goes on from the line before.
         before = text[max(0, start - 200) : start].rstrip(" \t　")
@@ -264,9 +241,9 @@ def _weak(line: re.Match[str]) -> _Heading | None:
     if title:
         apart = bare["sep"].strip() if western else bare["sep"] or bare["close"]
         longest = _LONGEST if title.isascii() else _LONGEST_TIGHT
-        if not apart or len(title) > longest or title[0].isdecimal() or _NO_TITLE.search(title):
+        if not apart or len(title) > longest or title[0].isdecimal() or _SENTENCE.search(title):
             return None
-        if _NO_TIGHT_TITLE.search(title.rstrip("！？!?")):
+        if _TIGHT_SENTENCE.search(title.rstrip("！？!?")):
             return None
     return _Heading(line.start(1), line.end(1), shown, style + bare["open"], number, False)
 

@@ -9,32 +9,13 @@ licence of Project Gutenberg, and the notes and readings (港《みなと》) of
 
 import re
 from html import unescape
-from pathlib import Path
 
-# A pattern a line. People in a story download and visit, too: such words count beside those of a site.
-_BANNER = re.compile("|".join(Path(__file__).with_name("banners.txt").read_text("utf-8").split()))
+from roleplay.novel import pattern, table
+
+_BANNER, _INVISIBLE, _BLANK, _ENTITY, _UNSEEN, _TAG, _GUTENBERG, _AOZORA = (
+    pattern(f"cleaning.{name}") for name in table("cleaning")
+)
 _LONGEST_BANNER = 300  # a whole paragraph is the story's, whatever it mentions
-_INVISIBLE = re.compile(
-    "\xad[ \t]*\n?|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
-    "\ufeff\ufff9-\ufffb\ufffe\uffff\ue000-\uf8ff\U000f0000-\U0010ffff]"
-)
-_BLANK = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f]")  # the ideographic blank stays
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});")
-_UNSEEN = re.compile(
-    r"(?is)<(script|style|rt|rp)\b[^<>]{0,300}>[^<]{0,999}</\1\s*>|<!--[^<]{0,300}-->"
-)
-# Only names of HTML, so that <雨> and <3 stay as they are.
-_TAG = re.compile(
-    r"(?i)</?(?:(?P<block>p|br|div|h[1-6r]|center|table|tr|td|ul|ol|li|blockquote|body|html|head|title)"
-    r"|[bius]|em|strong|font|a|img|span|su[bp]|small|big|pre|nobr|ruby|rb|meta|link|input)"
-    r"(?:\s[^<>\n]{0,500})?/?>"
-)
-_GUTENBERG = re.compile(r"\*\*\* ?(START|END) OF TH(?:E|IS) PROJECT GUTENBERG[^*]{0,300}\*\*\*")
-# ［＃３字下げ］, ｜港町《みなとまち》, 港《みなと》; 《...》 with anything but kana is a title.
-_AOZORA = re.compile(
-    r"(?s:\n-{20,}\n【テキスト中に現れる記号について】.{0,3000}?\n-{20,}(?=\n)|\n底本：.*\Z)|［＃[^］\n]*］"
-    r"|[｜|]([^｜|《\n]{1,30})《[^》\n]{1,30}》|(?<=[一-鿿々])《[ぁ-ゖー・ゝゞ]+》"
-)
 
 
 def is_banner(text: str) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 from charset_normalizer import from_bytes
 
 from roleplay.errors import NovelError
+from roleplay.novel import pattern
 
 _MARKED = ("utf-8", "utf-32-le", "utf-16-le", "utf-16-be")  # the mark of 32 begins with that of 16
 _WESTERN = ("cp1252", "iso8859-15", "mac_roman")
@@ -28,12 +29,7 @@ _SAMPLE = 20_000  # bytes from the beginning, where licences stand, and as many 
 # and a Polish or Russian text looks half western.
 _PLAUSIBLE, _PLAUSIBLE_WESTERN = 0.15, 0.8
 _LETTERS, _UNREADABLE = 0.5, 0.2  # the least share of letters, the largest of odd characters
-# Control and private-use characters and undecodable bytes: a wrong encoding gives many of them.
-_ODD = re.compile("[\x00-\x08\x0e-\x1f\x7f\x80-\x9f\ue000-\uf8ff\ufffd\ufffe\uffff]")
-_ACCENTED = re.compile(
-    "(?<=[A-Za-z])[éèêëàâäáçùûüúôöóîïíñœæßãõåøìò]|[éèêàâäáçùüúôöóîíñœæåøÉÈÀÊÇÖÄÜÅØÁÓÍÚÑŒÆ](?=[A-Za-z])"
-    "|[“”‘’«»„—–…\xa0]|[¡¿](?=[A-Z])"
-)
+_ODD, _ACCENTED = pattern("encoding.odd"), pattern("encoding.accented")
 
 
 def decode(data: bytes, name: str) -> tuple[str, str]:

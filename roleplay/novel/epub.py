@@ -26,6 +26,7 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from roleplay.errors import NovelError
 from roleplay.messages import Message, message
+from roleplay.novel import pattern, table
 from roleplay.novel.encoding import decode
 
 _MOST_BYTES, _MOST_OF_PAGE, _MOST_NOTES = 64 * 1024 * 1024, 16 * 1024 * 1024, 10
@@ -36,24 +37,10 @@ _WHY = {
     RuntimeError: "novel.page-encrypted",
     MemoryError: "novel.page-big",
 }
-_PAGE = re.compile(r"(?i)\.(?:x?html?|xml)$")
-_NO_PAGE = re.compile(r"(?i)^(?:image|audio|video|font)/|\.(?:svg|jpe?g|png|gif|css|ncx|[ot]tf)$")
-_OBFUSCATED_FONT = re.compile(r"idpf\.org/2008/embedding|ns\.adobe\.com/pdf/enc#RC")
-# What a zip is that has such a file in it and is no EPUB.
-_OTHERS = {"word/document.xml": "Word (docx)", "content.xml": "OpenDocument (odt)"}
-_BLOCK = re.compile(
-    "address|article|aside|blockquote|body|br|dd|div|dl|dt|footer|h[1-6r]|header|li|main|navpoint|"
-    "ol|p|pre|section|table|td|th|title|tr|ul"
-)
-_SKIPPED = re.compile("head|script|style|rt|rp|rtc|svg|math|figcaption|iframe|object|binary")
-# Values of class, epub:type and role that mark a note, its number or a page number of the paper book.
-_NOTE = re.compile(r"(?:^|[\s_-])(?:foot|end|rear)notes?\b|noteref|duokan-foot|page-?(?:break|num)")
-_NOTE_MARK = re.compile(
-    r"[\[【(（〔〈]?(?:\d{1,3}|[ivx]{1,5}|[*†‡§]{1,3}|注\d*|[註注]释?|[①-⑳])[\]】)）〕〉]?"
-)
+_PAGE, _NO_PAGE = pattern("pages.file"), pattern("pages.no_file")
+_BLOCK, _SKIPPED = pattern("pages.block"), pattern("pages.skipped")
+_NOTE, _NOTE_MARK = pattern("pages.note"), pattern("pages.note_mark")
 _FEW_PARTS = 9  # lxml cuts text into few parts; a longer link is no mark
-# Tags that XHTML may close in themselves and HTML may not: <title/> would hide the whole page.
-_SELF_CLOSED = re.compile(r"<(?!(?:br|hr|img|meta|link|input|col)\b)([A-Za-z][\w:]*)(\s[^<>]*)?/>")
 
 Titles = dict[tuple[int, int], list[str]]
 """(page, line) -> the titles that begin there."""
@@ -94,7 +81,7 @@ def read_page(html: str, *, contents: bool = False) -> Page:
     # Comments may hold tags. CDATA would be lost, and so would the line ends of <pre>.
     html = "".join(part.partition("-->")[2] for part in f"-->{html}".split("<!--"))
     html = re.sub(r"<!\[CDATA\[|\]\]>|[\0-\x08\x0e-\x1f]", "", html)
-    html = _SELF_CLOSED.sub(r"<\1\2></\1>", html)
+    html = pattern("pages.self_closed").sub(r"<\1\2></\1>", html)
     html = re.sub("(?i)<pre[^<>]*>[^<]*", lambda pre: pre[0].replace("\n", "<br>"), html)
     parser = etree.HTMLParser(target=_Reader(contents), huge_tree=True, encoding="utf-8")
     parser.feed(html.encode("utf-8", "replace") or b" ")
@@ -222,7 +209,7 @@ class _Book:
         self.locked: set[str] = set()
         for block in self._text("META-INF/encryption.xml").split("EncryptedData>"):
             for file in _tags(block, "CipherReference"):
-                if not _OBFUSCATED_FONT.search(block):
+                if not pattern("pages.obfuscated_font").search(block):
                     self.locked.add(self._find(file.get("URI", "")))
 
     def read(self) -> tuple[list[Piece], list[Message]]:
@@ -302,7 +289,9 @@ class _Book:
     def _stray_pages(self) -> list[str]:
         """All pages of a book that names none, in the order of their names, 10 behind 9."""
         names = self.archive.namelist()
-        if kind := next((kind for name, kind in _OTHERS.items() if name in names), None):
+        if kind := next(
+            (kind for kind, name in table("formats")["zip"].items() if name in names), None
+        ):
             raise NovelError("novel.looks-like", path=self.path, kind=kind)
         if found := [name for name in names if _PAGE.search(name) and "META-INF" not in name]:
             return sorted(found, key=lambda name: re.sub(r"\d+", lambda n: n[0].zfill(9), name))

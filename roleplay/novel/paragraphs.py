@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from roleplay.novel import pattern, table
 from roleplay.records import Span
 
 _STRETCH = 400  # lines that are judged together: books are put together from several files
@@ -22,16 +23,9 @@ _SHORTEST, _LONGEST = 40, 200  # columns; shorter lines are headings and verse
 _ENOUGH, _FEW, _MANY, _BEYOND = 5, 0.05, 0.3, 1.1
 _EVEN, _EVEN_SHARE = 0.8, 0.6  # most broken lines are at least so wide, of the widest
 _SLACK = 2  # columns: a closing mark may hang over the edge
-_WIDE = re.compile(
-    r"[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6—…“”‘’]"
-)
-_UNSPACED = re.compile(
-    r"[\u2e80-\ua4cf\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef]"
-)  # Korean has blanks
+_WIDE, _UNSPACED, _FIRST, _HEAD = (pattern(f"wrapping.{name}") for name in table("wrapping"))
 _SENTENCE_END = "。！？…”’」』：；—～)）】》.!?:;\"'*_|"
-_FIRST = re.compile(r"[^\s\u2e80-\ua4cf\uff00-\uffef]+|.[，。！？、；：”’」』）》〉】…]*|")
 _BLANKS = " \t　"
-_HEAD = re.compile(r"[ \t　]*(?:第.{1,9}[章回节節]|(?i:chapter)\b)")
 _WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
 
 

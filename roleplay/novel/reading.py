@@ -10,7 +10,6 @@ The text is cleaned and its hard-wrapped lines are joined; all offsets count in 
 no chapters: ``find_chapters(novel.text, novel.titles)`` does.
 """
 
-import re
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from typing import Literal
 
 from roleplay.errors import NovelError
 from roleplay.messages import Message, message
+from roleplay.novel import pattern, table
 from roleplay.novel.cleaning import clean
 from roleplay.novel.encoding import decode
 from roleplay.novel.epub import Piece, cut_pages, headings, read_epub, read_page
@@ -26,27 +26,11 @@ from roleplay.novel.paragraphs import unwrap
 
 Language = Literal["zh-Hans", "zh-Hant", "ja", "ko", "en", "other"]
 
-# How files begin that people take for a novel's text.
-_MAGIC = {
-    b"%PDF": "PDF", b"\xd0\xcf\x11\xe0": "Word (doc)", b"{\\rtf": "RTF", b"Rar!": "RAR",
-    b"7z\xbc\xaf\x27\x1c": "7z", b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz",
-    b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"ITSF": "CHM",
-    b"AT&TFORM": "DjVu", b"ID3": "MP3", b"SQLite format 3": "SQLite",
-}  # fmt: skip
+_MAGIC = {name: start.encode("latin-1") for name, start in table("formats")["start"].items()}
 _MOST_BYTES = 256 * 1024 * 1024
-_MARKUP = re.compile(r"\s*<(?:!doctype html|html|\?xml|FictionBook)", re.I)
-_LOST = re.compile("[\x00-\x08\x0e-\x1f\x7f\ufffd]")
 _SHOWN = 10
 _SAMPLE = 200_000  # characters, from the middle: prefaces may be in another language
-_SCRIPTS = [*map(re.compile, ("[㐀-鿿]", "[ぁ-ヺ]", "[가-힣]", "[A-Za-zÀ-ɏ]", "[Ͱ-῿]"))]
-# Characters that only one of the two scripts has, in pairs.
-_SIMPLIFIED = re.compile(
-    "[们这个来为国说时会对过发后里经么学现当没动还进样从实无长将两间问头见开听声话]"
-)
-_TRADITIONAL = re.compile(
-    "[們這個來為國說時會對過發後裡裏經麼學現當沒動還進樣從實無長將兩間問頭見開聽聲話]"
-)
-_ENGLISH = re.compile(r"(?i)\b(?:the|and|of|to|in|he|she|it|was|that|his|her|had|you|with|said)\b")
+_SCRIPTS = [pattern(f"languages.{name}") for name in table("languages")]
 
 
 @dataclass(frozen=True)
@@ -75,7 +59,7 @@ def read_novel(path: Path) -> Novel:
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(100)
-    kinds = [kind for magic, kind in _MAGIC.items() if head.startswith(magic)]
+    kinds = [kind for kind, magic in _MAGIC.items() if head.startswith(magic)]
     if kinds or head.startswith(b"BOOKMOBI", 60):
         raise NovelError("novel.looks-like", path=path, kind=kinds[0] if kinds else "MOBI")
     if head.startswith(b"PK\x03\x04") or zipfile.is_zipfile(path):
@@ -84,10 +68,11 @@ def read_novel(path: Path) -> Novel:
         raise NovelError("novel.huge", path=path, size=size, most=_MOST_BYTES)
     else:
         text, encoding = decode(path.read_bytes(), str(path))
+        lost_byte = pattern("encoding.lost")
         numbered = enumerate(text.split("\n"), 1)
-        lost = [number for number, line in numbered for _ in _LOST.findall(line)]
+        lost = [number for number, line in numbered for _ in lost_byte.findall(line)]
         notes = [message("novel.damage", count=len(lost), lines=_lines(lost))] if lost else []
-        pages = [read_page(text)] if _MARKUP.match(text) else []
+        pages = [read_page(text)] if pattern("formats.markup").match(text) else []
         pieces = [*cut_pages(pages, headings(pages))] if pages else [Piece("", text)]
     novel = _put_together(pieces, encoding, path.name)
     if not novel.text.strip():
@@ -99,16 +84,16 @@ def language_of(text: str) -> Language:
     """The language of most of the text, by its script and its commonest words."""
     middle = max(0, len(text) - _SAMPLE) // 2
     text = text[middle : middle + _SAMPLE]
-    han, kana, hangul, latin, others = (len(script.findall(text)) for script in _SCRIPTS)
+    han, kana, hangul, latin, others, simple, full, english = (
+        len(script.findall(text)) for script in _SCRIPTS
+    )
     # A Chinese character says as much as three letters; Japanese has more kana than characters.
     if 3 * (han + kana) > max(3 * hangul, latin, others):
-        simple, full = len(_SIMPLIFIED.findall(text)), len(_TRADITIONAL.findall(text))
         return "ja" if kana > han / 6 else "zh-Hans" if simple >= full else "zh-Hant"
     if 2 * hangul > max(latin, others):
         return "ko"
     # A quarter of the words of English prose; other languages have their namesakes only.
-    english = len(_ENGLISH.findall(text)) / (len(text.split()) or 1)
-    return "en" if latin > others and english > 0.12 else "other"
+    return "en" if latin > others and english > 0.12 * len(text.split()) else "other"
 
 
 def _put_together(pieces: Iterable[Piece], encoding: str, name: str) -> Novel:
