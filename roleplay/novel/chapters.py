@@ -1,13 +1,11 @@
 """The chapters of a novel: by the titles that its file names, by its headings, or by length.
 
-    find_chapters("★第一章　漏雨★\n晨醒雨晚了三分钟。\n第二章　水务司来的人\n……")
+    find_chapters("★第一章　漏雨★\\n晨醒雨晚了三分钟。\\n第二章　水务司来的人\\n……")
     # [Chapter(index=1, title="第一章　漏雨", span=(0, 19)), Chapter(index=2, ...)]
 
 The spans tile the text. Chapters are numbered from 1 through all parts of a book; text before the
-first is chapter 0, "front matter". The title of a part with nothing under it is a chapter of its own;
-another heading with nothing under it opens the chapter that follows, and a line of a printed table
-of contents opens none. A long text without headings is cut into pieces titled "1/9", "2/9" ...
-
+first is chapter 0. The title of a part with nothing under it is a chapter of its own; another heading
+with nothing under it opens the chapter that follows, and a line of a printed table of contents none.
 A numbered heading that may be a sentence as well, and a bare numeral (二, II., （2）, 006 灯), count only
 where they continue the numbers of others; a bare numeral inside a numbered chapter is a section.
 """
@@ -165,7 +163,7 @@ def _headings(text: str) -> list[_Heading]:
         last = max((i for i, one in enumerate(run) if one.sure), default=0)
         kept.update(run[:last])
     for kind in dict.fromkeys(one.kind for one in weak):
-        before = sorted(kept)
+        before = sorted(one for one in kept if one.kind != "named")
         runs = _runs(one for one in weak if one.kind == kind)
         kept.update(one for run in runs if _is_series(run, before, text) for one in run)
     return sorted(kept)
@@ -200,7 +198,7 @@ def _strong(line: re.Match[str]) -> _Heading | None:
     found = _HEAD.match(text, start, end)
     if not found:
         return None
-    head, after, kind = found["head"], found.end(), _kind(found)
+    head, after, kind = found["head"], found.end(), next(kind for kind in _STRONG if found[kind])
     numeral = next(filter(None, found.group(*"abcdefg")), None)
     number = number_of(numeral) if numeral else None
     body, title = text[after:end], text[found.start("head") : end].rstrip(_MARKS)
@@ -223,10 +221,6 @@ def _strong(line: re.Match[str]) -> _Heading | None:
     if not sure and (len(title) > _LONGEST_WESTERN or re.search("[，。；：“「]|[.!?] ", name)):
         title, end = head, after  # the text begins in the same line
     return _Heading(start, end, title, kind, number, sure) if sure or numeral else None
-
-
-def _kind(found: re.Match[str]) -> str:
-    return next(kind for kind in ("part", "chapter", "named") if found[kind])
 
 
 def _weak(line: re.Match[str]) -> _Heading | None:
@@ -266,8 +260,8 @@ def _is_series(run: Sequence[_Heading], kept: Sequence[_Heading], text: str) -> 
     """Whether bare numerals are chapters: they go on counting, with text, and in no chapter."""
     if len(run) < 2:
         return False
-    before = kept[: bisect(kept, run[0])]
-    outer = next((one.kind for one in reversed(before) if one.kind != "named"), "part")
+    place = bisect(kept, run[0])
+    outer = kept[place - 1].kind if place else "part"
     bodies = [text[one.end : after.start] for one, after in pairwise(run)]
     full = [body for body in bodies if body.strip()]
     apart = len(run) >= _ENOUGH or all(body.lstrip(" \t　").startswith("\n\n") for body in full)

@@ -2,8 +2,6 @@
 
     pieces, notes = read_epub(Path("novel.epub"))
     pieces[0]       # Piece(title="漏雨的早晨", text="漏雨的早晨\\n晨醒雨晚了三分钟。")
-    read_page('<h1 id="a">雨</h1><p><ruby>漢<rt>かん</rt></ruby>字<a href="#n1">[1]</a></p>')
-    # Page(lines=["雨", "漢字"], anchors={"a": 0}, headings=[(0, 1, "雨")], links=[])
 
 A page that is missing, damaged or encrypted is left out and named in the notes, never the book; so are
 pictures, ruby readings, notes with their marks, and contents pages. The book's own files are read by
@@ -14,6 +12,7 @@ import posixpath
 import re
 import zipfile
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,13 +29,9 @@ from roleplay.novel import pattern, table
 from roleplay.novel.encoding import decode
 
 _MOST_BYTES, _MOST_OF_PAGE, _MOST_NOTES = 64 * 1024 * 1024, 16 * 1024 * 1024, 10
-# What zipfile raises for damaged and unknown packings and odd names, and what page it leaves out.
+# What zipfile raises for missing, encrypted, damaged and unknown files and odd names.
 _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError, KeyError)
-_WHY = {
-    KeyError: "novel.page-missing",
-    RuntimeError: "novel.page-encrypted",
-    MemoryError: "novel.page-big",
-}
+_WHY = {KeyError: "novel.page-missing", RuntimeError: "novel.page-encrypted"}
 _PAGE, _NO_PAGE = pattern("pages.file"), pattern("pages.no_file")
 _BLOCK, _SKIPPED = pattern("pages.block"), pattern("pages.skipped")
 _NOTE, _NOTE_MARK = pattern("pages.note"), pattern("pages.note_mark")
@@ -44,6 +39,7 @@ _FEW_PARTS = 9  # lxml cuts text into few parts; a longer link is no mark
 
 Titles = dict[tuple[int, int], list[str]]
 """(page, line) -> the titles that begin there."""
+_Tag = defaultdict[str, str]
 _Link = tuple[str, str, str]  # (folder of the table of contents, address, title)
 
 
@@ -131,9 +127,7 @@ class _Reader:
             self._end_line()
         for name in (attributes.get("id"), attributes.get("name")):
             self.page.anchors.setdefault(name or "", len(self.page.lines))
-        if (
-            tag == "content"
-        ):  # of the ncx: <navLabel><text>雨</text></navLabel><content src="a.xhtml"/>
+        if tag == "content":  # of the ncx, behind <navLabel><text>雨</text></navLabel>
             self.page.links.append((attributes.get("src", ""), "".join(self.parts)))
         elif tag in ("a", "sup"):
             self.marks.append((attributes.get("href", ""), len(self.parts)))
@@ -208,31 +202,30 @@ class _Book:
                 self.names.setdefault(form.lower(), name)
         self.locked: set[str] = set()
         for block in self._text("META-INF/encryption.xml").split("EncryptedData>"):
-            for file in _tags(block, "CipherReference"):
-                if not pattern("pages.obfuscated_font").search(block):
-                    self.locked.add(self._find(file.get("URI", "")))
+            if not pattern("pages.obfuscated_font").search(block):
+                files = _tags(block, "CipherReference")
+                self.locked |= {self._find(file["URI"]) for file in files}
 
     def read(self) -> tuple[list[Piece], list[Message]]:
         """The pieces and the notes."""
         named = [
-            one.get("full-path", "")
-            for one in _tags(self._text("META-INF/container.xml"), "rootfile")
+            one["full-path"] for one in _tags(self._text("META-INF/container.xml"), "rootfile")
         ]
         named += [name for name in self.archive.namelist() if name.lower().endswith(".opf")]
         found = ((self._find(name), self._text(name)) for name in named)
         package, text = next((one for one in found if _tags(one[1], "item")), ("", ""))
         folder = posixpath.dirname(package)
-        items = {item.get("id", ""): item for item in _tags(text, "item")}
-        order = dict.fromkeys([*self._order(items, text, folder)] or self._stray_pages())
-        pages = {
-            name: read_page(html) for name in order if (html := self._text(name, is_page=True))
-        }
+        items = {item["id"]: item for item in _tags(text, "item")}
+        pages = {}
+        for name in [*self._order(items, text, folder)] or self._stray_pages():
+            if name not in pages and (html := self._text(name, is_page=True)):
+                pages[name] = read_page(html)
         if self.locked and not pages:
             raise NovelError("novel.protected", path=self.path)
         links = max(self._contents(items.values(), folder), key=len, default=[])
         for name, page in list(pages.items()):
             linked = [text for address, text in page.links if not address.startswith("http")]
-            most = sum(map(len, linked)) > 0.6 * sum(map(len, page.lines))
+            most = len("".join(linked)) > 0.6 * len("".join(page.lines))
             if len(linked) > 3 and most and len(pages) > 1:  # a table of contents
                 links = links or [(posixpath.dirname(name), *link) for link in page.links]
                 del pages[name]
@@ -260,49 +253,43 @@ class _Book:
             with self.archive.open(name) as file:
                 data = file.read(min(self.left, _MOST_OF_PAGE) + 1)
             self.left = max(0, self.left - len(data))
-            if len(data) > _MOST_OF_PAGE or not self.left:
-                raise MemoryError
             text = decode(data, name)[0] if data else ""
-        except (*_FAULTS, MemoryError, NovelError) as error:
-            why = message(_WHY.get(type(error), "novel.page-broken"))
-            self.notes += (
-                [message("novel.left-out", page=name or address, why=why)] if is_page else []
-            )
+            if len(data) > _MOST_OF_PAGE or not self.left:
+                raise ValueError
+        except (*_FAULTS, NovelError) as error:
+            text, why = "", message(_WHY.get(type(error), "novel.page-broken"))
+            if is_page:
+                self.notes.append(message("novel.left-out", page=name or address, why=why))
             self.locked |= {name} if type(error) is RuntimeError else set()
         if lost := text.count("\ufffd"):
             self.notes.append(message("novel.page-damage", count=lost, page=name))
         return text
 
-    def _order(self, items: Mapping[str, dict[str, str]], text: str, folder: str) -> Iterator[str]:
+    def _order(self, items: Mapping[str, _Tag], text: str, folder: str) -> Iterator[str]:
         """The names of the pages in reading order; what is not in the book by its address."""
-        references = [one.get("idref", "") for one in _tags(text, "itemref")]
-        for reference in references or items:
-            item = items.get(reference, {})
-            address = item.get("href", reference)
-            name = self._find(address, folder) or address
-            is_page = _PAGE.search(name) or not _NO_PAGE.search(
-                f"{item.get('media-type', '')} {name}"
-            )
-            if is_page and "nav" not in item.get("properties", ""):
+        for reference in dict.fromkeys(one["idref"] for one in _tags(text, "itemref")) or items:
+            item = items.get(reference, _Tag(str, href=reference))
+            name = self._find(item["href"], folder) or item["href"]
+            is_other = _NO_PAGE.search(f"{item['media-type']} {name}") and not _PAGE.search(name)
+            if not is_other and "nav" not in item["properties"]:
                 yield name
 
     def _stray_pages(self) -> list[str]:
         """All pages of a book that names none, in the order of their names, 10 behind 9."""
         names = self.archive.namelist()
-        if kind := next(
-            (kind for kind, name in table("formats")["zip"].items() if name in names), None
-        ):
-            raise NovelError("novel.looks-like", path=self.path, kind=kind)
+        for kind, name in table("formats")["zip"].items():
+            if name in names:
+                raise NovelError("novel.looks-like", path=self.path, kind=kind)
         if found := [name for name in names if _PAGE.search(name) and "META-INF" not in name]:
             return sorted(found, key=lambda name: re.sub(r"\d+", lambda n: n[0].zfill(9), name))
         detail = "no META-INF/container.xml and no page"
         raise NovelError("novel.no-epub", path=self.path, detail=detail)
 
-    def _contents(self, items: Iterable[dict[str, str]], folder: str) -> Iterator[list[_Link]]:
+    def _contents(self, items: Iterable[_Tag], folder: str) -> Iterator[list[_Link]]:
         """The tables of contents: of the navigation page, and of the ncx."""
         for item in items:
-            name = self._find(item.get("href", ""), folder)
-            if "nav" in item.get("properties", "") or name.lower().endswith(".ncx"):
+            name = self._find(item["href"], folder)
+            if "nav" in item["properties"] or name.lower().endswith(".ncx"):
                 links = read_page(self._text(name), contents=True).links
                 yield [(posixpath.dirname(name), *link) for link in links]
 
@@ -321,8 +308,10 @@ class _Book:
         return titles | own if few else titles
 
 
-def _tags(text: str, name: str) -> list[dict[str, str]]:
-    """The attributes of all tags of a name, in whatever namespace."""
+def _tags(text: str, name: str) -> list[_Tag]:
+    """The attributes of all tags of a name, in whatever namespace; one that is not there is ""."""
     attribute = re.compile(r"([\w:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
     found = re.findall(rf"<(?:[\w.-]+:)?{name}\s([^<>]*)>", text)
-    return [{key: unescape(a or b) for key, a, b in attribute.findall(tag)} for tag in found]
+    return [
+        _Tag(str, {key: unescape(a or b) for key, a, b in attribute.findall(tag)}) for tag in found
+    ]

@@ -2,8 +2,6 @@
 
     novel = read_novel(Path("worlds/mine/novel.txt"))
     novel.encoding, novel.language     # ("gb18030", "zh-Hans")
-    novel.text[:21]                    # "第一回　宴桃园豪杰三结义　斩黄巾英雄首立功"
-    novel.titles                       # ((0, "第一章　雨"), ...) from an EPUB's table of contents
     novel.notes                        # (Message: "3 bytes could not be read: lines 41, 90, 212",)
 
 The text is cleaned and its hard-wrapped lines are joined; all offsets count in it. The module finds
