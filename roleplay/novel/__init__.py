@@ -19,7 +19,6 @@ def table(name: str) -> dict[str, Any]:
 def pattern(name: str) -> re.Pattern[str]:
     """A regular expression of patterns.toml, as SECTION.NAME."""
     section, _, key = name.partition(".")
-    text = str(table(section)[key])
-    for part, inside in table("parts").items():
-        text = text.replace(f"@{part}", inside.strip())
+    parts = table("parts")
+    text = re.sub(r"@(\w+)", lambda part: parts[part[1]].strip(), table(section)[key])
     return re.compile(text.strip(), re.VERBOSE)

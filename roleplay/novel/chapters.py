@@ -80,12 +80,6 @@ def find_chapters(text: str, titles: Sequence[_Opening] = ()) -> list[Chapter]:
     ]
 
 
-def is_named(chapter: Chapter) -> bool:
-    """Whether the book itself names the chapter, with more than a number."""
-    made = chapter.title in (FRONT_MATTER, WHOLE_BOOK)
-    return not made and number_of(chapter.title.replace("/", "")) is None
-
-
 def _openings(headings: Sequence[_Heading], text: str) -> list[_Opening]:
     """Contents lines go; of headings with nothing under them only parts stay apart."""
     ends = [*(one.start for one in headings[1:]), len(text)]

@@ -16,14 +16,10 @@ from pathlib import Path
 from charset_normalizer import from_bytes
 
 from roleplay.errors import NovelError
-from roleplay.novel import pattern
+from roleplay.novel import pattern, table
 
 _MARKED = ("utf-8", "utf-32-le", "utf-16-le", "utf-16-be")  # the mark of 32 begins with that of 16
-_WESTERN = ("cp1252", "iso8859-15", "mac_roman")
-_CANDIDATES = (  # of equals the first wins: cp950 before its superset
-    *("utf-8", "gb18030", "cp950", "big5hkscs", "cp932", "euc_jp", "euc_jis_2004", "cp949"),
-    *("utf-16-le", "utf-16-be", *_WESTERN),
-)
+_WESTERN, _CANDIDATES = (names.split() for names in table("encodings").values())
 _SAMPLE = 20_000  # bytes from the beginning, where licences stand, and as many from the middle
 # Novels score 0.5 to 0.9, and next to nothing in a wrong encoding; western ones have few accents,
 # and a Polish or Russian text looks half western.

@@ -1,8 +1,8 @@
 """Where the paragraphs of a text end, and hard-wrapped lines joined to paragraphs.
 
-    paragraph_spans("　　话说天下大势，\n　　且说张角。\n")      # [(0, 10), (10, 18)]
-    unwrap("　　话说天下大势，分久必合，合久必分。周末七国分争，并入于\n秦。及秦灭之后，……\n")
-    # "　　话说天下大势，分久必合，合久必分。周末七国分争，并入于秦。及秦灭之后，……\n"
+    paragraph_spans("　　话说天下大势，\\n　　且说张角。\\n")      # [(0, 10), (10, 18)]
+    unwrap("　　话说天下大势，分久必合，合久必分。周末七国分争，并入于\\n秦。及秦灭之后，……\\n")
+    # "　　话说天下大势，分久必合，合久必分。周末七国分争，并入于秦。及秦灭之后，……\\n"
 
 A text is wrapped where lines end in mid-sentence and most of those are about equally wide; a blank or
 an indented line begins a paragraph.

@@ -100,13 +100,12 @@ def _put_together(pieces: Iterable[Piece], encoding: str, name: str) -> Novel:
     titles: list[tuple[int, str]] = []
     banners: list[int] = []
     waiting: list[str] = []
-    start = cut = joined = 0
+    start = joined = 0
     for title, raw in pieces:
         cleaned, left_out = clean(raw)
         text = unwrap(cleaned)
         banners += left_out
-        if text != cleaned:
-            cut, joined = cut + cleaned.count("\n") + 1, joined + text.count("\n") + 1
+        joined += cleaned.count("\n") - text.count("\n")
         waiting += [title] if title and title not in waiting else []
         if text.strip():
             titles += [(start, " ".join(waiting))] if waiting else []
@@ -115,7 +114,7 @@ def _put_together(pieces: Iterable[Piece], encoding: str, name: str) -> Novel:
             start += len(text) + 1
     lines = name if encoding == "epub" else _lines(banners)
     notes = [message("novel.banners", count=len(banners), lines=lines)] if banners else []
-    notes += [message("novel.unwrapped", before=cut, after=joined)] if cut else []
+    notes += [message("novel.unwrapped", count=joined)] if joined else []
     text = "\n".join(told)
     return Novel(text, encoding, language_of(text), tuple(titles), tuple(notes))
 

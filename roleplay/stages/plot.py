@@ -18,7 +18,7 @@ from pathlib import Path
 from kb.plot import PlotNote
 from kb.snippets import cut_text
 from roleplay.errors import NovelError, WorldError
-from roleplay.novel.chapters import is_named, find_chapters
+from roleplay.novel.chapters import FRONT_MATTER, WHOLE_BOOK, find_chapters, number_of
 from roleplay.novel.reading import read_novel
 from roleplay.records import UNKNOWN, Line, Summary
 from roleplay.world import World, WorldInfo, chapter_finder
@@ -58,8 +58,13 @@ def read_plot(folder: Path) -> Plot:
     chunks = world.read_chunks() if world.is_there(CHUNKS) else []
     text = "".join(chunk.text for chunk in chunks)
     chapters = find_chapters(text, _contents(world, text))
-    titles = {chapter.index: chapter.title for chapter in chapters if is_named(chapter)}
+    titles = {chapter.index: chapter.title for chapter in chapters if _says_more(chapter.title)}
     return Plot(world, lines, chapter_finder(chunks), titles)
+
+
+def _says_more(title: str) -> bool:
+    """Whether a title is the book's own, and more than a number (12, 三, or 3/9 of a cut book)."""
+    return title not in (FRONT_MATTER, WHOLE_BOOK) and number_of(title.replace("/", "")) is None
 
 
 def _contents(world: World, text: str) -> Sequence[tuple[int, str]]:

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roleplay.dataset.rows import split_chapters
-from roleplay.novel.chapters import FRONT_MATTER, WHOLE_BOOK, find_chapters, is_named
+from roleplay.novel.chapters import FRONT_MATTER, WHOLE_BOOK, find_chapters
 from roleplay.novel.reading import read_novel
-from roleplay.records import Chapter
 from tests.roleplay.novel.books import book
 
 
@@ -267,14 +266,6 @@ def test_titles_of_the_file_come_first() -> None:
     text = "雨\n下了。\n塔\n到了。\n"
     found = find_chapters(text, [(0, "雨"), (6, "塔")])
     assert [(chapter.title, chapter.span) for chapter in found] == [("雨", (0, 6)), ("塔", (6, 12))]
-
-
-@pytest.mark.parametrize(
-    ("title", "named"),
-    [("第一章 雨", True), ("雨", True), ("3/9", False), ("12", False), ("三", False), (WHOLE_BOOK, False)],
-)  # fmt: skip
-def test_what_the_book_names_itself(title: str, named: bool) -> None:
-    assert is_named(Chapter(index=1, title=title, span=(0, 1))) is named
 
 
 @pytest.mark.parametrize(
