@@ -40,7 +40,7 @@ _LINE, _HEAD, _BARE, _SENTENCE, _TIGHT_SENTENCE, _RUN_IN, _PAGE_NUMBER = (
 _MARKS = table("parts")["marks"]
 _SEPARATORS = " \t　:：.．、·—-】]）(（–"
 _LONGEST, _LONGEST_WESTERN, _LONGEST_TIGHT = 40, 120, 25
-_MID_SENTENCE, _ENDS = "，,。；;、：", "。！？…”’」』》）)—-*"
+_MID_SENTENCE = "，,。；;、："
 _STRONG = ("part", "chapter", "named")
 _ENOUGH = 3  # fewer bare numerals, or sentences that begin like a heading, are chance
 
@@ -208,10 +208,6 @@ def _strong(line: re.Match[str]) -> _Heading | None:
     sure = len(title) <= longest and line[1][-1] not in _MID_SENTENCE
     name = body.strip(_MARKS)
     sure &= not (_TIGHT_SENTENCE if tight else _SENTENCE).search(name)
-    if tight:
-        # A tight heading may be prose that goes on from the line before.
-        before = text[max(0, start - 200) : start].rstrip(" \t　")
-        sure &= before in ("", "\n") or before.endswith("\n\n") or before[-2:-1] in _ENDS
     if not sure and (len(title) > _LONGEST_WESTERN or re.search("[，。；：“「]|[.!?] ", name)):
         title, end = head, after  # the text begins in the same line
     return _Heading(start, end, title, kind, number, sure) if sure or numeral else None

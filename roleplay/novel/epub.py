@@ -18,7 +18,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import unquote, urldefrag
 
 from lxml import etree  # type: ignore[import-untyped]
@@ -37,17 +36,11 @@ _BLOCK, _SKIPPED = pattern("pages.block"), pattern("pages.skipped")
 _NOTE, _NOTE_MARK = pattern("pages.note"), pattern("pages.note_mark")
 _FEW_PARTS = 9  # lxml cuts text into few parts; a longer link is no mark
 
-Titles = dict[tuple[int, int], list[str]]
-"""(page, line) -> the titles that begin there."""
+Piece = tuple[str, str]
+"""A title, and the text under it, one paragraph a line."""
+_Titles = dict[tuple[int, int], list[str]]  # (page, line) -> the titles that begin there
 _Tag = defaultdict[str, str]
 _Link = tuple[str, str, str]  # (folder of the table of contents, address, title)
-
-
-class Piece(NamedTuple):
-    """A stretch of the book's text, one paragraph a line, and the title under which it stands."""
-
-    title: str
-    text: str
 
 
 @dataclass
@@ -85,19 +78,20 @@ def read_page(html: str, *, contents: bool = False) -> Page:
     return page
 
 
-def cut_pages(pages: Sequence[Page], titles: Titles) -> Iterator[Piece]:
-    """The text of the pages, cut at the titles."""
+def cut_pages(pages: Sequence[Page], titles: _Titles | None = None) -> Iterator[Piece]:
+    """The text of the pages, cut at the titles, by default at their headings."""
+    titles = _headings(pages) if titles is None else titles
     title, lines = "", list[str]()
     for i, page in enumerate(pages):
         for number, line in enumerate([*page.lines, ""]):
             if (i, number) in titles:
-                yield Piece(title, "\n".join(lines))
+                yield title, "\n".join(lines)
                 title, lines = " ".join(titles[i, number]), []
             lines += [line] if line else []
-    yield Piece(title, "\n".join(lines))
+    yield title, "\n".join(lines)
 
 
-def headings(pages: Sequence[Page]) -> Titles:
+def _headings(pages: Sequence[Page]) -> _Titles:
     """Those of the first two levels, and at the head of a page; all where those are not two."""
     found = [(i, *one) for i, page in enumerate(pages) for one in page.headings]
     high = [one for one in found if one[1] == 0 or one[2] <= 2]
@@ -293,17 +287,17 @@ class _Book:
                 links = read_page(self._text(name), contents=True).links
                 yield [(posixpath.dirname(name), *link) for link in links]
 
-    def _titles(self, links: Iterable[_Link], pages: Mapping[str, Page]) -> Titles:
+    def _titles(self, links: Iterable[_Link], pages: Mapping[str, Page]) -> _Titles:
         """The titles by place: those of the contents, or of the headings where it names too few."""
         places = {name: i for i, name in enumerate(pages)}
-        titles: Titles = {}
+        titles: _Titles = {}
         for folder, address, title in links:
             name, title = self._find(address, folder), " ".join(title.split())
             if name in places and title:
                 line = pages[name].anchors.get(unquote(urldefrag(address)[1]), 0)
                 known = titles.setdefault((places[name], line), [])
                 known += [title] if title not in known else []
-        own = headings(list(pages.values()))
+        own = _headings(list(pages.values()))
         few = len(titles) < 2 or (len(titles) < 4 and len(own) >= 3 * len(titles))
         return titles | own if few else titles
 

@@ -10,7 +10,7 @@ no chapters: ``find_chapters(novel.text, novel.titles)`` does.
 
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +19,7 @@ from roleplay.messages import Message, message
 from roleplay.novel import pattern, table
 from roleplay.novel.cleaning import clean
 from roleplay.novel.encoding import decode
-from roleplay.novel.epub import Piece, cut_pages, headings, read_epub, read_page
+from roleplay.novel.epub import Piece, cut_pages, read_epub, read_page
 from roleplay.novel.paragraphs import unwrap
 
 Language = Literal["zh-Hans", "zh-Hant", "ja", "ko", "en", "other"]
@@ -71,11 +71,11 @@ def read_novel(path: Path) -> Novel:
         lost = [number for number, line in numbered for _ in lost_byte.findall(line)]
         notes = [message("novel.damage", count=len(lost), lines=_lines(lost))] if lost else []
         pages = [read_page(text)] if pattern("formats.markup").match(text) else []
-        pieces = [*cut_pages(pages, headings(pages))] if pages else [Piece("", text)]
-    novel = _put_together(pieces, encoding, path.name)
+        pieces = [*cut_pages(pages)] if pages else [("", text)]
+    novel = _put_together(pieces, encoding, path.name, notes)
     if not novel.text.strip():
         raise NovelError("novel.blank", path=path, size=size)
-    return replace(novel, notes=(*notes, *novel.notes))
+    return novel
 
 
 def language_of(text: str) -> Language:
@@ -94,7 +94,7 @@ def language_of(text: str) -> Language:
     return "en" if latin > others and english > 0.12 * len(text.split()) else "other"
 
 
-def _put_together(pieces: Iterable[Piece], encoding: str, name: str) -> Novel:
+def _put_together(pieces: Iterable[Piece], encoding: str, name: str, notes: list[Message]) -> Novel:
     """The pieces, each cleaned and unwrapped, one behind the other; a title without text waits."""
     told: list[str] = []
     titles: list[tuple[int, str]] = []
@@ -113,7 +113,7 @@ def _put_together(pieces: Iterable[Piece], encoding: str, name: str) -> Novel:
             told.append(text)
             start += len(text) + 1
     lines = name if encoding == "epub" else _lines(banners)
-    notes = [message("novel.banners", count=len(banners), lines=lines)] if banners else []
+    notes += [message("novel.banners", count=len(banners), lines=lines)] if banners else []
     notes += [message("novel.unwrapped", count=joined)] if joined else []
     text = "\n".join(told)
     return Novel(text, encoding, language_of(text), tuple(titles), tuple(notes))

@@ -48,10 +48,6 @@ def test_a_sentence_is_no_heading(sentence: str) -> None:
     assert titles(f"雨下了。\n{sentence}\n雨停了。\n") == [WHOLE_BOOK]
 
 
-def test_a_wrapped_line_of_prose_is_no_heading() -> None:
-    assert titles("他把那本旧书翻来覆去地看到了\n第三章漏雨的早晨\n才放下。\n") == [WHOLE_BOOK]
-
-
 def test_heading_behind_the_table_of_contents_link() -> None:
     text = "《》目录 第一回　灵根育孕源流出　心性修持大道生\n\n    诗曰：\n"
     assert titles(text) == ["第一回　灵根育孕源流出　心性修持大道生"]
