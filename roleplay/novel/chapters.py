@@ -41,18 +41,16 @@ _MARKS = table("parts")["marks"]
 _SEPARATORS = " \t　:：.．、·—-】]）(（–"
 _LONGEST, _LONGEST_WESTERN, _LONGEST_TIGHT = 40, 120, 25
 _MID_SENTENCE = "，,。；;、："
-_STRONG = ("part", "chapter", "named")
+_STRONG = ("part", "chapter", "section", "named")
 _ENOUGH = 3  # fewer bare numerals, or sentences that begin like a heading, are chance
 
 
 class _Heading(NamedTuple):
-    """A heading; ``end``: where its title ends, and behind it the text begins.
-
-    ``kind``: part, chapter, named, or the style of a bare numeral; ``sure``: it needs no others.
-    """
+    """``kind``: part, chapter, section, named, or the style of a bare numeral; ``sure``: needs no others."""
 
     start: int
     end: int
+    """Where its title ends, and behind it the text begins."""
     title: str
     kind: str
     number: int | None
@@ -67,15 +65,13 @@ def find_chapters(text: str, titles: Sequence[_Opening] = ()) -> list[Chapter]:
     headings = _headings(text)
     openings = _openings([one for one in headings if one.sure or len(titles) < 2], text)
     if len(titles) > 1:
-        openings = _with_contents(text, titles, openings)
+        openings = _merged(text, titles, openings)
     openings = openings or [(0, WHOLE_BOOK)]
-    first = 0 if text[: openings[0][0]].strip() else 1
-    if first == 0:
-        openings.insert(0, (0, FRONT_MATTER))
-    openings = _long_ones_cut(text, openings)
+    before = [(0, FRONT_MATTER)] if text[: openings[0][0]].strip() else []
+    openings = _long_ones_cut(text, before + openings)
     starts = [0, *(start for start, _ in openings[1:]), len(text)]
     return [
-        Chapter(index=first + i, title=title, span=(starts[i], starts[i + 1]))
+        Chapter(index=i + 1 - len(before), title=title, span=(starts[i], starts[i + 1]))
         for i, (_, title) in enumerate(openings if text else ())
     ]
 
@@ -109,9 +105,7 @@ def _openings(headings: Sequence[_Heading], text: str) -> list[_Opening]:
     return openings + [(item.start, item.title) for item in waiting[:1]]
 
 
-def _with_contents(
-    text: str, titles: Sequence[_Opening], found: Sequence[_Opening]
-) -> list[_Opening]:
+def _merged(text: str, titles: Sequence[_Opening], found: Sequence[_Opening]) -> list[_Opening]:
     """The titles of the contents, with the headings between them where it names only the parts."""
     apart = []
     for start, title in found if len(found) >= 2 * len(titles) else ():
@@ -160,7 +154,10 @@ def _headings(text: str) -> list[_Heading]:
         before = sorted(one for one in kept if one.kind != "named")
         runs = _runs(one for one in weak if one.kind == kind)
         kept.update(one for run in runs if _is_series(run, before, text) for one in run)
-    return sorted(kept)
+    chapters = [one.start for one in kept if one.kind == "chapter"]
+    return sorted(
+        one for one in kept if one.kind != "section" or one.start < min(chapters, default=len(text))
+    )
 
 
 def number_of(numeral: str) -> int | None:
@@ -175,15 +172,12 @@ def number_of(numeral: str) -> int | None:
         known = [_WORDS.get(word) for word in words]
         return None if None in known else sum(filter(None, known))
     digits = [int(unicodedata.numeric(c, -1)) for c in text]
-    if not digits or min(digits) < 0:
-        return None
-    if max(digits) < 10:
-        return int("".join(map(str, digits)))
     total = digit = 0
     for value in digits:
-        # 二十 is two tens, 十 and 廿 stand for themselves.
-        total, digit = (total + value * (digit or 1), 0) if value >= 10 else (total, value)
-    return total + digit
+        # 二十 is two tens, 十 and 廿 stand for themselves; 一二〇 is written as 120.
+        more = value * (digit or 1) if value >= 10 else 0
+        total, digit = total + more, 0 if more else digit * 10 + value
+    return total + digit if digits and min(digits) >= 0 else None
 
 
 def _strong(line: re.Match[str]) -> _Heading | None:
@@ -193,7 +187,7 @@ def _strong(line: re.Match[str]) -> _Heading | None:
     if not found:
         return None
     head, after, kind = found["head"], found.end(), next(kind for kind in _STRONG if found[kind])
-    numeral = next(filter(None, found.group(*"abcdefg")), None)
+    numeral = next(filter(None, found.group(*"abcdefgh")), None)
     number = number_of(numeral) if numeral else None
     body, title = text[after:end], text[found.start("head") : end].rstrip(_MARKS)
     tight = body[:1] not in _SEPARATORS

@@ -66,12 +66,9 @@ def _score(data: bytes, encoding: str) -> float:
     text = data.decode(encoding, errors="replace")
     letters = sum(c > "\x7f" for c in text)
     common = len(_ACCENTED.findall(text))
-    common = common if encoding in _WESTERN else max(common, _common(text))
+    if encoding not in _WESTERN:
+        common = max(common, sum(c in _commonest() for c in text))
     return (common / letters if letters else 0.5) - 4 * _odd_share(text)
-
-
-def _common(text: str) -> int:
-    return sum(c in _commonest() for c in text)
 
 
 def _odd_share(text: str) -> float:

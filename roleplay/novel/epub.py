@@ -99,7 +99,7 @@ def _headings(pages: Sequence[Page]) -> _Titles:
 
 
 class _Reader:
-    """Takes the tags of a page as lxml reports them; every block begins and ends a line."""
+    """Takes the tags of a page as lxml reports them, every one closed; a block is a line or more."""
 
     def __init__(self, contents: bool) -> None:
         self.page, self.contents = Page(), contents
@@ -110,7 +110,6 @@ class _Reader:
         self.is_note = False
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        """A tag opens."""
         tag, kind = tag.rpartition(":")[2], attributes.get("epub:type", "")
         kinds = f"{kind} {attributes.get('class', '')} {attributes.get('role', '')}"
         hidden = tag == "nav" and (not self.contents or kind not in ("", "toc"))
@@ -129,7 +128,6 @@ class _Reader:
             self.heading = len(self.page.lines)
 
     def end(self, tag: str) -> None:
-        """A tag closes; lxml closes every one that was left open."""
         if self.skipping:
             self.skipping -= 1
             return
@@ -144,11 +142,9 @@ class _Reader:
             self.heading = None
 
     def data(self, text: str) -> None:
-        """Text; lxml may cut it anywhere."""
         self.parts += [] if self.skipping else [text]
 
     def close(self) -> Page:
-        """The page."""
         self._end_line()
         return self.page
 
