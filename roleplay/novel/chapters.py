@@ -30,10 +30,7 @@ _PARAGRAPH_END, _SENTENCE_END = re.compile(r"\n\s*"), re.compile(r"[。！？!?.
 _LONG, _MOST = 20_000, 0.7  # a chapter that is longer and so much of the book leaves no second one
 _NEAR = 80  # characters in which the heading of a title in the contents stands
 
-_ONES, _ORDINALS, _TENS = (words.split() for words in table("numbers").values())
-_WORDS = {word: i for names in (_ONES, _ORDINALS) for i, word in enumerate(names)}
-_WORDS |= {word: 20 + 10 * i for i, word in enumerate(_TENS)}
-_ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
+_WORDS, _ROMAN = table("numbers"), {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 _LINE, _HEAD, _BARE, _SENTENCE, _TIGHT_SENTENCE, _RUN_IN, _PAGE_NUMBER = (
     pattern(f"chapters.{name}") for name in table("chapters")
 )
@@ -154,10 +151,8 @@ def _headings(text: str) -> list[_Heading]:
         before = sorted(one for one in kept if one.kind != "named")
         runs = _runs(one for one in weak if one.kind == kind)
         kept.update(one for run in runs if _is_series(run, before, text) for one in run)
-    chapters = [one.start for one in kept if one.kind == "chapter"]
-    return sorted(
-        one for one in kept if one.kind != "section" or one.start < min(chapters, default=len(text))
-    )
+    first = min((one.start for one in kept if one.kind == "chapter"), default=len(text))
+    return sorted(one for one in kept if one.kind != "section" or one.start < first)
 
 
 def number_of(numeral: str) -> int | None:
@@ -219,9 +214,8 @@ def _weak(line: re.Match[str]) -> _Heading | None:
     if title:
         apart = bare["sep"].strip() if western else bare["sep"] or bare["close"]
         longest = _LONGEST if title.isascii() else _LONGEST_TIGHT
-        if not apart or len(title) > longest or title[0].isdecimal() or _SENTENCE.search(title):
-            return None
-        if _TIGHT_SENTENCE.search(title.rstrip("！？!?")):
+        prose = _SENTENCE.search(title) or _TIGHT_SENTENCE.search(title.rstrip("！？!?"))
+        if not apart or len(title) > longest or title[0].isdecimal() or prose:
             return None
     return _Heading(line.start(1), line.end(1), shown, style + bare["open"], number, False)
 

@@ -72,10 +72,11 @@ def read_page(html: str, *, contents: bool = False) -> Page:
     html = re.sub(r"<!\[CDATA\[|\]\]>|[\0-\x08\x0e-\x1f]", "", html)
     html = pattern("pages.self_closed").sub(r"<\1\2></\1>", html)
     html = re.sub("(?i)<pre[^<>]*>[^<]*", lambda pre: pre[0].replace("\n", "<br>"), html)
-    parser = etree.HTMLParser(target=_Reader(contents), huge_tree=True, encoding="utf-8")
+    reader = _Reader(contents)
+    parser = etree.HTMLParser(target=reader, huge_tree=True, encoding="utf-8")
     parser.feed(html.encode("utf-8", "replace") or b" ")
-    page: Page = parser.close()
-    return page
+    parser.close()
+    return reader.page
 
 
 def cut_pages(pages: Sequence[Page], titles: _Titles | None = None) -> Iterator[Piece]:
@@ -117,7 +118,7 @@ class _Reader:
             self.skipping += 1
             return
         if _BLOCK.fullmatch(tag):
-            self._end_line()
+            self.close()
         for name in (attributes.get("id"), attributes.get("name")):
             self.page.anchors.setdefault(name or "", len(self.page.lines))
         if tag == "content":  # of the ncx, behind <navLabel><text>雨</text></navLabel>
@@ -135,7 +136,7 @@ class _Reader:
         if tag in ("a", "sup") and self.marks:
             self._end_link(*self.marks.pop(), tag)
         if _BLOCK.fullmatch(tag):
-            self._end_line()
+            self.close()
         if re.fullmatch("h[1-6]", tag) and self.heading is not None:
             if title := " ".join(self.page.lines[self.heading :]):
                 self.page.headings.append((self.heading, int(tag[1]), title))
@@ -143,10 +144,6 @@ class _Reader:
 
     def data(self, text: str) -> None:
         self.parts += [] if self.skipping else [text]
-
-    def close(self) -> Page:
-        self._end_line()
-        return self.page
 
     def _end_link(self, address: str, place: int, tag: str) -> None:
         if not 0 < len(self.parts) - place < _FEW_PARTS:
@@ -161,7 +158,8 @@ class _Reader:
         elif address:
             self.page.links.append((address, text))
 
-    def _end_line(self) -> None:
+    def close(self) -> None:
+        """End the line; lxml calls it at the end of the page."""
         text = re.sub(r"[ \t\r\n]+", _shown, "".join(self.parts)).strip()
         self.page.lines += [text] if text and not self.is_note else []
         self.parts.clear()

@@ -62,8 +62,7 @@ def unwrap(text: str) -> str:
 
 def _is_broken(line: str) -> bool:
     line = line.rstrip()
-    goes_on = len(line) >= _SHORTEST // 2 and line[-1] not in _SENTENCE_END
-    return goes_on and not _HEAD.match(line)
+    return len(line) >= _SHORTEST // 2 and line[-1] not in _SENTENCE_END and not _HEAD.match(line)
 
 
 def _edge(lines: Sequence[str]) -> int:
@@ -74,9 +73,9 @@ def _edge(lines: Sequence[str]) -> int:
     edge = wide[len(wide) * 3 // 4] if wide else 0
     even = sum(_EVEN * edge <= width for width in wide)
     wider = sum(width > _BEYOND * edge for width in longer)
-    only = len(broken) >= _FEW * len(longer) and wider <= _FEW / 2 * len(longer)
-    is_cut = only or len(broken) >= _MANY * len(longer)
-    return edge if is_cut and even >= max(_ENOUGH, _EVEN_SHARE * len(broken)) else 0
+    enough = (_FEW if wider <= _FEW / 2 * len(longer) else _MANY) * len(longer)
+    is_cut = len(broken) >= enough and even >= max(_ENOUGH, _EVEN_SHARE * len(broken))
+    return edge if is_cut else 0
 
 
 def _width(line: str) -> int:
@@ -92,12 +91,11 @@ def _goes_on(line: str, following: str, edge: int) -> bool:
     start = following.lstrip(_BLANKS)
     if not (edge and line.strip() and start.strip()):
         return False
-    if _is_broken(line) and _width(line) >= _EVEN * edge:
-        return True
     first = _FIRST.match(start)
     has_room = _width(line) + _width(first[0] if first else "") + _SLACK <= edge
     answered = line.rstrip()[-1] in '”」』"' and start[0] in '“「『"'
-    return not (has_room or answered or _HEAD.match(following))
+    broken = _is_broken(line) and _width(line) >= _EVEN * edge
+    return broken or not (has_room or answered or _HEAD.match(following))
 
 
 def _before(line: str, following: str, words: Mapping[str, int]) -> str:
