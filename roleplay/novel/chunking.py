@@ -26,12 +26,10 @@ def chunk_chapters(text: str, chapters: Sequence[Chapter], max_chars: int = 1200
     if max_chars < 1:
         raise FormError("novel.chunk-size", value=max_chars)
     ends = [end for _, end in paragraph_spans(text)]
-    spans = [
-        (row.index, span) for row in chapters for span in _cut(text, row.span, ends, max_chars)
-    ]
+    cut = [(row.index, span) for row in chapters for span in _cut(text, row.span, ends, max_chars)]
     return [
         Chunk(id=i, chapter=chapter, text=text[slice(*span)], span=span)
-        for i, (chapter, span) in enumerate(spans)
+        for i, (chapter, span) in enumerate(cut)
     ]
 
 

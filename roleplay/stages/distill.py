@@ -28,7 +28,7 @@ from roleplay.distill.rules.cast import find_people
 from roleplay.distill.rules.script import distil_rules
 from roleplay.errors import ScriptError, WorldError
 from roleplay.messages import Message, message
-from roleplay.novel.banners import is_banner
+from roleplay.novel.cleaning import is_banner
 from roleplay.novel.chapters import find_chapters
 from roleplay.novel.chunking import chunk_chapters
 from roleplay.novel.reading import Novel, read_novel
@@ -41,7 +41,7 @@ from roleplay.world import Character, World, WorldInfo
 
 STAGE = "distill"
 LEDGER = "ledger.jsonl"
-RULES_VERSION = 4
+RULES_VERSION = 5
 """Raised when the rules change, so that old scripts are written anew."""
 
 _TOP = 10
@@ -109,7 +109,7 @@ class _Job:
     def inputs(self) -> str:
         """The digest of all that the script depends on beside the settings."""
         parts = repr(sorted(self.cast.items())), repr(sorted(self.corrections.items()))
-        return files.digest(self.novel.text, *parts)
+        return files.digest(self.novel.text, repr(self.novel.titles), *parts)
 
 
 def run(settings: Settings, listener: Listener = silent) -> Distilled:
@@ -218,10 +218,14 @@ def _with_aliases(cast: dict[str, tuple[str, ...]], folder: Path) -> dict[str, t
 
 def _distil(world: World, job: _Job, settings: Settings, say: Teller) -> Distilled:
     text = job.novel.text
-    chapters = find_chapters(text)
+    chapters = find_chapters(text, job.novel.titles)
     chunks = chunk_chapters(text, chapters, max_chars=settings.max_chars)
     size = {"characters": len(text), "chapters": len(chapters), "chunks": len(chunks)}
     say.say("distill-stage.read", encoding=job.novel.encoding, **size)
+    for note in job.novel.notes:
+        say.say("distill-stage.note", note=note)
+    if chapters[0].title.startswith("1/"):
+        say.say("distill-stage.cut-by-length", count=len(chapters))
     ruled = distil_rules(text, chapters, chunks, job.cast, genders=job.made_by["genders"])
     lines: list[Line] | None = ruled
     cost, complete = None, True

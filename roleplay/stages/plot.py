@@ -20,8 +20,9 @@ from pathlib import Path
 
 from kb.plot import PlotNote
 from kb.snippets import cut_text
-from roleplay.errors import WorldError
-from roleplay.novel.chapters import FRONT_MATTER, WHOLE_BOOK, find_chapters
+from roleplay.errors import NovelError, WorldError
+from roleplay.novel.chapters import FRONT_MATTER, WHOLE_BOOK, find_chapters, number_of
+from roleplay.novel.reading import read_novel
 from roleplay.records import UNKNOWN, Line, Summary
 from roleplay.world import World, WorldInfo, chapter_finder
 
@@ -99,10 +100,24 @@ def read_plot(folder: Path) -> Plot:
     world = World.load(folder) if described else World(folder, WorldInfo(title=folder.name))
     lines = world.read_script() if world.is_there(SCRIPT) else []
     chunks = world.read_chunks() if world.is_there(CHUNKS) else []
-    chapters = find_chapters("".join(chunk.text for chunk in chunks))
-    named = (chapter for chapter in chapters if chapter.title not in (FRONT_MATTER, WHOLE_BOOK))
-    titles = {chapter.index: chapter.title for chapter in named}
+    text = "".join(chunk.text for chunk in chunks)
+    chapters = find_chapters(text, _contents(world, text))
+    titles = {chapter.index: chapter.title for chapter in chapters if _says_more(chapter.title)}
     return Plot(world, lines, chapter_finder(chunks), titles)
+
+
+def _says_more(title: str) -> bool:
+    """Whether a title is the book's own, and more than a number (12, 三, or 3/9 of a cut book)."""
+    return title not in (FRONT_MATTER, WHOLE_BOOK) and number_of(title.replace("/", "")) is None
+
+
+def _contents(world: World, text: str) -> Sequence[tuple[int, str]]:
+    """The titles that the novel's file names, where the chunks were made from it."""
+    try:
+        novel = read_novel(world.novel())
+    except (WorldError, NovelError):
+        return ()
+    return novel.titles if novel.text == text else ()
 
 
 def summary_notes(plot: Plot) -> list[PlotNote]:
