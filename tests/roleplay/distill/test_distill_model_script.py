@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from roleplay.distill.llm.batches import URL
+from roleplay.distill.batches import URL
 from roleplay.files import read_jsonl, write_jsonl
 from roleplay.world import World
 from scripts import review_speakers
