@@ -111,8 +111,8 @@ class CachedClient:
             entry = await self.endpoint.ask(request)
         except RequestError as error:
             self.failed[request.key] = error
-            self.tally["failed"] += 1
             failed = error.message.key == "distill.endpoint-failed"
+            self.tally["failed" if failed else "refused"] += 1
             raise PendingError(FAILED if failed else REFUSED_BY) from error
         except EndpointError:
             self.endpoint.closing = True
