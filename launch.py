@@ -68,8 +68,17 @@ def install(name: str, *arguments: str) -> None:
     print(f"installing {name} (minutes the first time)", flush=True)
     quiet = ["--disable-pip-version-check", "--progress-bar", "off", "-q"]
     pip = [str(PYTHON), "-m", "pip", "install", *quiet, *arguments]
-    subprocess.run(pip, check=True, cwd=ROOT)
+    subprocess.run(pip, check=True, cwd=ROOT, env=without_socks())
     stamp.write_text(digest)
+
+
+def without_socks() -> dict[str, str]:
+    """The environment without SOCKS proxies: pip fails where there is one, with `all_proxy` alone."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not (name.lower().endswith("_proxy") and value.lower().startswith("socks"))
+    }
 
 
 def install_browser() -> None:

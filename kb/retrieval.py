@@ -24,7 +24,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.asking import Question, Subject, read_question
+from kb.asking import Question, read_question
 from kb.duplicates import choose
 from kb.embedding import Embedder, get_embedder
 from kb.errors import EmbedderMismatchError, QueryError

@@ -21,7 +21,7 @@ from typing import Any
 import typer
 from tqdm import tqdm
 
-from roleplay import files, messages
+from roleplay import files, messages, proxies
 from roleplay.errors import RoleplayError, reason
 from roleplay.options import add_options, read_options
 from roleplay.stages import SCRIPTS, Stage, find
@@ -89,6 +89,8 @@ def run(work: Callable[[], object], *, debug: bool) -> int:
 
     ``debug`` lets such an error through with its traceback; other errors always show one.
     """
+    if left_out := proxies.mend():
+        print(messages.text("cli.proxy", names=" ".join(left_out)), file=sys.stderr)
     try:
         work()
     except KeyboardInterrupt:

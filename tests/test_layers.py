@@ -27,7 +27,7 @@ LAYERS = (
     ("roleplay.files",),
     ("roleplay.background", "roleplay.records", "roleplay.options"),
     ("roleplay.errors",),
-    ("roleplay.messages",),
+    ("roleplay.messages", "roleplay.proxies"),
     ("kb.retrieval",),
     ("kb.index", "kb.keyword"),
     ("kb.building", "kb.names", "kb.questions"),

@@ -238,7 +238,7 @@ def model_judge(windows: Sequence[Window], settings: Settings, say: Teller) -> J
     take_batch(backend, ledger, say)
     meter = backend.meter(ledger)
     requests = [request_of(window, backend.model) for window in windows]
-    tell_estimate(requests, ledger, meter, say)
+    tell_estimate(requests, ledger, meter, say, settings=backend)
     if backend.dry_run:
         return None
     client = backend.client(ledger, meter, alone=backend.batch_in is not None)
