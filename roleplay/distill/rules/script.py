@@ -51,6 +51,7 @@ def distil_rules(
     *,
     genders: Mapping[str, str | None] | None = None,
     at_least: float = AT_LEAST,
+    language: str | None = None,
 ) -> list[Line]:
     """The script of the novel by rules; without a cast its names are discovered first.
 
