@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from roleplay.distill.rules.chinese import CHINESE
+from roleplay.distill.rules.cues import Grammar
 from roleplay.distill.rules.people import People
 from roleplay.distill.rules.words import any_of
 
@@ -40,7 +42,9 @@ class Alias:
         return asdict(self)
 
 
-def merge_aliases(text: str, counts: Mapping[str, int]) -> list[Alias]:
+def merge_aliases(
+    text: str, counts: Mapping[str, int], grammar: Grammar = CHINESE
+) -> list[Alias]:
     """The alias table of the names found in ``text``; the most frequent form names the person."""
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for short in counts:
@@ -48,7 +52,7 @@ def merge_aliases(text: str, counts: Mapping[str, int]) -> list[Alias]:
             head, tail = sorted((short, partner[0]), key=lambda name: -counts[name])
             found[head].append((tail, partner[1]))
     taken = {tail for pairs in found.values() for tail, _ in pairs}
-    people = People(dict.fromkeys(counts, ()))
+    people = People(dict.fromkeys(counts, ()), None, grammar)
     people.learn_pronouns(text)
     made = []
     for name in (name for name in counts if name not in taken):

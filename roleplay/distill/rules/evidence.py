@@ -7,15 +7,13 @@ coordinate search on windows of the example world and on ``tests/data`` preferre
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from roleplay.distill.rules.cues import PRONOUNS
+from roleplay.distill.rules.cues import NARRATORS, PRONOUNS
 from roleplay.distill.rules.people import People
 from roleplay.distill.rules.turns import Turn
-from roleplay.distill.rules.words import any_of
 
 OTHER = ""
 """Somebody whom the cast does not have."""
@@ -25,12 +23,7 @@ _W: dict[str, float] = json.loads(Path(__file__).with_name("weights.json").read_
 _AFTER_BESIDE_BEFORE = 0.4
 # Paragraphs after which a person is as good as gone.
 _LONG_AGO = 12
-# 我是, 在下 and the like right before a name: who says it is the one named.
-_SELF = re.compile(
-    r"(?:我[是叫]|我的名字[是叫]|在下|本官|小的|老夫|贫僧|俺|鄙人|姓[一-鿿]名)[，“‘]?$"
-)
-_CALL_EDGE = "，。！？!?…—、；～ “”‘’\n"
-_TITLE = re.compile(rf"(?:{any_of('addresses')})?")
+_CALL_EDGE = "，。！？!?…—、；～ “”‘’\n,.;"
 
 
 @dataclass
@@ -114,9 +107,11 @@ def mentions_inside(text: str, people: People) -> tuple[set[str], set[str], set[
     """(called, otherwise named, named as oneself) within the spoken words."""
     called, named, selves = set[str](), set[str](), set[str]()
     for start, end, name in people.names.find(text):
-        title = _TITLE.match(text, end)
+        if name in NARRATORS:
+            continue
+        title = people.grammar.title.match(text, end)
         after = text[title.end() if title else end :][:1]
-        if _SELF.search(text[max(0, start - 8) : start]):
+        if people.grammar.oneself.search(text[max(0, start - 12) : start]):
             selves.add(name)
         # 青青，… or …，青青！ between two marks is a call; 我找青青。 is not.
         elif (not start or text[start - 1] in _CALL_EDGE) and (not after or after in _CALL_EDGE):

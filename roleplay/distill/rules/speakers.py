@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from roleplay.distill.rules.cues import PRONOUNS, subjects
+from roleplay.distill.rules.cues import PRONOUNS
 from roleplay.distill.rules.evidence import OTHER, Around, mentions_inside, pronoun_of, weigh
 from roleplay.distill.rules.people import People
 from roleplay.distill.rules.smoothing import Link, smooth
@@ -57,7 +57,7 @@ def tell_speakers(
     ``cut``: the paragraphs are cut into sentences, so that the narration beside a quote may belong
     to it.
     """
-    turns = read_turns(text, blocks, people.names)
+    turns = read_turns(text, blocks, people)
     voices = Voices((who, turn.text) for turn in turns if book and (who := _shown(turn)))
     around = list(_surroundings(blocks, turns, people, voices, cut=cut))
     pairs = list(zip(turns, around, strict=True))
@@ -124,7 +124,7 @@ def _surroundings(
     mentioned: list[list[tuple[str, bool]]] = []
     narration: list[list[str]] = []
     for block in blocks:
-        acting = [who for gap in block.plain for who in subjects(gap, people.names) if who]
+        acting = [who for gap in block.plain for who in people.grammar.subjects(gap, people.names) if who]
         told = people.names.find("\n".join(block.plain))
         mentioned.append([(who, who in acting) for _, _, who in told])
         known = [who for who in acting if who not in PRONOUNS]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from roleplay.distill.rules.cues import (
-    Names,
+from roleplay.distill.rules.cues import Names
+from roleplay.distill.rules.chinese import (
+
     ends_saying,
     first_subject,
     is_pure_cue,
