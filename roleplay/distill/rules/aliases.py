@@ -18,13 +18,17 @@ from typing import Any, Literal
 from roleplay.distill.rules.chinese import CHINESE
 from roleplay.distill.rules.cues import Grammar
 from roleplay.distill.rules.people import People
-from roleplay.distill.rules.words import any_of
+from roleplay.distill.rules.words import any_of, characters
 
 _SHORTEST = 2
 _NEAR = 600
 _ENOUGH = 3
 # Words for many persons: never the sign of one.
 _COMMON = re.compile(any_of("titles"))
+_OFFICE = re.compile(any_of("offices"))
+_SURNAME = re.compile(rf"{any_of('compound_surnames')}|[{characters('surnames')}]")
+# 鲁都头, 孙小姐, and 老周.
+_TITLED = re.compile(rf"({_SURNAME.pattern})({any_of('titles', 'offices', 'addresses')})")
 _GENDERS: dict[str | None, Literal["f", "m"]] = {"他": "m", "她": "f"}
 
 
@@ -63,19 +67,48 @@ def merge_aliases(
 
 def _partner(text: str, short: str, counts: Mapping[str, int]) -> tuple[str, str] | None:
     """The one longer name that ``short`` is a part of, with the evidence; None where unsure."""
-    if len(short) < _SHORTEST or _COMMON.fullmatch(short):
+    if titled := _TITLED.fullmatch(short):
+        return _by_surname(titled[1], titled[2], short, counts)
+    if len(short) < _SHORTEST or (_COMMON.fullmatch(short) and not _OFFICE.fullmatch(short)):
         return None
     others = [name for name in counts if name != short]
     longer = [name for name in others if name.startswith(short) or name.endswith(short)]
+    longer = [name for name in longer if len(name) > len(short)]
     # 孙行者 with 行者 and 孙行 in it is not clearly a form of either.
     if len(longer) != 1 or any(name in longer[0] for name in others if name != longer[0]):
         return None
     close = _close(text, longer[0], short)
-    if close < _ENOUGH or _meet(text, longer[0], short):
+    named = "·" in longer[0] or _is_given(longer[0], short)
+    if close < (1 if named else _ENOUGH) or _meet(text, longer[0], short):
         return None
     side = f"{'ends' if longer[0].endswith(short) else 'begins'} with {short}"
     near = f"{close} times both stand within {_NEAR} characters"
     return longer[0], f"{longer[0]} {side}, no other name does, and {near}"
+
+
+def _is_given(longer: str, short: str) -> bool:
+    """Whether it is a surname and the given name (林秀枝, 秀枝)."""
+    surname = _SURNAME.match(longer)
+    return bool(surname) and longer[surname.end() if surname else 0 :] == short
+
+
+def _by_surname(
+    surname: str, title: str, short: str, counts: Mapping[str, int]
+) -> tuple[str, str] | None:
+    """The one full name of a surname with a title (孙小姐); two titles may be two persons."""
+    full = [
+        name
+        for name in counts
+        if name.startswith(surname) and _is_full(name, surname) and not _TITLED.fullmatch(name)
+    ]
+    titles = {m[2] for name in counts if (m := _TITLED.fullmatch(name)) and m[1] == surname}
+    if len(full) != 1 or len(titles) != 1:
+        return None
+    return full[0], f"{short} has the surname of {full[0]}, and no other name has"
+
+
+def _is_full(name: str, surname: str) -> bool:
+    return len(surname) < len(name) <= len(surname) + 2
 
 
 def _close(text: str, longer: str, short: str) -> int:

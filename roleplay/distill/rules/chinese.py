@@ -21,6 +21,7 @@ _SAY = re.compile(any_of("say"))
 _THINK = any_of("think")
 _ENDING = r"(?:了|着|起来|出声|一声|一句|两声|几声|一遍)?[了着]?[：:，,。！？；…—\s]*"
 _SAY_END = re.compile(rf"(?:{_SAY.pattern}){_ENDING}$")
+_IN_HEART = re.compile(r"心[里中下头]?[^，。：说道]{0,2}[忽默暗数明一]?[^，。：]{0,5}[：:]$")
 # “…”阿岚这么想着，松了一口气。
 _THOUGHT_AFTER = re.compile(rf"[^，。！？]{{0,12}}(?:{_THINK})[着道]?[，。]")
 _THINK_END = re.compile(rf"(?:{_THINK}){_ENDING}$")
@@ -66,6 +67,11 @@ _NO_NAMES = frozenset(any_of("no_cast", "no_persons", "passers_by", "think", "le
 _NO_NAME = re.compile(rf"^(?:{any_of('no_name_heads')})|(?:{any_of('no_name_tails')})$|[我你他她它们]")
 # A longer sentence on a line of its own tells a story, and is no cue.
 _LONGEST_CUE = 40
+# 堂下看的人都道, 左邻右舍都拥进来，齐声道: but 我都说了 is one person's.
+_ALL_SAY = re.compile(
+    r"(?:齐声|异口同声|七嘴八舌地?|[^我你他她，。]{2,8}都[^，。]{0,4})(?:道|说|喊|叫|笑|问|嚷|答)[道着]?[：:，]?$"
+)
+_SIGHS = re.compile(r"叹了?(?:一?口)?气?$|知道$")
 # Opens the predicate of a sentence whose subject was told before (沉默了一会儿, 想了想).
 _NO_NOUN = re.compile(rf"[{characters('head_stops')}沉默顿咬深愣良半过片眨挥皱耸吸抱撇舔犹迟咳自终满双只一不]|[一-鿿]{{1,6}}[地着]|[一-鿿][了了一]")
 
@@ -117,7 +123,8 @@ def ends_saying(sentence: str) -> bool:
 
 def thinks(sentence: str) -> bool:
     """Whether the sentence ends with a verb of thought: the quote beside it was not said aloud."""
-    return bool(_THINK_END.search(sentence[-_NEAR:]))
+    near = sentence[-_NEAR:]
+    return bool(_THINK_END.search(near) or _IN_HEART.search(near))
 
 
 def is_pure_cue(clause: str, names: Names) -> bool:
@@ -154,6 +161,8 @@ def cue_before(gap: str, names: Names) -> Cue | None:
         return None
     thought = thinks(sentences[-1])
     for back, sentence in enumerate(reversed(sentences)):
+        if not back and _ALL_SAY.search(sentence):
+            return Cue(GROUP, "before", thought)
         if found := subjects(sentence, names):
             return Cue(found[-1], "before", thought)
         if not back and (_is_other_name(sentence) or _is_somebodys(sentence)):
@@ -178,6 +187,8 @@ def cue_after(gap: str, names: Names) -> Cue | None:
     """The cue right after a quote (铜婆慢悠悠地说。)."""
     first = next(iter(_SENTENCE.findall(gap)), "")
     thought = thinks(first) or bool(_THOUGHT_AFTER.match(first))
+    if _ALL_SAY.search(first.rstrip("。！…")):
+        return Cue(GROUP, "after", thought)
     if leads(first) or _SILENT.search(first) or not (thought or says(first)):
         return None
     who = first_subject(first, names)
@@ -185,10 +196,19 @@ def cue_after(gap: str, names: Names) -> Cue | None:
     return Cue(who, "after", thought) if told else None
 
 
+def cue_alone(paragraph: str, names: Names) -> Cue | None:
+    """The cue on a line of its own after a quote (阿岚问道。); a sigh alone is an act."""
+    first = next(iter(_SENTENCE.findall(paragraph)), "").rstrip("。！？… ")
+    if not (ends_saying(first) or thinks(first) or _THOUGHT_AFTER.match(first + "。")):
+        return None
+    return None if _SIGHS.search(first) else cue_after(first + "。", names)
+
+
 CHINESE = Grammar(
     subjects=subjects,
     cue_before=cue_before,
     cue_after=cue_after,
+    cue_alone=cue_alone,
     leads=leads,
     is_pure_cue=is_pure_cue,
     said=_SAY,

@@ -31,7 +31,7 @@ _CJK = re.compile(r"[一-鿿]+")
 _FULL = re.compile(r"[一-鿿]{1,6}(?:[·•・][一-鿿]{1,6})+")
 _SPEECH = characters("speech_stops")
 _STOPS = characters("head_stops")
-_ROLE = re.compile(rf"(?:{any_of('roles')})$")
+_ROLE = re.compile(rf"(?:{any_of('roles', 'titles')})$")
 _SURNAME = re.compile(rf"{any_of('compound_surnames')}|[{characters('surnames')}]")
 # 鲁都头, 老院公, 店小二: a title ends the word whatever follows.
 _TITLED = re.compile(
@@ -60,6 +60,8 @@ class Found:
     tell: int
     human: int
     called: int
+    everywhere: int
+    """In the whole text."""
 
     @property
     def total(self) -> int:
@@ -168,7 +170,8 @@ def find_names(text: str) -> dict[str, Found]:
             for head in members:
                 found[endings.name(head.text)].append(head)
     for full in _FULL.findall(text):
-        found[full].append(Head(full, "tell", True))
+        for name in (full, *re.split("[·•・]", full)) if full[0] not in _STOPS else ():
+            found[name].append(Head(name, "tell", True))
     return {name: _summary(text, name, heads) for name, heads in found.items()}
 
 
@@ -179,7 +182,7 @@ def _summary(text: str, name: str, heads: Sequence[Head]) -> Found:
         call = re.compile(rf"[“「『，。！？]{re.escape(name)}[，！。…？]")
         called = len(call.findall(text)) if kinds["say"] + kinds["act"] > 1 else 0
     human = sum(head.human for head in heads)
-    return Found(*(kinds[kind] for kind in _KINDS), human, called)
+    return Found(*(kinds[kind] for kind in _KINDS), human, called, text.count(name))
 
 
 def discover_cast(text: str, *, at_least: int | None = None) -> Counter[str]:
@@ -208,11 +211,14 @@ def is_person(name: str, found: Found, least: int) -> bool:
     looks = looks_like_name(name)
     if "·" in name:
         return found.tell + found.total >= 2
-    weight = found.say + 0.5 * found.act + 0.2 * found.tell + 0.5 * min(found.called, 4)
     if found.say >= least and (looks or found.say >= max(3, least) or found.called):
         return True
-    acts = found.act + found.tell >= 3 and 3 * found.human >= found.act + found.tell
-    return (looks or found.called > 0) and acts and weight >= least
+    acts = found.act + found.tell >= 2 and 3 * found.human >= found.act + found.tell
+    weight = found.say + 0.5 * found.act + 0.2 * found.tell + 0.5 * min(found.called, 4)
+    if (looks or found.called > 0) and acts and weight >= least:
+        return True
+    # Few cues, but a name all over the book.
+    return looks and found.total > 0 and found.everywhere >= least + 1
 
 
 def looks_like_name(name: str) -> bool:

@@ -67,6 +67,8 @@ class Grammar:
     """The cue in the narration right before a quote."""
     cue_after: Callable[[str, Names], Cue | None]
     """The cue in the narration right after a quote."""
+    cue_alone: Callable[[str, Names], Cue | None]
+    """The cue in a paragraph of its own after a quote."""
     leads: Callable[[str], bool]
     """Whether narration leads to the quote after it, by a colon or the like."""
     is_pure_cue: Callable[[str, Names], bool]

@@ -54,7 +54,7 @@ def weigh(turn: Turn, around: Around, people: People, names: Sequence[str]) -> d
     scores = {}
     for name in names:
         if name == OTHER:
-            score = _W["shared_other" if turn.shared else "other"]
+            score = _W["shared_other" if turn.shared and not turn.adjoins else "other"]
         else:
             score = _W["recent"] * min(around.seen.get(name, _LONG_AGO), _LONG_AGO)
         score += _shown(turn, name) + around.voices.get(name, 0.0)

@@ -52,6 +52,8 @@ class Turn:
     after: list[str | None]
     objects: set[str]
     thought: bool = False
+    adjoins: bool = False
+    """It stands right after another quote in the paragraph, with nothing between (“…”“…”)."""
     shared: bool = False
     """Others speak in the same paragraph, and a quote without a cue is by nobody of the cast."""
     own_line: bool = False
@@ -128,10 +130,9 @@ def _own_line(blocks: Sequence[Block], index: int, gaps: Sequence[str], people: 
     if any(gaps) or not after or after[0].quotes:
         return ""
     told = after[0].plain[0]
-    first = next(iter(people.grammar.sentence.findall(told)), "")
     if len(told) > _LONGEST_CUE or people.grammar.leads(told):
         return ""
-    return first if people.grammar.cue_after(first, people.names) else ""
+    return told if people.grammar.cue_alone(told, people.names) else ""
 
 
 def _turns(
@@ -143,7 +144,11 @@ def _turns(
     after = [grammar.cue_after(gap, names) for gap in gaps[1:]]
     if not shared:
         found = [one or two for one, two in zip(found, after, strict=True)]
-    starts = [i for i in range(len(quotes)) if not i or shared or _breaks(found, gaps, i, people)]
+    starts = [
+        i
+        for i in range(len(quotes))
+        if not i or shared or not gaps[i] or _breaks(found, gaps, i, people)
+    ]
     turns = []
     for first, last in pairwise([*starts, len(quotes)]):
         own = quotes[first:last]
@@ -162,6 +167,7 @@ def _turns(
             after=[] if leads_on else acting[-1],
             objects=mentions - {who for one in acting for who in one if who},
             thought=any(cue.thought for cue in found[first:last] if cue),
+            adjoins=first > 0 and not gaps[first],
             shared=shared,
         )
         turns.append(turn)
