@@ -12,15 +12,17 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from roleplay.distill.rules import chinese_cast, minor_speakers
+from roleplay.distill.rules import chinese_cast, english, japanese, minor_speakers
 from roleplay.distill.rules.aliases import Alias, merge_aliases
 from roleplay.distill.rules.chinese import CHINESE
 from roleplay.distill.rules.cues import Grammar, Names
 from roleplay.distill.rules.simplify import simplified
-from roleplay.distill.rules.turns import read_blocks
+from roleplay.distill.rules.turns import read_blocks, spoken_quotes
 
 _KANA, _HAN, _LATIN = re.compile("[ぁ-ヺ]"), re.compile("[一-鿿]"), re.compile("[A-Za-z]")
 _SAMPLE = 100_000
+_CALL = re.compile(r"(?:^|[，。！？…])([一-鿿]{2,3})(?=[，。！？…]|$)")
+_CALLED = 3
 _NARRATED, _NARRATOR_SHARE = 3, 0.08
 
 
@@ -35,6 +37,8 @@ class Language:
 
 LANGUAGES = {
     "zh": Language(CHINESE, chinese_cast.discover_cast, minor_speakers.find_minor_speakers),
+    "en": Language(english.ENGLISH, english.discover, english.find_minor_speakers),
+    "ja": Language(japanese.JAPANESE, japanese.discover, japanese.find_minor_speakers),
 }
 """The languages whose speakers are told by rules; another one needs a model."""
 
@@ -67,8 +71,38 @@ def find_people(text: str, language: str | None = None) -> list[Alias]:
     own = {name: text[at : at + len(name)] for name in counts if (at := plain.find(name)) >= 0}
     counts = {own.get(name, name): count for name, count in counts.items()}
     people = merge_aliases(text, counts, rules.grammar)
-    narrator = find_narrator(text, rules.grammar)
-    return people + ([Alias(narrator, (), None, ("tells the story",))] if narrator else [])
+    if (narrator := find_narrator(text, rules.grammar)) is None:
+        return people
+    told = [part for block in read_blocks(text) for part in block.plain if part]
+    # Mr. Dacre, whom others call and nobody else tells of, is who tells the story.
+    mine = [one for one in people if not any(map(Names({one.name: one.aliases}).find, told))]
+    called = [(form, _calls(text, form)) for one in mine for form in (one.name, *one.aliases)]
+    names = tuple(form for form, count in called if count >= _CALLED)
+    if len({one.name for one in mine if {one.name, *one.aliases}.intersection(names)}) > 1:
+        names = ()
+    if rules.grammar is CHINESE:
+        names = _called_names(text, told) or names
+    evidence = tuple(f"{name} is called, and never told of" for name in names)
+    rest = [one for one in people if not {one.name, *one.aliases}.intersection(names)]
+    return [*rest, Alias(narrator, names, None, ("tells the story", *evidence))]
+
+
+def _calls(text: str, name: str) -> int:
+    return sum(len(Names({name: ()}).find(text[slice(*quote.span)])) for quote in spoken_quotes(text))
+
+
+def _called_names(text: str, told: list[str]) -> tuple[str, ...]:
+    """Names that are called again and again (阿遠，…) and stand nowhere in the narration."""
+    calls = Counter(
+        match[1] for quote in spoken_quotes(text) for match in _CALL.finditer(text[slice(*quote.span)])
+    )
+    plain = {name: simplified(name) for name in calls}
+    return tuple(
+        name
+        for name, count in calls.items()
+        if count >= _CALLED and chinese_cast.looks_like_name(plain[name])
+        and not any(name in part for part in told)
+    )
 
 
 def find_narrator(text: str, grammar: Grammar) -> str | None:

@@ -64,7 +64,7 @@ _VERB = re.compile(
     r"(?:[低小轻大高厉]声|[笑怒喝骂叫喊叹哭问答回应说])*[说道曰问答喊叫]+[着了]?[：:，]?$"
 )
 _NO_NAMES = frozenset(any_of("no_cast", "no_persons", "passers_by", "think", "leads").split("|"))
-_NO_NAME = re.compile(rf"^(?:{any_of('no_name_heads')})|(?:{any_of('no_name_tails')})$|[我你他她它们]")
+_NO_NAME = re.compile(rf"^(?:[一两二三四五六七八九十几][个名位人只条把件次下声句天年月日点步排间家座股道片阵口眼息车旁时边面般切些]|{any_of('no_name_heads')})|(?:{any_of('no_name_tails')})$|[我你他她它们]")
 # A longer sentence on a line of its own tells a story, and is no cue.
 _LONGEST_CUE = 40
 # 堂下看的人都道, 左邻右舍都拥进来，齐声道: but 我都说了 is one person's.
@@ -215,13 +215,16 @@ CHINESE = Grammar(
     oneself=re.compile(
         r"(?:我[是叫]|我的名字[是叫]|在下|本官|小的|老夫|贫僧|俺|鄙人|姓[一-鿿]名)[，“‘]?$"
     ),
-    title=re.compile(rf"(?:{any_of('addresses')})?"),
+    oneself_after=re.compile(r"(?!)"),
+    title=re.compile(rf"(?:{any_of('addresses', 'titles')})?"),
     female=re.compile(
-        r"[婆婶娘妈嫂姑姨妹姐奶妃后媳氏女]$|小姐|姑娘|夫人|太太|[莲芳兰梅英凤霞娟燕蓉娜芬琴秀婷莉妮娇媚茜]"
+        r"[婆婶娘妈嫂姑姨妹姐奶妃后媳氏女]$|小姐|姑娘|夫人|太太"
     ),
     male=re.compile(
-        r"[爷叔伯哥弟爸爹公翁汉僧道王]$|先生|师兄|和尚|道长|老爷|少爷|[刚强伟勇军龙虎雄]"
+        r"[爷叔伯哥弟爸爹公翁汉僧道王]$|先生|师兄|师弟|和尚|道长|老爷|少爷"
     ),
+    female_given=re.compile("[莲芳兰梅英凤霞娟燕蓉娜芬琴秀婷莉妮娇媚茜]"),
+    male_given=re.compile("[刚强伟勇军龙虎雄]"),
     # It opens the next clause, so that it means who was just named; 他们 means others.
     next_pronoun=re.compile(r"[^。！？“”「」\n]{0,12}[，。；]([他她它])(?!们)"),
     sentence=_SENTENCE,

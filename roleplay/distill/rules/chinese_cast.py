@@ -21,13 +21,16 @@ from roleplay.distill.rules.words import any_of, characters
 _HEAD_ROOM = 14
 _LONGEST = 6
 _MOST_PLACES = 60
+_PART = 100_000
 _AGREED, _SURE = 0.6, 0.85
 _GIVEN_SHARE = 0.1
+_SEVERAL = re.compile(r"[\s　]*[那这]?[二两三四五六七八九十几数众]+[个名位]")
 _LEAD = re.compile(rf"^(?:[\s　”’」』]|{any_of('leads', 'cue_leads')}|[那这]?[一二两三几]?[个名位])*")
 _NOBODY = re.compile(
     rf"{any_of('no_cast')}|[一二两三四五六七八九十几有][人个僧怪妖将后诗声]|.?[们等]|.[这那个了着过地得]"
 )
 _CJK = re.compile(r"[一-鿿]+")
+_CALLED = re.compile(r"(?<=[“「『，。！？])[一-鿿]{2,4}(?=[，！。…？])")
 _FULL = re.compile(r"[一-鿿]{1,6}(?:[·•・][一-鿿]{1,6})+")
 _SPEECH = characters("speech_stops")
 _STOPS = characters("head_stops")
@@ -49,6 +52,7 @@ class Head:
     text: str
     kind: str
     human: bool
+    several: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,6 @@ class Found:
     tell: int
     human: int
     called: int
-    everywhere: int
-    """In the whole text."""
 
     @property
     def total(self) -> int:
@@ -90,7 +92,8 @@ def _heads(blocks: Sequence[Block]) -> Iterator[Head]:
                     speaks = chinese.ends_saying if j in (0, last) and not after else chinese.says
                     kind = "say" if speaks(sentence) else "act"
                 if head := _LEAD.sub("", sentence)[:_HEAD_ROOM]:
-                    yield Head(head, kind, bool(_HUMAN.match(head, 2)))
+                    several = bool(_SEVERAL.match(sentence))
+                    yield Head(head, kind, bool(_HUMAN.match(head, 2)), several)
         spoken = bool(block.quotes) and not block.plain[-1]
 
 
@@ -132,7 +135,10 @@ class Endings:
         if rest[0] in _SPEECH:
             # 陈道明: only where one more character is always the same.
             two = self._following(name + rest[0])
-            return count >= 3 and count >= _SURE * total and two[rest[1:2]] >= _SURE * two.total()
+            known = bool(_CJK.match(rest, 1)) and two[rest[1:2]] >= _SURE * two.total()
+            return known and count >= 3 and count >= _SURE * total
+        if rest[0] in _STOPS and rest[1:2] in _SPEECH:
+            return False
         if rest[0] in _STOPS:
             known = _SURNAME.match(name) and len(name) == 1 and rest[0] in "小向忙才冷轻低"
             if known and len(rest) > 1 and rest[1] not in _STOPS and rest[1] not in "声心步":
@@ -149,11 +155,20 @@ class Endings:
         if name not in self._next:
             found: Counter[str] = Counter()
             at = self._text.find(name)
-            while at >= 0 and found.total() < _MOST_PLACES:
+            # A name is dense where it comes first; the whole of a long book takes long.
+            end, places = at + _PART, 0
+            while at >= 0 and places < _MOST_PLACES:
                 found[self._text[at + len(name) : at + len(name) + 1]] += 1
-                at = self._text.find(name, at + len(name))
+                places += 1
+                at = self._text.find(name, at + len(name), end)
             self._next[name] = found
         return self._next[name]
+
+
+@lru_cache(maxsize=2)
+def endings_of(text: str) -> Endings:
+    """The endings of a text, counted once for its cast and its minor speakers."""
+    return Endings(text)
 
 
 def find_names(text: str) -> dict[str, Found]:
@@ -162,7 +177,7 @@ def find_names(text: str) -> dict[str, Found]:
     for head in read_heads(text):
         if not _NOBODY.match(head.text):
             groups[head.text[:2]].append(head)
-    endings = Endings(text)
+    endings = endings_of(text)
     found: dict[str, list[Head]] = defaultdict(list)
     for members in groups.values():
         # Sentences that tell of no speech are many, and alone they name nobody.
@@ -170,19 +185,18 @@ def find_names(text: str) -> dict[str, Found]:
             for head in members:
                 found[endings.name(head.text)].append(head)
     for full in _FULL.findall(text):
-        for name in (full, *re.split("[·•・]", full)) if full[0] not in _STOPS else ():
-            found[name].append(Head(name, "tell", True))
-    return {name: _summary(text, name, heads) for name, heads in found.items()}
+        # 禁·零号 is a shelf; a person is called by the first part alone, too.
+        *firsts, last = re.split("([·•・])", full)
+        first, full = firsts[0], "".join(firsts) + (known[0] if (known := _FOREIGN.match(last)) else endings.name(last))
+        if len(first) > 1 and text.count(first) > text.count(full):
+            found[full].append(Head(full, "tell", True))
+    called = Counter(_CALLED.findall(text))
+    return {name: _summary(heads, called[name]) for name, heads in found.items()}
 
 
-def _summary(text: str, name: str, heads: Sequence[Head]) -> Found:
+def _summary(heads: Sequence[Head], called: int) -> Found:
     kinds = Counter(head.kind for head in heads)
-    called = 0
-    if len(name) > 1:
-        call = re.compile(rf"[“「『，。！？]{re.escape(name)}[，！。…？]")
-        called = len(call.findall(text)) if kinds["say"] + kinds["act"] > 1 else 0
-    human = sum(head.human for head in heads)
-    return Found(*(kinds[kind] for kind in _KINDS), human, called, text.count(name))
+    return Found(*(kinds[kind] for kind in _KINDS), sum(head.human for head in heads), called)
 
 
 def discover_cast(text: str, *, at_least: int | None = None) -> Counter[str]:
@@ -199,18 +213,18 @@ def discover_cast(text: str, *, at_least: int | None = None) -> Counter[str]:
             places = sum(text.count(mark + name) for mark in "。！？”，")
             if found.say >= max(least, 5) and found.say >= _GIVEN_SHARE * places:
                 counts[name] = found.say
-        elif is_person(name, found, least):
-            counts[name] = found.total + (found.tell if "·" in name else 0)
+        elif is_person(name, found, least, text):
+            counts[name] = found.total + (found.tell if _FULL.fullmatch(name) else 0)
     return counts
 
 
-def is_person(name: str, found: Found, least: int) -> bool:
+def is_person(name: str, found: Found, least: int, text: str) -> bool:
     """Whether what a name heads shows a person: cues, or acts of a word that looks like one."""
     if not chinese.may_be_name(name):
         return False
     looks = looks_like_name(name)
-    if "·" in name:
-        return found.tell + found.total >= 2
+    if _FULL.fullmatch(name):
+        return True
     if found.say >= least and (looks or found.say >= max(3, least) or found.called):
         return True
     acts = found.act + found.tell >= 2 and 3 * found.human >= found.act + found.tell
@@ -218,7 +232,7 @@ def is_person(name: str, found: Found, least: int) -> bool:
     if (looks or found.called > 0) and acts and weight >= least:
         return True
     # Few cues, but a name all over the book.
-    return looks and found.total > 0 and found.everywhere >= least + 1
+    return looks and found.total > 0 and text.count(name) > least
 
 
 def looks_like_name(name: str) -> bool:

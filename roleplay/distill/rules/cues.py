@@ -39,6 +39,7 @@ class Names:
 
     def __init__(self, cast: Cast) -> None:
         pairs = [(form, who) for who, aliases in cast.items() for form in (who, *aliases) if form]
+        pairs += [(form.capitalize(), who) for form, who in pairs if form.startswith("the ")]
         # A form of two persons is the first one's: the cast has its main persons first.
         self.canonical = dict(reversed(pairs))
         forms = sorted(self.canonical, key=len, reverse=True)
@@ -77,11 +78,16 @@ class Grammar:
     """A verb of speech."""
     oneself: re.Pattern[str]
     """What ends right before a name by which a speaker names himself (我是)."""
+    oneself_after: re.Pattern[str]
+    """What follows a name by which a speaker names himself (です)."""
     title: re.Pattern[str]
     """What may stand between a name that is called and the mark after it (小姐)."""
     female: re.Pattern[str]
     male: re.Pattern[str]
-    """What in a name tells whose it is."""
+    """What in a name tells whose it is: a title, a word for kin."""
+    female_given: re.Pattern[str]
+    male_given: re.Pattern[str]
+    """What in a name is more usual for women or for men: a guess."""
     next_pronoun: re.Pattern[str]
     """From the end of a name to a pronoun (group 1) that means the same person."""
     sentence: re.Pattern[str]

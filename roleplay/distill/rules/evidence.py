@@ -43,6 +43,8 @@ class Around:
     voices: Mapping[str, float] = field(default_factory=dict)
     cut: bool = False
     """The narration beside the paragraph may belong to it."""
+    apart: bool = False
+    """In this book quotes stand alone on their lines, and the narration beside them is theirs."""
 
 
 def weigh(turn: Turn, around: Around, people: People, names: Sequence[str]) -> dict[str, float]:
@@ -50,7 +52,7 @@ def weigh(turn: Turn, around: Around, people: People, names: Sequence[str]) -> d
     called, named, selves = mentions_inside(turn.text, people)
     pronoun = pronoun_of(turn)
     meant = antecedent(turn, around, people, pronoun)
-    cut = "cut_" if around.cut else ""
+    cut = "cut_" if around.cut else "apart_" if around.apart and turn.alone else ""
     scores = {}
     for name in names:
         if name == OTHER:
@@ -69,7 +71,8 @@ def weigh(turn: Turn, around: Around, people: People, names: Sequence[str]) -> d
         score += _W["answers"] * answers + _W["called_next"] * asks
         if pronoun and name != OTHER:
             fits = {True: _W["fits"], False: _W["misfit"], None: 0.0}[people.fits(name, pronoun)]
-            score += fits + _W["antecedent"] * (name == meant)
+            near = "antecedent_own" if _is_own(turn, meant) else "antecedent"
+            score += fits + _W[near] * (name == meant)
         scores[name] = score
     return scores
 
@@ -103,6 +106,11 @@ def antecedent(turn: Turn, around: Around, people: People, pronoun: str | None) 
     return next((name for name in newest if people.fits(name, pronoun) is not False), None)
 
 
+def _is_own(turn: Turn, name: str | None) -> bool:
+    """Whether the narration of the turn itself names him before the pronoun."""
+    return name is not None and name in (*turn.before, *turn.inside)
+
+
 def mentions_inside(text: str, people: People) -> tuple[set[str], set[str], set[str]]:
     """(called, otherwise named, named as oneself) within the spoken words."""
     called, named, selves = set[str](), set[str](), set[str]()
@@ -111,7 +119,8 @@ def mentions_inside(text: str, people: People) -> tuple[set[str], set[str], set[
             continue
         title = people.grammar.title.match(text, end)
         after = text[title.end() if title else end :][:1]
-        if people.grammar.oneself.search(text[max(0, start - 12) : start]):
+        itself = people.grammar.oneself.search(text[max(0, start - 12) : start])
+        if itself or people.grammar.oneself_after.match(text, end):
             selves.add(name)
         # 青青，… or …，青青！ between two marks is a call; 我找青青。 is not.
         elif (not start or text[start - 1] in _CALL_EDGE) and (not after or after in _CALL_EDGE):

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 
 from roleplay.distill.rules.chinese import may_be_name
-from roleplay.distill.rules.chinese_cast import Endings, looks_like_name, read_heads
+from roleplay.distill.rules.chinese_cast import Endings, endings_of, looks_like_name, read_heads
 from roleplay.distill.rules.cues import Names
 from roleplay.distill.rules.simplify import simplified
 from roleplay.distill.rules.words import any_of, characters
@@ -35,6 +35,7 @@ _PERSON = re.compile(
 _ROLE_HEAD = re.compile(
     rf"{_OF}{_TRADE}{{0,2}}?(?:{_ROLES}|女人|男人|姑娘|老人|少年|孩子)|{_TRADE}{{0,2}}?(?:{_ROLES})"
 )
+_TRADES = re.compile(rf"{_TRADE}{{0,2}}(?:{any_of('titles')})")
 # Whoever wrote a poem long ago is nobody of the story.
 _VERSE = re.compile("[诗赋]")
 _SENTENCE_END = "。！？!?…”’」』》）)：:；"
@@ -50,12 +51,14 @@ def find_minor_speakers(text: str, names: Names) -> Counter[str]:
     """The speakers outside the cast, with the number of their cues; by simplified characters."""
     found: Counter[str] = Counter()
     text = simplified(text)
-    endings = Endings(text)
+    endings = endings_of(text)
     for head in read_heads(text):
         if head.kind == "tell" or _VERSE.search(head.text):
             continue
-        name = name_of(head.text, endings)
-        sure = head.kind == "say" or (name and _PERSON.fullmatch(name))
+        # 两个和尚 are several, and who they are nobody can tell.
+        name = None if head.several else name_of(head.text, endings)
+        # An act alone shows a guard or a driver, but 老歪 may be a wrench.
+        sure = head.kind == "say" or (name and _TRADES.fullmatch(name))
         if name and sure and not _shares(head.text, name, names):
             found[name] += 1
     sure = {name for name, count in found.items() if count >= _ENOUGH or _PERSON.fullmatch(name)}

@@ -8,8 +8,9 @@ A gender comes from the world's list, else from the text (闻筝笑了，她…,
 from the name (郝婶).
 """
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from roleplay.distill.rules.chinese import CHINESE
 from roleplay.distill.rules.cues import NARRATORS, Cast, Grammar, Names
@@ -32,12 +33,16 @@ class People:
         self.names, self.grammar = Names(cast), grammar
         self.all = tuple(cast)
         given = {name: _OF_GENDER.get((genders or {}).get(name) or "") for name in cast}
+        self.guessed: set[str] = set()
+        """Whose pronoun nothing tells but the sound of the name, or nothing at all."""
         self._open = {name for name in cast if given[name] is None}
         self.pronoun = given
         for name in self._open:
             forms = (name, *cast[name])
-            female, male = (any(map(marks.search, forms)) for marks in (grammar.female, grammar.male))
-            self.pronoun[name] = ("她" if female else "他") if female != male else None
+            titled = _told(forms, grammar.female, grammar.male)
+            self.pronoun[name] = titled or _told(forms, grammar.female_given, grammar.male_given)
+            if titled is None:
+                self.guessed.add(name)
 
     def learn_pronouns(self, text: str) -> None:
         """Set the pronouns that nobody gave by what follows the names in ``text``."""
@@ -49,8 +54,15 @@ class People:
             pronoun, count = counts.most_common(1)[0]
             if counts.total() >= _ENOUGH and count >= _CLEAR * counts.total():
                 self.pronoun[name] = pronoun
+                self.guessed.discard(name)
 
     def fits(self, name: str, pronoun: str) -> bool | None:
         """Whether the pronoun may mean the person; ``None`` where that is not known."""
         known = "我" if name in NARRATORS else self.pronoun.get(name)
         return None if known is None else known == pronoun
+
+
+def _told(forms: Iterable[str], female: re.Pattern[str], male: re.Pattern[str]) -> str | None:
+    """The pronoun that the forms of a name tell, if they agree."""
+    she, he = (any(map(marks.search, forms)) for marks in (female, male))
+    return ("她" if she else "他") if she != he else None

@@ -56,6 +56,8 @@ class Turn:
     """It stands right after another quote in the paragraph, with nothing between (“…”“…”)."""
     shared: bool = False
     """Others speak in the same paragraph, and a quote without a cue is by nobody of the cast."""
+    alone: bool = False
+    """No narration stands in its paragraph."""
     own_line: bool = False
     """Its cue stands on a line of its own after it."""
 
@@ -119,7 +121,7 @@ def read_turns(text: str, blocks: Sequence[Block], people: People) -> list[Turn]
             own_line = _own_line(blocks, index, gaps, people)
             gaps[-1] = gaps[-1] or own_line
             found = _turns(text, index, block.quotes, gaps, people, shared=shared)
-            turns += [*found[:-1], replace(found[-1], own_line=bool(own_line))]
+            turns += [*found[:-1], replace(found[-1], own_line=bool(own_line), alone=not any(block.plain))]
         lead = gaps[-1] if gaps[-1] and not block.quotes else block.plain[-1]
     return turns
 

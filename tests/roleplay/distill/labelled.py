@@ -16,7 +16,8 @@ from roleplay.records import UNKNOWN, Line, Span
 DATA = Path(__file__).resolve().parents[2] / "data" / "speakers"
 GROUPS = {"众人", "眾人", "everyone", "皆"}
 _TAG = re.compile(r"\{([^{}\n]+)\}")
-_ARTICLES = re.compile(r"^(?:the|an?|old) ", re.I)
+# 澄江 is 澄江さん, and the captain is captain.
+_HONORIFICS = re.compile(r"^(?:the|an?) |(?<=.)(?:さん|君|くん|ちゃん|先生|巡査)$", re.I)
 _CLOSERS = "”’」』）)\"'〟﹂｣＂» 　,，.。"
 
 
@@ -44,8 +45,8 @@ class Excerpt:
         if speaker in GROUPS:
             return found in GROUPS
         mine = self.forms.get(speaker, frozenset({speaker}))
-        short = _ARTICLES.sub("", found or "")
-        return found in mine or short in {_ARTICLES.sub("", form) for form in mine}
+        bare = {_HONORIFICS.sub("", form) for form in mine}
+        return _HONORIFICS.sub("", found or "") in bare
 
 
 def read_excerpt(path: Path) -> Excerpt:
@@ -116,7 +117,9 @@ def score(excerpt: Excerpt, lines: list[Line]) -> tuple[Score, list[tuple[Gold, 
     for gold, line in pairs:
         if gold.speaker is None:
             result.no_speech += 1
-            result.no_speech_told += line is not None
+            # A sign that somebody quotes in his speech (“The Mixture” inside "...") is no line.
+            alone = line is not None and line.span is not None
+            result.no_speech_told += alone and line.span[1] <= gold.end
             continue
         if gold.thought:
             result.thoughts += 1
