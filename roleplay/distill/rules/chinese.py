@@ -57,7 +57,7 @@ _SENTENCE = re.compile(r"[^。！？!?…]*[。！？!?…]+[”’」』]*|[^�
 # 闻筝没说话, 听他这么说: a speech verb after a quote, but it is not the quote that is spoken.
 _SILENT = re.compile(
     r"没(?:有)?(?:再|来得及)?(?:言语|说|吭声|回答|答|接话|作声|开口|理|否认)|"
-    r"不(?:言|说|答|吭声|接话|语|作声)|听[了着到见]?[^，。]{0,6}说|说[完罢着了]|话[还没未]"
+    r"不(?:言|说|答|吭声|接话|语|作声)|听[了着到见]?[^，。]{0,6}说|话[还没未犹]"
 )
 _NAME = re.compile(rf"(?:(?![{characters('no_name')}])[一-鿿]){{1,4}}")
 _VERB = re.compile(

@@ -49,6 +49,9 @@ _PRONOUN = {"he": "他", "she": "她"}
 _NOT_SUBJECT = re.compile(rf"(?:\b(?:{_any('prepositions')})|['’]s)(?: (?:the|a|an|old|dear|poor))?$")
 _SUBJECT_WORD = re.compile(r"\b(?:[Hh]e|[Ss]he|I|[Tt]hey)\b")
 _OWN = re.compile(r"['’]s? (?:\w+ )?(?:voice|face|eyes|eyebrows|hand|hands|head|lips|mouth|smile|moustache|shoulders|tone|jaw|fingers)\b")
+_SUBORDINATE = re.compile(r"\W*(?:When|As|While|If|After|Before|Though|Although|Because|Since|Once|Until)\b")
+# A young man rose: somebody whom no name tells.
+_SOMEBODY = re.compile(rf"\W*(?:(?:[A-Z]\w+ly|Then|Now|And|But|By [^,]{{1,20}},?) )?(?:[Aa]n?|[Tt]he|[Aa]nother) (?:[a-z-]+ ){{0,3}}?(?:man|woman|boy|girl|lady|gentleman|fellow|stranger|voice|person|child)\b")
 _BREAK = re.compile(r"[,;:]| and | but | when | as | while | that | who | which ")
 _GROUP = re.compile(rf"(?i:{_any('groups')})\b")
 _ROLE = re.compile(rf"(?:the|an?|my|his|her|our) ((?:(?:old|young|little|head) )?[a-z'’-]+)$", re.I)
@@ -66,22 +69,31 @@ def _sentences(text: str) -> list[str]:
 def _subject(sentence: str, names: Names) -> str | None | bool:
     """Its first nominative; False where there is none."""
     mentions = {start: (end, name) for start, end, name in names.find(sentence)}
+    found = [who for who in _nominatives(sentence, mentions, names)]
+    # When he had gone she came: the main clause is the later one.
+    later = len(found) > 1 and _SUBORDINATE.match(sentence) and "," not in sentence[:3]
+    if found:
+        return found[1 if later else 0]
+    return None if _SOMEBODY.match(sentence) else False
+
+
+def _nominatives(
+    sentence: str, mentions: dict[int, tuple[int, str]], names: Names
+) -> Iterator[str | None]:
+    """The names and pronouns that are subjects, in order."""
     for match in _SUBJECT_WORD.finditer(sentence):
         mentions.setdefault(match.start(), (match.end(), match[0]))
     for start, (end, name) in sorted(mentions.items()):
         before, rest = sentence[:start].rstrip(), sentence[end:]
         if word := _PRONOUN.get(name.lower()):
-            return word
-        if name == "They" or name == "they":
-            return GROUP
-        if name == "I":
-            if "I" in names.canonical.values():
-                return "I"
-            continue
-        if _NOT_SUBJECT.search(before) or (rest[:1] in "'’" and not _OWN.match(rest)):
-            continue
-        return name
-    return False
+            yield word
+        elif name in ("They", "they"):
+            yield GROUP
+        elif name == "I":
+            if "I" in names.canonical:
+                yield "I"
+        elif not _NOT_SUBJECT.search(before) and (rest[:1] not in "'’" or not rest or _OWN.match(rest)):
+            yield name
 
 
 def _told(who: str, names: Names) -> str | None | bool:

@@ -40,6 +40,8 @@ class Around:
     """The first subject of the narration right after it."""
     called_before: frozenset[str] = frozenset()
     called_after: frozenset[str] = frozenset()
+    partners: Mapping[str, float] = field(default_factory=dict)
+    """Whom a cue or an act shows speaking in the turns around: 1 in the next one, less further off."""
     voices: Mapping[str, float] = field(default_factory=dict)
     cut: bool = False
     """The narration beside the paragraph may belong to it."""
@@ -59,6 +61,7 @@ def weigh(turn: Turn, around: Around, people: People, names: Sequence[str]) -> d
             score = _W["shared_other" if turn.shared and not turn.adjoins else "other"]
         else:
             score = _W["recent"] * min(around.seen.get(name, _LONG_AGO), _LONG_AGO)
+        score += _W["partner"] * around.partners.get(name, 0.0)
         score += _shown(turn, name) + around.voices.get(name, 0.0)
         score += _W[f"{cut}lead"] * (name == around.lead)
         score += _W[f"{cut}follow"] * (name == around.follow)
@@ -69,7 +72,11 @@ def weigh(turn: Turn, around: Around, people: People, names: Sequence[str]) -> d
             score += _W["called"] * (name in called) + _W["named"] * (name in named)
         answers, asks = name in around.called_before, name in around.called_after
         score += _W["answers"] * answers + _W["called_next"] * asks
-        if pronoun and name != OTHER:
+        if name in NARRATORS and not turn.cue:
+            score += _W["narrator_thinks" if _is_thought(turn) else "narrator"]
+        if pronoun and name == OTHER:
+            score += _W["antecedent"] * (name == meant)
+        elif pronoun:
             fits = {True: _W["fits"], False: _W["misfit"], None: 0.0}[people.fits(name, pronoun)]
             near = "antecedent_own" if _is_own(turn, meant) else "antecedent"
             score += fits + _W[near] * (name == meant)
@@ -104,6 +111,10 @@ def antecedent(turn: Turn, around: Around, people: People, pronoun: str | None) 
     own = [who for who in reversed([*turn.before, *turn.inside]) if who and who not in PRONOUNS]
     newest = (*own, *around.subjects)
     return next((name for name in newest if people.fits(name, pronoun) is not False), None)
+
+
+def _is_thought(turn: Turn) -> bool:
+    return turn.thought or all(quote.kind == "thought" for quote in turn.quotes)
 
 
 def _is_own(turn: Turn, name: str | None) -> bool:

@@ -63,12 +63,13 @@ def distil_rules(
     cast = cast or {person.name: person.aliases for person in find_people(text, language)}
     grammar = rules.grammar if rules else CHINESE
     # Traditional and simplified are one language; offsets stay, and names are the caller's own.
-    plain = simplified(text) if grammar is CHINESE else text
-    forms = {name: tuple(map(simplified, (name, *more))) for name, more in cast.items()}
+    common = simplified if grammar is CHINESE else str
+    plain = common(text)
+    forms = {name: tuple(map(common, (name, *more))) for name, more in cast.items()}
     minor = rules.minor(plain, Names(forms)) if rules else Counter[str]()
     own = {name: text[at : at + len(name)] for name in minor if (at := plain.find(name)) >= 0}
     minor = {own.get(name, name): count for name, count in minor.items()}
-    people = People({**forms, **{name: (simplified(name),) for name in minor}}, genders, grammar)
+    people = People({**forms, **{name: (common(name),) for name in minor}}, genders, grammar)
     people.learn_pronouns(plain)
     blocks = read_blocks(plain)
     verdicts = tell_speakers(plain, blocks, people, book=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, takewhile
 
-from roleplay.distill.rules.cues import PRONOUNS
+from roleplay.distill.rules.cues import NARRATORS, PRONOUNS
 from roleplay.distill.rules.evidence import OTHER, Around, mentions_inside, pronoun_of, weigh
 from roleplay.distill.rules.people import People
 from roleplay.distill.rules.smoothing import Link, smooth
@@ -24,6 +24,7 @@ _AHEAD = 3
 # More candidates make it slow (smoothing looks at all triples of them) and no better.
 _MOST = 7
 _BY_VOICE = 2
+_PARTNERS = 3
 _SUBJECTS = 9
 # An answer comes within so many paragraphs; names called count for so many turns around.
 _ANSWERED = 2
@@ -32,6 +33,8 @@ _CALLED = 3
 _SAME = (-3.0, -1.3, -0.3)
 _BACK = (1.8, 0.6, 0.2)
 _CONTINUED = 6.0
+# A conversation's partners are those shown in so many turns before and after.
+_TALK = 6
 _CLEAR_VOICE = 1.5
 # In a translated light novel nearly every quote stands alone on its line.
 _APART_SHARE = 0.8
@@ -60,8 +63,12 @@ def tell_speakers(
     to it.
     """
     turns = read_turns(text, blocks, people)
-    voices = Voices((who, turn.text) for turn in turns if book and (who := _shown(turn)))
+    shown = [_shown(turn) for turn in turns]
+    voices = Voices((who, turn.text) for turn, who in zip(turns, shown, strict=True) if book and who)
     around = list(_surroundings(blocks, turns, people, voices, cut=cut))
+    # A window has its candidates given, and too few turns to tell who talks to whom.
+    for i, near in enumerate(around if book else ()):
+        near.partners = _partners(turns, shown, i)
     pairs = list(zip(turns, around, strict=True))
     scores = [_scores(turn, near, people, book=book) for turn, near in pairs]
     found = smooth(scores, [_link(turns, i) for i in range(len(turns))])
@@ -79,14 +86,25 @@ def _shown(turn: Turn) -> str | None:
     return turn.actors[0] if len({*turn.actors}) == 1 else None
 
 
+def _partners(turns: Sequence[Turn], shown: Sequence[str | None], i: int) -> dict[str, float]:
+    """Who is shown speaking in the turns around turn ``i``, the nearest most."""
+    found: dict[str, float] = {}
+    for j in range(max(0, i - _TALK), min(len(turns), i + _TALK + 1)):
+        who, far = shown[j], abs(turns[j].block - turns[i].block)
+        if j != i and who and far <= _REACH:
+            found[who] = max(found.get(who, 0.0), 1 - (abs(i - j) - 1) / _TALK)
+    return found
+
+
 def _scores(turn: Turn, around: Around, people: People, *, book: bool) -> dict[str, float]:
     if not book:
         return weigh(turn, around, people, people.all)
     if turn.cue and turn.cue.who and turn.cue.who not in PRONOUNS:
         return {turn.cue.who: 0.0}
     nearest = sorted(around.seen, key=lambda name: around.seen[name])[:_MOST]
+    partners = sorted(around.partners, key=lambda name: -around.partners[name])[:_PARTNERS]
     by_voice = sorted(around.voices, key=lambda name: -around.voices[name])[:_BY_VOICE]
-    names = [*nearest, *by_voice, *(who for who in turn.actors if who), OTHER]
+    names = [*partners, *nearest, *by_voice, *(who for who in turn.actors if who), OTHER]
     return weigh(turn, around, people, list(dict.fromkeys(names)))
 
 
@@ -126,10 +144,13 @@ def _surroundings(
     mentioned: list[list[tuple[str, bool]]] = []
     narration: list[list[str]] = []
     for block in blocks:
-        acting = [who for gap in block.plain for who in people.grammar.subjects(gap, people.names) if who]
+        acting = [
+            who or OTHER for gap in block.plain for who in people.grammar.subjects(gap, people.names)
+        ]
         told = people.names.find("\n".join(block.plain))
         mentioned.append([(who, who in acting) for _, _, who in told])
-        known = [who for who in acting if who not in PRONOUNS]
+        mentioned[-1] += [(OTHER, True)] * (OTHER in acting)
+        known = [who for who in acting if who not in (*PRONOUNS, OTHER)]
         narration.append([] if block.quotes else known)
     apart = sum(turn.alone for turn in turns) > _APART_SHARE * len(turns)
     called = [frozenset(mentions_inside(turn.text, people)[0]) for turn in turns]
@@ -147,13 +168,16 @@ def _surroundings(
                     order = [*(one for one in order[1 - _SUBJECTS :] if one != name), name]
         done = at
         recent = takewhile(lambda one: at - one[1] <= _REACH, reversed(last.items()))
-        seen = {name: at - when for name, when in recent}
+        seen = {name: at - when for name, when in recent if name != OTHER}
         for ahead, names in enumerate(mentioned[at : at + _AHEAD + 1], 1):
             for name, _ in names:
-                seen[name] = min(seen.get(name, _REACH), ahead)
+                if name != OTHER:
+                    seen[name] = min(seen.get(name, _REACH), ahead)
         # Sorted: a set's order changes from run to run, and with it who of equals is let in.
         for name in sorted(frozenset[str]().union(*called[max(0, i - _CALLED) : i + _CALLED + 1])):
             seen.setdefault(name, _REACH)
+        # Whoever tells the story is always there.
+        seen |= {name: 1 for name in people.all if name in NARRATORS}
         lead, follow = (narration[at - 1] if at else []), narration[at + 1 : at + 2]
         answers = i > 0 and at - turns[i - 1].block <= _ANSWERED
         asks = i + 1 < len(turns) and turns[i + 1].block - at <= _ANSWERED
