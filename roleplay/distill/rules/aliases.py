@@ -11,14 +11,14 @@ that shares no character (悟空, 行者), stays apart, for a person (or a model
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from roleplay.distill.rules.chinese import CHINESE
 from roleplay.distill.rules.cues import Grammar
 from roleplay.distill.rules import japanese
-from roleplay.distill.rules.english import ENGLISH, joined_forms, titles_of
+from roleplay.distill.rules.english import ENGLISH, joined_forms, last_names, titles_of
 from roleplay.distill.rules.japanese import JAPANESE
 from roleplay.distill.rules.people import People
 from roleplay.distill.rules.simplify import simplified
@@ -62,11 +62,16 @@ def merge_aliases(
         found |= joined_forms(counts)
         for name, form in titles_of(counts):
             found[name].append((form, f"{name} alone has that title"))
+        for name, form in last_names(text, counts):
+            found[name].append((form, f"{form} is the last name of {name} alone"))
+    for name, form in _offices(text, counts) if grammar is CHINESE else ():
+        found[name].append((form, f"{form} is the title of {name} alone"))
     if grammar is JAPANESE:
         for name, form in japanese.titles_of(text, counts):
             found[name].append((form, f"{name}{form}, and nobody else has that title"))
+    done = {form for pairs in found.values() for form, _ in pairs}
     for short in counts if grammar is not ENGLISH else ():
-        if partner := _partner(text, short, counts):
+        if short not in done and (partner := _partner(text, short, counts)):
             # A foreign name is shown in full; else the form that is used most.
             full = bool(_parts(partner[0])) or grammar is JAPANESE
             pair = (partner[0], short)
@@ -77,7 +82,7 @@ def merge_aliases(
     taken = {tail for pairs in found.values() for tail, _ in pairs}
     made = []
     for name in (name for name in counts if name not in taken):
-        pairs = list(found[name])
+        pairs = _joined(found, name)
         if grammar is CHINESE:
             mine = {name, *(tail for tail, _ in pairs)}
             pairs += [pair for pair in _other_forms(text, name, counts) if pair[0] not in mine]
@@ -92,6 +97,14 @@ def merge_aliases(
     people.learn_pronouns(text)
     told = {name: _GENDERS.get(people.pronoun[name]) for name in set(people.all) - people.guessed}
     return [replace(one, gender=told.get(one.name)) for one in made]
+
+
+def _joined(found: Mapping[str, list[tuple[str, str]]], name: str) -> list[tuple[str, str]]:
+    """The aliases of a name, and theirs: 都头 is 鲁都头's, who is 鲁大椿."""
+    pairs = list(found.get(name, ()))
+    for tail, _ in pairs:
+        pairs += [pair for pair in found.get(tail, ()) if pair not in pairs and pair[0] != name]
+    return pairs
 
 
 def _other_forms(text: str, name: str, counts: Mapping[str, int]) -> list[tuple[str, str]]:
@@ -111,6 +124,22 @@ def _other_forms(text: str, name: str, counts: Mapping[str, int]) -> list[tuple[
     titled = set(re.findall(rf"(?<![一-鿿]){surname[0]}(?:{_TITLES})", text))
     only = [*small, *(titled if len(titled) == 1 else ())]
     return forms + [(form, f"{form} has the surname of {name} alone") for form in only if form not in counts]
+
+
+def _offices(text: str, counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    """(奥森队长's name, 队长) for each office that one person alone holds."""
+    owners: dict[str, dict[str, str]] = defaultdict(dict)
+    held = re.findall(rf"([一-鿿]{{1,4}})({_OFFICE.pattern})", simplified(text))
+    for before, office in set(held):
+        for name in counts:
+            plain = simplified(name)
+            titled = plain.endswith(office) and len(plain) > len(office)
+            bearer = any(before.endswith(part) for part in (*_parts(plain), plain))
+            if bearer or (titled and before.endswith(plain.removesuffix(office))):
+                owners[office][name] = plain
+    for office, people in owners.items():
+        if len(people) == 1 and simplified(text).count(office) > _TWICE:
+            yield next(iter(people)), office
 
 
 def _parts(name: str) -> list[str]:

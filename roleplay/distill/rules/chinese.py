@@ -51,6 +51,9 @@ _SOMEBODY = re.compile(
     rf"{any_of('somebody')}|[那这][一-鿿]{{0,3}}(?:人|个|位|怪|妖|猴|汉|僧|官|兵|伙)|诸[将官臣侯]|"
     rf"[二两三四五六七八九十][臣将僧妖官怪王仙]|[一-鿿]{{0,3}}(?:{any_of('anybody')})"
 )
+# A clause that brings somebody in says so before who it is.
+_COMES = re.compile(r"[^，]{0,10}?(?:[来走站坐进蹲跪躺跑冲]+(?:[进出过]?来)?[了着]|进来的是|来的是|出现了|只见)(?=[^，])")
+_UNNAMED = re.compile(rf"[一两]?[个位名]?[^，]{{0,10}}?(?:{any_of('passers_by')}|人|汉子?)")
 # Several at once; 三人 only at the head: 三人行 would be another word anyway.
 _GROUP = re.compile(rf"(?:[在满堂厅上的]*)?(?:{any_of('groups')})")
 _SENTENCE = re.compile(r"[^。！？!?…]*[。！？!?…]+[”’」』]*|[^。！？!?…]+$")
@@ -98,6 +101,12 @@ def subjects(sentence: str, names: Names) -> list[str | None]:
     for clause in _CLAUSE.findall(sentence):
         mentions = names.find(clause)
         name = _clause_subject(clause, mentions[0]) if mentions else None
+        if not name and (comes := _COMES.match(clause)):
+            # 门口站着巴尔德; 来了一个男孩 is nobody known.
+            after = [who for start, _, who in mentions if start == comes.end()]
+            if after or _UNNAMED.match(clause, comes.end()):
+                found.append(after[0] if after else None)
+                continue
         if name or (mentions and _LEAD.fullmatch(clause[: mentions[0][0]])):
             found.append(name)
             continue
@@ -226,7 +235,7 @@ CHINESE = Grammar(
     female_given=re.compile("[莲芳兰梅英凤霞娟燕蓉娜芬琴秀婷莉妮娇媚茜]"),
     male_given=re.compile("[刚强伟勇军龙虎雄]"),
     # It opens the next clause, so that it means who was just named; 他们 means others.
-    next_pronoun=re.compile(r"[^。！？“”「」\n]{0,12}[，。；]([他她它])(?!们)"),
+    next_pronoun=re.compile(r"[^。！？“”「」\n]{0,16}[，。；]([他她它])(?!们)"),
     sentence=_SENTENCE,
     narrators=("我",),
 )

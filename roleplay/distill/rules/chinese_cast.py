@@ -41,6 +41,7 @@ _TITLED = re.compile(
     rf"(?:(?:{any_of('compound_surnames')}|[{characters('surnames')}老小店大二三])?(?:{any_of('titles')}))(?![们的])"
 )
 _FOREIGN = re.compile(rf"[{characters('foreign')}]{{2,6}}")
+_FOREIGN_END = re.compile(rf"[{characters('foreign')}]{{2,6}}$")
 _HUMAN = re.compile(rf"[^，。！？]{{0,8}}?(?:{any_of('human')})")
 _KINDS = ("say", "act", "tell")
 
@@ -85,7 +86,7 @@ def _heads(blocks: Sequence[Block]) -> Iterator[Head]:
             sentences = chinese.sentences(gap)
             for k, sentence in enumerate(sentences):
                 after = (j > 0 or (spoken and not block.quotes)) and k == 0
-                ahead = j < last or (i + 1 < len(blocks) and sentence.endswith(("：", ":")))
+                ahead = j < last or (not block.quotes and i + 1 < len(blocks) and bool(blocks[i + 1].quotes))
                 before = ahead and k == len(sentences) - 1
                 kind = "tell"
                 if after or before:
@@ -187,7 +188,11 @@ def find_names(text: str) -> dict[str, Found]:
     for full in _FULL.findall(text):
         # 禁·零号 is a shelf; a person is called by the first part alone, too.
         *firsts, last = re.split("([·•・])", full)
-        first, full = firsts[0], "".join(firsts) + (known[0] if (known := _FOREIGN.match(last)) else endings.name(last))
+        # 我叫莉泽洛特·冯·海登 begins before the name, 阿尔文·斯通正把 ends after it.
+        if head := _FOREIGN_END.search(firsts[0]):
+            firsts[0] = head[0]
+        tail = _FOREIGN.match(last)
+        first, full = firsts[0], "".join(firsts) + (tail[0] if tail else endings.name(last))
         if len(first) > 1 and text.count(first) > text.count(full):
             found[full].append(Head(full, "tell", True))
     called = Counter(_CALLED.findall(text))
@@ -225,6 +230,9 @@ def is_person(name: str, found: Found, least: int, text: str) -> bool:
     looks = looks_like_name(name)
     if _FULL.fullmatch(name):
         return True
+    # 俊杰 of 许俊杰.
+    if not looks and len(name) == 2:
+        looks = bool(re.search(rf"[{characters('surnames')}]{name}", text))
     if found.say >= least and (looks or found.say >= max(3, least) or found.called):
         return True
     acts = found.act + found.tell >= 2 and 3 * found.human >= found.act + found.tell

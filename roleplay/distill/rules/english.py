@@ -288,3 +288,13 @@ def titles_of(names: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     for title, people in owners.items():
         if len(people) == 1 and title not in ("mr", "mrs", "miss", "ms", "sir"):
             yield from ((people[0], form) for form in (f"the {title}", title.title()))
+
+
+def last_names(text: str, names: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """(Dr. Wrenfield, Wrenfield) where the text has it alone, and no other name has it."""
+    owners = Counter(_bare(name)[-1] for name in names if _bare(name))
+    for name in names:
+        last = _bare(name)[-1] if _bare(name) else name
+        if last != name and last not in names and owners[last] == 1:
+            if re.search(rf"(?<!\. )(?<!Miss )\b{re.escape(last)}\b", text):
+                yield name, last

@@ -17,8 +17,8 @@ from roleplay.distill.rules.cues import NARRATORS, Cast, Grammar, Names
 
 _OF_GENDER = {"m": "他", "f": "她", "n": "它"}
 _PRONOUN = {"he": "他", "his": "他", "she": "她", "her": "她", "彼": "他", "彼女": "她"}
-# Three of three, five of six: fewer may be about somebody else.
-_ENOUGH, _CLEAR = 3, 0.8
+# Two of two, five of six: less may be about somebody else.
+_ENOUGH, _CLEAR = 2, 0.8
 
 
 class People:

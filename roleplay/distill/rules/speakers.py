@@ -137,23 +137,40 @@ def _rule(turn: Turn, best: Sequence[str], i: int, voices: Mapping[str, float]) 
     return "alternation" if i > 1 and best[i - 2] == name else "nearest"
 
 
+def _narration(
+    blocks: Sequence[Block], people: People
+) -> tuple[list[list[tuple[str, bool]]], list[list[str]]]:
+    """Of each paragraph, whom it mentions and whether that one acts; its subjects, if none speaks."""
+    mentioned: list[list[tuple[str, bool]]] = []
+    narration: list[list[str]] = []
+    newest: list[str] = []
+    for block in blocks:
+        acting = []
+        for who in (who for gap in block.plain for who in people.grammar.subjects(gap, people.names)):
+            if who in PRONOUNS:
+                fitting = (name for name in newest if people.fits(name, who) is not False)
+                who = next(fitting, None) if not block.quotes else who
+            acting.append(who or OTHER)
+            if who not in PRONOUNS:
+                newest = [who or OTHER, *(one for one in newest[: _SUBJECTS - 1] if one != who)]
+        told = people.names.find("\n".join(block.plain))
+        found = [(who, who in acting) for _, _, who in told]
+        meant = [(who, True) for who in acting if who not in {name for name, _ in found}]
+        mentioned.append([*found, *(pair for pair in meant if pair[0] not in PRONOUNS)])
+        named = [who for who in acting if who not in (*PRONOUNS, OTHER)]
+        narration.append([] if block.quotes else named)
+    return mentioned, narration
+
+
 def _surroundings(
     blocks: Sequence[Block], turns: Sequence[Turn], people: People, voices: Voices, *, cut: bool
 ) -> Iterator[Around]:
     """What stands around each turn: reads the narration forwards, once."""
-    mentioned: list[list[tuple[str, bool]]] = []
-    narration: list[list[str]] = []
-    for block in blocks:
-        acting = [
-            who or OTHER for gap in block.plain for who in people.grammar.subjects(gap, people.names)
-        ]
-        told = people.names.find("\n".join(block.plain))
-        mentioned.append([(who, who in acting) for _, _, who in told])
-        mentioned[-1] += [(OTHER, True)] * (OTHER in acting)
-        known = [who for who in acting if who not in (*PRONOUNS, OTHER)]
-        narration.append([] if block.quotes else known)
+    mentioned, narration = _narration(blocks, people)
     apart = sum(turn.alone for turn in turns) > _APART_SHARE * len(turns)
-    called = [frozenset(mentions_inside(turn.text, people)[0]) for turn in turns]
+    inside = [mentions_inside(turn.text, people) for turn in turns]
+    called = [frozenset(names) for names, _, _ in inside]
+    known = [names | selves for names, _, selves in inside]
     last: dict[str, int] = {}
     order: list[str] = []
     done = 0
@@ -174,7 +191,7 @@ def _surroundings(
                 if name != OTHER:
                     seen[name] = min(seen.get(name, _REACH), ahead)
         # Sorted: a set's order changes from run to run, and with it who of equals is let in.
-        for name in sorted(frozenset[str]().union(*called[max(0, i - _CALLED) : i + _CALLED + 1])):
+        for name in sorted(set[str]().union(*known[max(0, i - _CALLED) : i + _CALLED + 1])):
             seen.setdefault(name, _REACH)
         # Whoever tells the story is always there.
         seen |= {name: 1 for name in people.all if name in NARRATORS}

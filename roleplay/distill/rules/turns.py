@@ -129,12 +129,14 @@ def read_turns(text: str, blocks: Sequence[Block], people: People) -> list[Turn]
 def _own_line(blocks: Sequence[Block], index: int, gaps: Sequence[str], people: People) -> str:
     """The paragraph after a quote that stands alone, if that is the quote's cue (阿岚问道。)."""
     after = blocks[index + 1 : index + 2]
-    if any(gaps) or not after or after[0].quotes:
+    # A paragraph with a quote of its own tells of that, unless it is only a thought.
+    if any(gaps) or not after or any(quote.kind == "speech" for quote in after[0].quotes):
         return ""
     told = after[0].plain[0]
-    if len(told) > _LONGEST_CUE or people.grammar.leads(told):
+    first = next(iter(people.grammar.sentence.findall(told)), "")
+    if len(first) > _LONGEST_CUE or people.grammar.leads(told):
         return ""
-    return told if people.grammar.cue_alone(told, people.names) else ""
+    return first if people.grammar.cue_alone(first, people.names) else ""
 
 
 def _turns(
@@ -143,6 +145,11 @@ def _turns(
     """The turns of one paragraph."""
     grammar, names = people.grammar, people.names
     found = [grammar.cue_before(gap, names) for gap in gaps[:-1]]
+    # What leads to speech leads to no （…）.
+    found = [
+        one if quote.mark != "（" or (one and one.thought) else None
+        for one, quote in zip(found, quotes, strict=True)
+    ]
     after = [grammar.cue_after(gap, names) for gap in gaps[1:]]
     if not shared:
         found = [one or two for one, two in zip(found, after, strict=True)]
