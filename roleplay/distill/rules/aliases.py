@@ -35,6 +35,7 @@ _SURNAME = re.compile(rf"{any_of('compound_surnames')}|[{characters('surnames')}
 # 鲁都头, 孙小姐, and 老周.
 _TITLES = any_of("titles", "offices", "addresses")
 _TWICE = 2
+_MOST = 100
 _TITLED = re.compile(rf"({_SURNAME.pattern})({_TITLES})")
 _GENDERS: dict[str | None, Literal["f", "m"]] = {"他": "m", "她": "f"}
 
@@ -83,7 +84,8 @@ def merge_aliases(
     made = []
     for name in (name for name in counts if name not in taken):
         pairs = _joined(found, name)
-        if grammar is CHINESE:
+        # The many who say little are not worth a search of the whole book each.
+        if grammar is CHINESE and len(made) < _MOST:
             mine = {name, *(tail for tail, _ in pairs)}
             pairs += [pair for pair in _other_forms(text, name, counts) if pair[0] not in mine]
         # 斯通 of 阿尔文·斯通, also where nobody is called by it beside a quote.

@@ -223,6 +223,12 @@ def discover_cast(text: str, *, at_least: int | None = None) -> Counter[str]:
     return counts
 
 
+@lru_cache(maxsize=2)
+def _after_surnames(text: str) -> frozenset[str]:
+    """Every two characters that follow one that can be a surname."""
+    return frozenset(re.findall(rf"(?<=[{characters('surnames')}])(?=([一-鿿]{{2}}))", text))
+
+
 def is_person(name: str, found: Found, least: int, text: str) -> bool:
     """Whether what a name heads shows a person: cues, or acts of a word that looks like one."""
     if not chinese.may_be_name(name):
@@ -232,7 +238,7 @@ def is_person(name: str, found: Found, least: int, text: str) -> bool:
         return True
     # 俊杰 of 许俊杰.
     if not looks and len(name) == 2:
-        looks = bool(re.search(rf"[{characters('surnames')}]{name}", text))
+        looks = name in _after_surnames(text)
     if found.say >= least and (looks or found.say >= max(3, least) or found.called):
         return True
     acts = found.act + found.tell >= 2 and 3 * found.human >= found.act + found.tell

@@ -53,6 +53,8 @@ _SUBORDINATE = re.compile(r"\W*(?:When|As|While|If|After|Before|Though|Although|
 # A young man rose: somebody whom no name tells.
 _SOMEBODY = re.compile(rf"\W*(?:(?:[A-Z]\w+ly|Then|Now|And|But|By [^,]{{1,20}},?) )?(?:[Aa]n?|[Tt]he|[Aa]nother) (?:[a-z-]+ ){{0,3}}?(?:man|woman|boy|girl|lady|gentleman|fellow|stranger|voice|person|child)\b")
 _BREAK = re.compile(r"[,;:]| and | but | when | as | while | that | who | which ")
+# Nobody answered him: a verb of speech, and nobody speaks.
+_SILENT = re.compile(r"\b(?:[Nn]obody|[Nn]o one|[Nn]one|did not|didn['’]t|said nothing|made no)\b")
 _GROUP = re.compile(rf"(?i:{_any('groups')})\b")
 _ROLE = re.compile(rf"(?:the|an?|my|his|her|our) ((?:(?:old|young|little|head) )?[a-z'’-]+)$", re.I)
 
@@ -126,6 +128,8 @@ def _thinks(sentence: str) -> bool:
 def cue_after(gap: str, names: Names) -> Cue | None:
     """The cue right after a quote ( said Anna, and went.)."""
     first = next(iter(_sentences(gap)), "")
+    if _SILENT.search(first):
+        return None
     if match := _VERB_FIRST.match(first):
         who = _told(match[2], names)
     elif match := _WHO_FIRST.match(first):

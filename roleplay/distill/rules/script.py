@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+from roleplay.distill.rules.calibration import calibrated
 from roleplay.distill.rules.cast import find_people, language_of
 from roleplay.distill.rules.chinese import CHINESE
 from roleplay.distill.rules.cues import GROUP, Cast, Names
@@ -112,23 +113,23 @@ def _pieces(text: str, block: Block, people: People) -> Iterator[tuple[Span, Quo
 
 def _told(quote: Quote, verdict: Verdict, minor: Container[str], least: float) -> dict[str, Any]:
     """Kind, speaker and the rest of a quote's line; ``unknown`` with the reason."""
-    confidence = round(verdict.chances[verdict.best], 3)
+    confidence = round(calibrated(verdict.rule, verdict.chances[verdict.best]), 3)
     row: dict[str, Any] = {"kind": _kind(quote, verdict), "char": verdict.best, "source": "rules"}
     row |= {"cue": verdict.rule, "confidence": confidence}
-    if doubt := _doubt(verdict, least):
+    if doubt := _doubt(verdict, confidence, least):
         return row | {"char": UNKNOWN, "cue": None, "reason": doubt}
     if verdict.best in minor or verdict.best == GROUP:
         return row | {"confidence": min(confidence, _MINOR_AT_MOST), "reason": OUTSIDE}
     return row
 
 
-def _doubt(verdict: Verdict, at_least: float) -> str | None:
+def _doubt(verdict: Verdict, confidence: float, at_least: float) -> str | None:
     """Why nobody is named, if nobody is."""
     cue = verdict.turn.cue
     if not verdict.best:
         other = cue is not None and cue.who is None
         return "the cue names nobody of the cast" if other else "nobody of the cast fits"
-    if verdict.chances[verdict.best] >= at_least:
+    if confidence >= at_least:
         return None
     ranked = sorted(verdict.chances.items(), key=lambda item: -item[1])[:2]
     shown = (f"{who or 'somebody else'} {chance:.2f}" for who, chance in ranked)

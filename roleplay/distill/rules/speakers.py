@@ -33,11 +33,16 @@ _CALLED = 3
 _SAME = (-3.0, -1.3, -0.3)
 _BACK = (1.8, 0.6, 0.2)
 _CONTINUED = 6.0
+# Whoever is called is there, as if told of so many paragraphs ago.
+_HEARD = 4
+_BEYOND_DOUBT = 0.9
+# A book of so many turns has cues enough for its voices.
+_MANY = 4000
 # A conversation's partners are those shown in so many turns before and after.
 _TALK = 6
 _CLEAR_VOICE = 1.5
 # In a translated light novel nearly every quote stands alone on its line.
-_APART_SHARE = 0.8
+_APART_SHARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -64,19 +69,33 @@ def tell_speakers(
     """
     turns = read_turns(text, blocks, people)
     shown = [_shown(turn) for turn in turns]
-    voices = Voices((who, turn.text) for turn, who in zip(turns, shown, strict=True) if book and who)
-    around = list(_surroundings(blocks, turns, people, voices, cut=cut))
+    links = [_link(turns, i) for i in range(len(turns))]
+    around = list(_surroundings(blocks, turns, people, cut=cut))
     # A window has its candidates given, and too few turns to tell who talks to whom.
     for i, near in enumerate(around if book else ()):
         near.partners = _partners(turns, shown, i)
-    pairs = list(zip(turns, around, strict=True))
-    scores = [_scores(turn, near, people, book=book) for turn, near in pairs]
-    found = smooth(scores, [_link(turns, i) for i in range(len(turns))])
+    found: list[dict[str, float]] = []
+    # Twice in a book: at first voices are learned from the lines with a cue, then from all clear ones.
+    for _ in range(2 if book and len(turns) < _MANY else 1):
+        voices = Voices(zip(shown, (turn.text for turn in turns), strict=True) if book else ())
+        for turn, near in zip(turns, around, strict=True):
+            near.voices = voices.score(turn.text)
+        scores = [
+            _scores(turn, near, people, book=book) for turn, near in zip(turns, around, strict=True)
+        ]
+        found = smooth(scores, links)
+        shown = [who or _clear(chances) for who, chances in zip(shown, found, strict=True)]
     best = [max(chances, key=lambda name: chances[name]) for chances in found]
     return [
-        Verdict(turn, found[i], _rule(turn, best, i, near.voices))
-        for i, (turn, near) in enumerate(pairs)
+        Verdict(turn, found[i], _rule(turn, best, i, around[i].voices))
+        for i, turn in enumerate(turns)
     ]
+
+
+def _clear(chances: Mapping[str, float]) -> str | None:
+    """Who speaks beyond doubt, if anybody does."""
+    name = max(chances, key=lambda one: chances[one])
+    return name if name and chances[name] >= _BEYOND_DOUBT else None
 
 
 def _shown(turn: Turn) -> str | None:
@@ -163,7 +182,7 @@ def _narration(
 
 
 def _surroundings(
-    blocks: Sequence[Block], turns: Sequence[Turn], people: People, voices: Voices, *, cut: bool
+    blocks: Sequence[Block], turns: Sequence[Turn], people: People, *, cut: bool
 ) -> Iterator[Around]:
     """What stands around each turn: reads the narration forwards, once."""
     mentioned, narration = _narration(blocks, people)
@@ -171,6 +190,7 @@ def _surroundings(
     inside = [mentions_inside(turn.text, people) for turn in turns]
     called = [frozenset(names) for names, _, _ in inside]
     known = [names | selves for names, _, selves in inside]
+    narrator = {name: 1 for name in people.all if name in NARRATORS}
     last: dict[str, int] = {}
     order: list[str] = []
     done = 0
@@ -192,9 +212,9 @@ def _surroundings(
                     seen[name] = min(seen.get(name, _REACH), ahead)
         # Sorted: a set's order changes from run to run, and with it who of equals is let in.
         for name in sorted(set[str]().union(*known[max(0, i - _CALLED) : i + _CALLED + 1])):
-            seen.setdefault(name, _REACH)
+            seen.setdefault(name, _HEARD)
         # Whoever tells the story is always there.
-        seen |= {name: 1 for name in people.all if name in NARRATORS}
+        seen |= narrator
         lead, follow = (narration[at - 1] if at else []), narration[at + 1 : at + 2]
         answers = i > 0 and at - turns[i - 1].block <= _ANSWERED
         asks = i + 1 < len(turns) and turns[i + 1].block - at <= _ANSWERED
@@ -205,7 +225,6 @@ def _surroundings(
             follow=follow[0][0] if follow and follow[0] else None,
             called_before=called[i - 1] if answers else frozenset(),
             called_after=called[i + 1] if asks else frozenset(),
-            voices=voices.score(turn.text),
             cut=cut,
             apart=apart,
         )
