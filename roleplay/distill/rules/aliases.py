@@ -132,9 +132,9 @@ def _offices(text: str, counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     """(奥森队长's name, 队长) for each office that one person alone holds."""
     owners: dict[str, dict[str, str]] = defaultdict(dict)
     held = re.findall(rf"([一-鿿]{{1,4}})({_OFFICE.pattern})", simplified(text))
+    plains = {name: simplified(name) for name in counts}
     for before, office in set(held):
-        for name in counts:
-            plain = simplified(name)
+        for name, plain in plains.items():
             titled = plain.endswith(office) and len(plain) > len(office)
             bearer = any(before.endswith(part) for part in (*_parts(plain), plain))
             if bearer or (titled and before.endswith(plain.removesuffix(office))):

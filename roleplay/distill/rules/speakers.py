@@ -181,6 +181,19 @@ def _narration(
     return mentioned, narration
 
 
+def _recently(
+    last: Mapping[str, int], ahead: Sequence[Sequence[tuple[str, bool]]], at: int
+) -> dict[str, int]:
+    """How many paragraphs before or after paragraph ``at`` the narration tells of somebody."""
+    recent = takewhile(lambda one: at - one[1] <= _REACH, reversed(last.items()))
+    seen = {name: at - when for name, when in recent if name != OTHER}
+    for far, names in enumerate(ahead, 1):
+        for name, _ in names:
+            if name != OTHER:
+                seen[name] = min(seen.get(name, _REACH), far)
+    return seen
+
+
 def _surroundings(
     blocks: Sequence[Block], turns: Sequence[Turn], people: People, *, cut: bool
 ) -> Iterator[Around]:
@@ -190,8 +203,9 @@ def _surroundings(
     inside = [mentions_inside(turn.text, people) for turn in turns]
     called = [frozenset(names) for names, _, _ in inside]
     known = [names | selves for names, _, selves in inside]
-    narrator = {name: 1 for name in people.all if name in NARRATORS}
+    narrator = dict.fromkeys(set(people.all).intersection(NARRATORS), 1)
     last: dict[str, int] = {}
+    told: dict[str, int] = {}
     order: list[str] = []
     done = 0
     for i, turn in enumerate(turns):
@@ -203,13 +217,10 @@ def _surroundings(
                 last[name] = index
                 if acts:
                     order = [*(one for one in order[1 - _SUBJECTS :] if one != name), name]
+        if done < at or not i:
+            told = _recently(last, mentioned[at : at + _AHEAD + 1], at)
         done = at
-        recent = takewhile(lambda one: at - one[1] <= _REACH, reversed(last.items()))
-        seen = {name: at - when for name, when in recent if name != OTHER}
-        for ahead, names in enumerate(mentioned[at : at + _AHEAD + 1], 1):
-            for name, _ in names:
-                if name != OTHER:
-                    seen[name] = min(seen.get(name, _REACH), ahead)
+        seen = dict(told)
         # Sorted: a set's order changes from run to run, and with it who of equals is let in.
         for name in sorted(set[str]().union(*known[max(0, i - _CALLED) : i + _CALLED + 1])):
             seen.setdefault(name, _HEARD)
