@@ -52,7 +52,7 @@ _SOMEBODY = re.compile(
     rf"[二两三四五六七八九十][臣将僧妖官怪王仙]|[一-鿿]{{0,3}}(?:{any_of('anybody')})"
 )
 # A clause that brings somebody in says so before who it is.
-_COMES = re.compile(r"[^，]{0,10}?(?:[来走站坐进蹲跪躺跑冲]+(?:[进出过]?来)?[了着]|进来的是|来的是|出现了|只见)(?=[^，])")
+_COMES = re.compile(r"[^，]{0,10}?(?:[来走站坐进蹲跪躺跑冲]+(?:[进出过]?来)?[了着]|进来的是|来的是|出现了)(?=[^，])")
 _UNNAMED = re.compile(rf"[一两]?[个位名]?[^，]{{0,10}}?(?:{any_of('passers_by')}|人|汉子?)")
 # Several at once; 三人 only at the head: 三人行 would be another word anyway.
 _GROUP = re.compile(rf"(?:[在满堂厅上的]*)?(?:{any_of('groups')})")

@@ -20,7 +20,7 @@ _ENOUGH = 3
 _SHORTEST, _LONGEST = 2, 4
 _ROLES = any_of("roles")
 # Only at the end of the word: 司徒王允 is no 司徒王.
-_SHORT_ROLES = "王|公|师|工|贩|姨|[队校院部局船村镇县市省厂班科处站排连营团组会社馆]长"
+_SHORT_ROLES = "王|公|师|工|贩|姨|夫|匠|[摊店船房地雇财寨庄]主|[队校院部局船村镇县市省厂班科处站排连营团组会社馆]长"
 _STOPS = characters("head_stops")
 # A doubled character begins an adverb (客客气气地).
 _STOP = re.compile(rf"[{_STOPS}]|(.)\1(?=地|(.)\2)")

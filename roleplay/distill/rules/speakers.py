@@ -133,6 +133,10 @@ def _link(turns: Sequence[Turn], i: int) -> Link:
         return Link()
     if turns[i].continues:
         return Link(same=_CONTINUED)
+    cue, here = turns[i].cue, turns[i].block == turns[i - 1].block
+    if here and cue and cue.thought and cue.who in PRONOUNS:
+        # 阿岚说：“谁？”她想：“莫非是他？” is one person still.
+        return Link(same=_CONTINUED)
     near = pairwise(turns[max(0, i - 2) : i + 1])
     gaps = [max(0, turn.block - before.block - 1) for before, turn in near]
     wide = sum(gaps) if i > 1 else len(_BACK)
