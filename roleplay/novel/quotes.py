@@ -23,14 +23,12 @@ QuoteKind = Literal["speech", "thought", "term"]
 _PAIRS = {"“": "”", "‘": "’", "「": "」", "『": "』", '"': '"'}
 _OPENING = {closer: opener for opener, closer in _PAIRS.items()}
 # Rarer marks, each read as the common one that does the same; offsets stay.
-_SAME_MARKS = str.maketrans("〝〞〟﹁﹂﹃﹄｢｣＂«»", "“””「」『』「」\"“”")
+_SAME_MARKS = str.maketrans("〝〞〟﹁﹂﹃﹄｢｣＂«»", '“””「」『』「」"“”')
 _MARK = re.compile(r"[“”‘’「」『』\"]")
 _DASH = r"(?:——?|―{1,2}|–|-{1,2}(?=[ \t　]))"
 _DASHED = re.compile(rf"[ \t　]*({_DASH})(?![—―])[ \t　]*([^—―\n]*?[^—―\s])(?=\s*(?:{_DASH}|\n|$))")
 # The speech goes on after the cue: — Come, — said Anna. — It is late.
-_DASHED_ON = re.compile(
-    rf"\s*{_DASH}\s*[^—―\n]{{1,60}}[.。，,]\s*({_DASH})\s*([^—―\n]*[^—―\s])"
-)
+_DASHED_ON = re.compile(rf"\s*{_DASH}\s*[^—―\n]{{1,60}}[.。，,]\s*({_DASH})\s*([^—―\n]*[^—―\s])")
 _ENOUGH_DASHED = 5  # fewer are asides of a book that quotes otherwise
 _LONGEST_GAP = 3000  # of characters to the mark that closes a quote in a later paragraph
 _LONGEST_TERM = 16
@@ -51,7 +49,9 @@ _NOISE_TAIL = re.compile(
     r"[的地]?(?:[一几几][声聲响響]|响|響)[，,]?[^，。]{0,3}[开開关關响響断斷裂碎倒掉落炸撞合弹彈打推]"
 )
 # What stands before speech without a colon (他喊“救命”), and before a text that is written somewhere.
-_SPEAKS = re.compile(r"(?:[说說道曰问問答喝骂罵喊云言喚唤]|[叫喊喝][道了]?[几幾数數一两兩]?[声聲])$")
+_SPEAKS = re.compile(
+    r"(?:[说說道曰问問答喝骂罵喊云言喚唤]|[叫喊喝][道了]?[几幾数數一两兩]?[声聲])$"
+)
 _WRITTEN = re.compile(r"(?:字|大[书書]|上[书書]|上刻|名曰|[号號]曰)[：:]?\s*$")
 _WRITTEN_LONG = re.compile(
     r"(?:[写寫刻题題印贴貼绣繡署][着著了有的上道]|[写寫刻题題][^说說，。]{0,4}|(?<![说說喊问問讲講想答])[的句]是|[忽叫称稱唤喚][作做成为為])"

@@ -22,8 +22,8 @@ from roleplay.distill.llm.costs import Meter
 from roleplay.distill.llm.labelling import Book, first_requests, label_book
 from roleplay.distill.llm.ledger import Ledger
 from roleplay.distill.llm.requests import LLMRequest
-from roleplay.distill.report import summarize, write_report
-from roleplay.distill.rules.cast import find_people
+from roleplay.distill.report import cast_doubt, summarize, write_report
+from roleplay.distill.rules.cast import find_people, language_of
 from roleplay.distill.rules.script import distil_rules
 from roleplay.errors import ScriptError, WorldError
 from roleplay.messages import Message, message
@@ -40,7 +40,7 @@ from roleplay.world import Character, World, WorldInfo
 
 STAGE = "distill"
 LEDGER = "ledger.jsonl"
-RULES_VERSION = 4
+RULES_VERSION = 5
 """Raised when the rules change, so that old scripts are written anew."""
 
 _TOP = 10
@@ -100,12 +100,14 @@ class _Job:
     cast: dict[str, tuple[str, ...]]
     shown: dict[str, tuple[str, ...]]
     corrections: dict[tuple[tuple[int, int], str], str]
+    deleted: frozenset[str]
     made_by: dict[str, Any]
 
     @property
     def inputs(self) -> str:
         """The digest of all that the script depends on beside the settings."""
-        parts = repr(sorted(self.cast.items())), repr(sorted(self.corrections.items()))
+        parts = [repr(sorted(self.cast.items())), repr(sorted(self.corrections.items()))]
+        parts += sorted(self.deleted)
         return files.digest(self.novel.text, *parts)
 
 
@@ -181,7 +183,18 @@ def _job(world: World, output: Path, settings: Settings, say: Teller) -> _Job:
             "complete": True,
         }
     cast = _with_aliases(shown, output) if backend.asks else shown
-    return _Job(output, novel, cast, shown, read_corrections(world.path / FILE), made_by)
+    corrections, deleted = read_corrections(world.path / FILE), _deleted(world)
+    return _Job(output, novel, cast, shown, corrections, deleted, made_by)
+
+
+def _deleted(world: World) -> frozenset[str]:
+    """The names that were found for world.json once, and that a person took out of it."""
+    offered = world.path / "report" / "aliases.json"
+    if not offered.exists():
+        return frozenset()
+    found = {form for row in files.read_json(offered) for form in (row["name"], *row["aliases"])}
+    kept = {form for one in world.info.characters for form in (one.name, *one.aliases)}
+    return frozenset(found - kept)
 
 
 def _with_cast(world: World, text: str, say: Teller) -> World:
@@ -215,7 +228,10 @@ def _distil(world: World, job: _Job, settings: Settings, say: Teller) -> Distill
     chunks = chunk_chapters(text, chapters, max_chars=settings.max_chars)
     size = {"characters": len(text), "chapters": len(chapters), "chunks": len(chunks)}
     say.say("distill-stage.read", encoding=job.novel.encoding, **size)
-    ruled = distil_rules(text, chapters, chunks, job.cast, genders=job.made_by["genders"])
+    if language_of(text) is None:
+        say.say("distill.no-rules")
+    genders = job.made_by["genders"]
+    ruled = distil_rules(text, chapters, chunks, job.cast, genders=genders, deleted=job.deleted)
     lines: list[Line] | None = ruled
     cost, complete = None, True
     if settings.backend.asks:
@@ -261,6 +277,8 @@ def _tell(report: dict[str, Any], script: Path, say: Teller) -> None:
     say.say(
         "distill-stage.speakers", speakers="  ".join(f"{name} {count}" for name, count in speakers)
     )
+    if doubt := cast_doubt(report):
+        say.say(doubt.key, **doubt.values)
     covered = f"{report['quoted']['coverage']:.1%}"
     say.say("distill-stage.report", path=script.parent / "report" / "distill.md", share=covered)
 

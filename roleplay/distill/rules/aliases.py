@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from roleplay.distill.rules import japanese
 from roleplay.distill.rules.chinese import CHINESE
 from roleplay.distill.rules.cues import Grammar
-from roleplay.distill.rules import japanese
 from roleplay.distill.rules.english import ENGLISH, joined_forms, last_names, titles_of
 from roleplay.distill.rules.japanese import JAPANESE
 from roleplay.distill.rules.people import People
@@ -54,9 +54,7 @@ class Alias:
         return asdict(self)
 
 
-def merge_aliases(
-    text: str, counts: Mapping[str, int], grammar: Grammar = CHINESE
-) -> list[Alias]:
+def merge_aliases(text: str, counts: Mapping[str, int], grammar: Grammar = CHINESE) -> list[Alias]:
     """The alias table of the names found in ``text``; the most frequent form names the person."""
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     if grammar is ENGLISH:
@@ -81,7 +79,7 @@ def merge_aliases(
                 found[head] += moved
             found[head].append((tail, partner[1]))
     taken = {tail for pairs in found.values() for tail, _ in pairs}
-    made = []
+    made: list[Alias] = []
     for name in (name for name in counts if name not in taken):
         pairs = _joined(found, name)
         # The many who say little are not worth a search of the whole book each.
@@ -125,7 +123,9 @@ def _other_forms(text: str, name: str, counts: Mapping[str, int]) -> list[tuple[
     small = [mark + surname[0] for mark in "老小" if text.count(mark + surname[0]) >= _TWICE]
     titled = set(re.findall(rf"(?<![一-鿿]){surname[0]}(?:{_TITLES})", text))
     only = [*small, *(titled if len(titled) == 1 else ())]
-    return forms + [(form, f"{form} has the surname of {name} alone") for form in only if form not in counts]
+    return forms + [
+        (form, f"{form} has the surname of {name} alone") for form in only if form not in counts
+    ]
 
 
 def _offices(text: str, counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:

@@ -16,13 +16,7 @@ from pathlib import Path
 _FITTED: dict[str, list[float]] = json.loads(
     Path(__file__).with_name("calibration.json").read_text("utf-8")
 )
-_KIND = {
-    "before": "cue",
-    "after": "cue",
-    "inside": "cue",
-    "pronoun": "pronoun",
-    "action": "action",
-}
+_KIND = {"before": "cue", "after": "cue", "inside": "cue", "pronoun": "pronoun", "action": "action"}
 # A chance of 1 has no logit.
 _EDGE = 0.02, 0.999
 

@@ -48,6 +48,9 @@ def language_of(text: str, language: str | None = None) -> Language | None:
     if language is None:
         sample = text[:_SAMPLE]
         kana, han, latin = (len(one.findall(sample)) for one in (_KANA, _HAN, _LATIN))
+        letters = sum(map(str.isalpha, sample))
+        if letters > 2 * (kana + han + latin):
+            return None
         language = "ja" if 10 * kana > kana + han + latin else "en" if latin > 2 * han else "zh"
     return LANGUAGES.get(language.split("-")[0].lower())
 
@@ -88,19 +91,24 @@ def find_people(text: str, language: str | None = None) -> list[Alias]:
 
 
 def _calls(text: str, name: str) -> int:
-    return sum(len(Names({name: ()}).find(text[slice(*quote.span)])) for quote in spoken_quotes(text))
+    return sum(
+        len(Names({name: ()}).find(text[slice(*quote.span)])) for quote in spoken_quotes(text)
+    )
 
 
 def _called_names(text: str, told: list[str]) -> tuple[str, ...]:
     """Names that are called again and again (阿遠，…) and stand nowhere in the narration."""
     calls = Counter(
-        match[1] for quote in spoken_quotes(text) for match in _CALL.finditer(text[slice(*quote.span)])
+        match[1]
+        for quote in spoken_quotes(text)
+        for match in _CALL.finditer(text[slice(*quote.span)])
     )
     plain = {name: simplified(name) for name in calls}
     return tuple(
         name
         for name, count in calls.items()
-        if count >= _CALLED and chinese_cast.looks_like_name(plain[name])
+        if count >= _CALLED
+        and chinese_cast.looks_like_name(plain[name])
         and not any(name in part for part in told)
     )
 

@@ -52,7 +52,9 @@ _SOMEBODY = re.compile(
     rf"[二两三四五六七八九十][臣将僧妖官怪王仙]|[一-鿿]{{0,3}}(?:{any_of('anybody')})"
 )
 # A clause that brings somebody in says so before who it is.
-_COMES = re.compile(r"[^，]{0,10}?(?:[来走站坐进蹲跪躺跑冲]+(?:[进出过]?来)?[了着]|进来的是|来的是|出现了)(?=[^，])")
+_COMES = re.compile(
+    r"[^，]{0,10}?(?:[来走站坐进蹲跪躺跑冲]+(?:[进出过]?来)?[了着]|进来的是|来的是|出现了)(?=[^，])"
+)
 _UNNAMED = re.compile(rf"[一两]?[个位名]?[^，]{{0,10}}?(?:{any_of('passers_by')}|人|汉子?)")
 # Several at once; 三人 only at the head: 三人行 would be another word anyway.
 _GROUP = re.compile(rf"(?:[在满堂厅上的]*)?(?:{any_of('groups')})")
@@ -67,7 +69,9 @@ _VERB = re.compile(
     r"(?:[低小轻大高厉]声|[笑怒喝骂叫喊叹哭问答回应说])*[说道曰问答喊叫]+[着了]?[：:，]?$"
 )
 _NO_NAMES = frozenset(any_of("no_cast", "no_persons", "passers_by", "think", "leads").split("|"))
-_NO_NAME = re.compile(rf"^(?:[一两二三四五六七八九十几][个名位人只条把件次下声句天年月日点步排间家座股道片阵口眼息车旁时边面般切些]|{any_of('no_name_heads')})|(?:{any_of('no_name_tails')})$|[我你他她它们]")
+_NO_NAME = re.compile(
+    rf"^(?:[一两二三四五六七八九十几][个名位人只条把件次下声句天年月日点步排间家座股道片阵口眼息车旁时边面般切些]|{any_of('no_name_heads')})|(?:{any_of('no_name_tails')})$|[我你他她它们]"
+)
 # A longer sentence on a line of its own tells a story, and is no cue.
 _LONGEST_CUE = 40
 # 堂下看的人都道, 左邻右舍都拥进来，齐声道: but 我都说了 is one person's.
@@ -76,7 +80,9 @@ _ALL_SAY = re.compile(
 )
 _SIGHS = re.compile(r"叹了?(?:一?口)?气?$|知道$")
 # Opens the predicate of a sentence whose subject was told before (沉默了一会儿, 想了想).
-_NO_NOUN = re.compile(rf"[{characters('head_stops')}沉默顿咬深愣良半过片眨挥皱耸吸抱撇舔犹迟咳自终满双只一不]|[一-鿿]{{1,6}}[地着]|[一-鿿][了了一]")
+_NO_NOUN = re.compile(
+    rf"[{characters('head_stops')}沉默顿咬深愣良半过片眨挥皱耸吸抱撇舔犹迟咳自终满双只一不]|[一-鿿]{{1,6}}[地着]|[一-鿿][了了一]"
+)
 
 
 def sentences(text: str) -> list[str]:
@@ -152,9 +158,8 @@ def _clause_subject(clause: str, mention: tuple[int, int, str]) -> str | None:
     if not (_LEAD.fullmatch(clause[:start]) or _ATTRIBUTE.fullmatch(clause[:start])):
         return None
     rest = clause[end:]
-    others = _NOT_ALONE.match(rest) or (rest.startswith(("的", "之")) and not _OWN.match(rest))
-    if name in NARRATORS:
-        others = others or _OTHERS.match(rest)
+    owns = rest.startswith(("的", "之")) and not _OWN.match(rest)
+    others = owns or _NOT_ALONE.match(rest) or (name in NARRATORS and _OTHERS.match(rest))
     return None if others else name
 
 
@@ -226,12 +231,8 @@ CHINESE = Grammar(
     ),
     oneself_after=re.compile(r"(?!)"),
     title=re.compile(rf"(?:{any_of('addresses', 'titles')})?"),
-    female=re.compile(
-        r"[婆婶娘妈嫂姑姨妹姐奶妃后媳氏女]$|小姐|姑娘|夫人|太太"
-    ),
-    male=re.compile(
-        r"[爷叔伯哥弟爸爹公翁汉僧道王]$|先生|师兄|师弟|和尚|道长|老爷|少爷"
-    ),
+    female=re.compile(r"[婆婶娘妈嫂姑姨妹姐奶妃后媳氏女]$|小姐|姑娘|夫人|太太"),
+    male=re.compile(r"[爷叔伯哥弟爸爹公翁汉僧道王]$|先生|师兄|师弟|和尚|道长|老爷|少爷"),
     female_given=re.compile("[莲芳兰梅英凤霞娟燕蓉娜芬琴秀婷莉妮娇媚茜]"),
     male_given=re.compile("[刚强伟勇军龙虎雄]"),
     # It opens the next clause, so that it means who was just named; 他们 means others.

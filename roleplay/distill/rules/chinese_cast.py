@@ -25,7 +25,9 @@ _PART = 50_000
 _AGREED, _SURE = 0.6, 0.85
 _GIVEN_SHARE = 0.1
 _SEVERAL = re.compile(r"[\s　]*[那这]?[二两三四五六七八九十几数众]+[个名位]")
-_LEAD = re.compile(rf"^(?:[\s　”’」』]|{any_of('leads', 'cue_leads')}|[那这]?[一二两三几]?[个名位])*")
+_LEAD = re.compile(
+    rf"^(?:[\s　”’」』]|{any_of('leads', 'cue_leads')}|[那这]?[一二两三几]?[个名位])*"
+)
 _NOBODY = re.compile(
     rf"{any_of('no_cast')}|[一二两三四五六七八九十几有][人个僧怪妖将后诗声]|.?[们等]|.[这那个了着过地得]"
 )
@@ -43,7 +45,6 @@ _TITLED = re.compile(
 _FOREIGN = re.compile(rf"[{characters('foreign')}]{{2,6}}")
 _FOREIGN_END = re.compile(rf"[{characters('foreign')}]{{2,6}}$")
 _HUMAN = re.compile(rf"[^，。！？]{{0,8}}?(?:{any_of('human')})")
-_KINDS = ("say", "act", "tell")
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,9 @@ def _heads(blocks: Sequence[Block]) -> Iterator[Head]:
             sentences = chinese.sentences(gap)
             for k, sentence in enumerate(sentences):
                 after = (j > 0 or (spoken and not block.quotes)) and k == 0
-                ahead = j < last or (not block.quotes and i + 1 < len(blocks) and bool(blocks[i + 1].quotes))
+                ahead = j < last or (
+                    not block.quotes and i + 1 < len(blocks) and bool(blocks[i + 1].quotes)
+                )
                 before = ahead and k == len(sentences) - 1
                 kind = "tell"
                 if after or before:
@@ -136,8 +139,8 @@ class Endings:
         if rest[0] in _SPEECH:
             # 陈道明: only where one more character is always the same.
             two = self._following(name + rest[0])
-            known = bool(_CJK.match(rest, 1)) and two[rest[1:2]] >= _SURE * two.total()
-            return known and count >= 3 and count >= _SURE * total
+            sure = bool(_CJK.match(rest, 1)) and two[rest[1:2]] >= _SURE * two.total()
+            return sure and count >= 3 and count >= _SURE * total
         if rest[0] in _STOPS and rest[1:2] in _SPEECH:
             return False
         if rest[0] in _STOPS:
@@ -189,8 +192,8 @@ def find_names(text: str) -> dict[str, Found]:
         # 禁·零号 is a shelf; a person is called by the first part alone, too.
         *firsts, last = re.split("([·•・])", full)
         # 我叫莉泽洛特·冯·海登 begins before the name, 阿尔文·斯通正把 ends after it.
-        if head := _FOREIGN_END.search(firsts[0]):
-            firsts[0] = head[0]
+        if begin := _FOREIGN_END.search(firsts[0]):
+            firsts[0] = begin[0]
         tail = _FOREIGN.match(last)
         first, full = firsts[0], "".join(firsts) + (tail[0] if tail else endings.name(last))
         if len(first) > 1 and text.count(first) > text.count(full):
@@ -201,7 +204,8 @@ def find_names(text: str) -> dict[str, Found]:
 
 def _summary(heads: Sequence[Head], called: int) -> Found:
     kinds = Counter(head.kind for head in heads)
-    return Found(*(kinds[kind] for kind in _KINDS), sum(head.human for head in heads), called)
+    human = sum(head.human for head in heads)
+    return Found(kinds["say"], kinds["act"], kinds["tell"], human, called)
 
 
 def discover_cast(text: str, *, at_least: int | None = None) -> Counter[str]:
@@ -253,4 +257,10 @@ def looks_like_name(name: str) -> bool:
     """Whether a word looks like a person's name: a surname with a given name, 老 or 小, a role."""
     surname = _SURNAME.match(name)
     given = surname is not None and 1 <= len(name) - surname.end() <= 2
-    return given or name[0] in "老小阿" or bool(_FOREIGN.fullmatch(name)) or bool(_ROLE.search(name)) or "·" in name
+    return (
+        given
+        or name[0] in "老小阿"
+        or bool(_FOREIGN.fullmatch(name))
+        or bool(_ROLE.search(name))
+        or "·" in name
+    )

@@ -1,9 +1,9 @@
 """How English prose tells who speaks: said-tags before, after and inside, and who acts in a sentence.
 
-    names = Names({"Anna Reed": ("Anna", "Miss Reed"), "I": ()})
-    cue_after(' said Anna, and went.', names)      # Cue("Anna Reed", "after")
-    subjects("He turned to Anna.", names)          # ["他"]: Anna is an object; he is 他 everywhere
-    discover(text).most_common(2)                  # [("Anna", 12), ("Mr. Hale", 7)]
+names = Names({"Anna Reed": ("Anna", "Miss Reed"), "I": ()})
+cue_after(' said Anna, and went.', names)      # Cue("Anna Reed", "after")
+subjects("He turned to Anna.", names)          # ["他"]: Anna is an object; he is 他 everywhere
+discover(text).most_common(2)                  # [("Anna", 12), ("Mr. Hale", 7)]
 """
 
 import json
@@ -41,42 +41,54 @@ _WHO = rf"(?:[Hh]e|[Ss]he|I|[Tt]hey|[Ww]e|{_NAME}|(?i:{_any('groups')})|{_NOUNS}
 _VERB_FIRST = re.compile(
     rf"\W*({_THINK}|{_SAY})(?: out)?(?: {_ADVERB}){{0,2}} ((?!{_NOUNS}){_WHO}|{_NOUNS}{_NOUN_END})\b"
 )
-_WHO_FIRST = re.compile(rf"\W*(?:and |but |then )?({_WHO})(?: {_ADVERB}){{0,2}} ({_THINK}|{_SAY})\b")
+_WHO_FIRST = re.compile(
+    rf"\W*(?:and |but |then )?({_WHO})(?: {_ADVERB}){{0,2}} ({_THINK}|{_SAY})\b"
+)
 _ENDS_SAYING = re.compile(rf"\b(?:{_SAY}|{_THINK})\b[^.!?;]{{0,60}}[,:]$")
 _THINKS = re.compile(rf"\b{_THINK}\b")
 _SAID = re.compile(rf"\b{_SAY}\b")
+# A sentence that has no subject: None is somebody whom no name tells.
+_NO_ONE = ""
 _PRONOUN = {"he": "他", "she": "她"}
-_NOT_SUBJECT = re.compile(rf"(?:\b(?:{_any('prepositions')})|['’]s)(?: (?:the|a|an|old|dear|poor))?$")
+_NOT_SUBJECT = re.compile(
+    rf"(?:\b(?:{_any('prepositions')})|['’]s)(?: (?:the|a|an|old|dear|poor))?$"
+)
 _SUBJECT_WORD = re.compile(r"\b(?:[Hh]e|[Ss]he|I|[Tt]hey)\b")
-_OWN = re.compile(r"['’]s? (?:\w+ )?(?:voice|face|eyes|eyebrows|hand|hands|head|lips|mouth|smile|moustache|shoulders|tone|jaw|fingers)\b")
-_SUBORDINATE = re.compile(r"\W*(?:When|As|While|If|After|Before|Though|Although|Because|Since|Once|Until)\b")
+_OWN = re.compile(
+    r"['’]s? (?:\w+ )?(?:voice|face|eyes|eyebrows|hand|hands|head|lips|mouth|smile|moustache|shoulders|tone|jaw|fingers)\b"
+)
+_SUBORDINATE = re.compile(
+    r"\W*(?:When|As|While|If|After|Before|Though|Although|Because|Since|Once|Until)\b"
+)
 # A young man rose: somebody whom no name tells.
-_SOMEBODY = re.compile(rf"\W*(?:(?:[A-Z]\w+ly|Then|Now|And|But|By [^,]{{1,20}},?) )?(?:[Aa]n?|[Tt]he|[Aa]nother) (?:[a-z-]+ ){{0,3}}?(?:man|woman|boy|girl|lady|gentleman|fellow|stranger|voice|person|child)\b")
+_SOMEBODY = re.compile(
+    r"\W*(?:(?:[A-Z]\w+ly|Then|Now|And|But|By [^,]{1,20},?) )?(?:[Aa]n?|[Tt]he|[Aa]nother) (?:[a-z-]+ ){0,3}?(?:man|woman|boy|girl|lady|gentleman|fellow|stranger|voice|person|child)\b"
+)
 _BREAK = re.compile(r"[,;:]| and | but | when | as | while | that | who | which ")
 # Nobody answered him: a verb of speech, and nobody speaks.
 _SILENT = re.compile(r"\b(?:[Nn]obody|[Nn]o one|[Nn]one|did not|didn['’]t|said nothing|made no)\b")
 _GROUP = re.compile(rf"(?i:{_any('groups')})\b")
-_ROLE = re.compile(rf"(?:the|an?|my|his|her|our) ((?:(?:old|young|little|head) )?[a-z'’-]+)$", re.I)
+_ROLE = re.compile(r"(?:the|an?|my|his|her|our) ((?:(?:old|young|little|head) )?[a-z'’-]+)$", re.I)
 
 
 def subjects(sentence: str, names: Names) -> list[str | None]:
     """The subject of each sentence: a name, 他 or 她; ``None`` for another person."""
-    return [who for one in _sentences(sentence) if (who := _subject(one, names)) is not False]
+    return [who for one in _sentences(sentence) if (who := _subject(one, names)) != _NO_ONE]
 
 
 def _sentences(text: str) -> list[str]:
-    return [one for one in _SENTENCE.findall(text) if one.strip(" \n.\"”")]
+    return [one for one in _SENTENCE.findall(text) if one.strip(' \n."”')]
 
 
-def _subject(sentence: str, names: Names) -> str | None | bool:
-    """Its first nominative; False where there is none."""
+def _subject(sentence: str, names: Names) -> str | None:
+    """Its first nominative; ``_NO_ONE`` where there is none."""
     mentions = {start: (end, name) for start, end, name in names.find(sentence)}
-    found = [who for who in _nominatives(sentence, mentions, names)]
+    found = list(_nominatives(sentence, mentions, names))
     # When he had gone she came: the main clause is the later one.
     later = len(found) > 1 and _SUBORDINATE.match(sentence) and "," not in sentence[:3]
     if found:
         return found[1 if later else 0]
-    return None if _SOMEBODY.match(sentence) else False
+    return None if _SOMEBODY.match(sentence) else _NO_ONE
 
 
 def _nominatives(
@@ -94,12 +106,14 @@ def _nominatives(
         elif name == "I":
             if "I" in names.canonical:
                 yield "I"
-        elif not _NOT_SUBJECT.search(before) and (rest[:1] not in "'’" or not rest or _OWN.match(rest)):
+        elif not _NOT_SUBJECT.search(before) and (
+            rest[:1] not in "'’" or not rest or _OWN.match(rest)
+        ):
             yield name
 
 
-def _told(who: str, names: Names) -> str | None | bool:
-    """Whom the words of a subject mean; False for I where nobody tells the story."""
+def _told(who: str, names: Names) -> str | None:
+    """Whom the words of a subject mean; ``_NO_ONE`` for I where nobody tells the story."""
     if word := _PRONOUN.get(who.lower()):
         return word
     if _GROUP.fullmatch(who):
@@ -107,18 +121,20 @@ def _told(who: str, names: Names) -> str | None | bool:
     found = names.find(who)
     if found:
         return found[-1][2] if found[-1][1] == len(who) or found[-1][0] == 0 else found[0][2]
-    return False if who == "I" else None
+    return _NO_ONE if who == "I" else None
 
 
 def cue_before(gap: str, names: Names) -> Cue | None:
     """The cue right before a quote (Anna turned and said,)."""
     sentence = next(reversed(_sentences(gap)), "").strip()
-    if not sentence.endswith((",", ":")) or not (_ENDS_SAYING.search(sentence) or sentence[-1] == ":"):
+    if not sentence.endswith((",", ":")) or not (
+        _ENDS_SAYING.search(sentence) or sentence[-1] == ":"
+    ):
         return None
     who = _subject(sentence, names)
-    if who is False and (match := _WHO_FIRST.match(sentence)):
+    if who == _NO_ONE and (match := _WHO_FIRST.match(sentence)):
         who = _told(match[1], names)
-    return None if who is False or who is True else Cue(who, "before", _thinks(sentence))
+    return None if who == _NO_ONE else Cue(who, "before", _thinks(sentence))
 
 
 def _thinks(sentence: str) -> bool:
@@ -138,9 +154,13 @@ def cue_after(gap: str, names: Names) -> Cue | None:
         return None
     # He was locking the door: an act in progress tells of speech only with a verb of speech.
     verb = match[1] if match.re is _VERB_FIRST else match[2]
-    if " " in verb and verb.endswith("ing") and not re.match(r"\w+ (?:say|ask|shout|call|cry|whisper|tell|mutter|plead|yell)", verb):
+    if (
+        " " in verb
+        and verb.endswith("ing")
+        and not re.match(r"\w+ (?:say|ask|shout|call|cry|whisper|tell|mutter|plead|yell)", verb)
+    ):
         return None
-    return None if who is False or who is True else Cue(who, "after", bool(re.fullmatch(_THINK, verb)))
+    return None if who == _NO_ONE else Cue(who, "after", bool(re.fullmatch(_THINK, verb)))
 
 
 def leads(gap: str) -> bool:
@@ -151,7 +171,9 @@ def leads(gap: str) -> bool:
 def is_pure_cue(clause: str, names: Names) -> bool:
     """Whether it is only a said-tag (said Anna)."""
     match = _VERB_FIRST.match(clause) or _WHO_FIRST.match(clause)
-    return bool(match) and bool(re.fullmatch(rf"(?: {_ADVERB})?\W*", clause[match.end() if match else 0 :]))
+    return bool(match) and bool(
+        re.fullmatch(rf"(?: {_ADVERB})?\W*", clause[match.end() if match else 0 :])
+    )
 
 
 ENGLISH = Grammar(
@@ -169,15 +191,23 @@ ENGLISH = Grammar(
     male=re.compile(rf"^(?:{_any('male')})\b"),
     female_given=re.compile(r"(?!)"),
     male_given=re.compile(r"(?!)"),
-    next_pronoun=re.compile(r"[^.!?“”\"]{0,60}?[.,;]? (?:and |but |as |when )?\b(he|she|his|her)\b", re.I),
+    next_pronoun=re.compile(
+        r"[^.!?“”\"]{0,60}?[.,;]? (?:and |but |as |when )?\b(he|she|his|her)\b", re.I
+    ),
     sentence=_SENTENCE,
     narrators=("I",),
 )
 
-_CUE_NAME = re.compile(rf"(?:{_SAY}|{_THINK}) ({_NAME})|({_NAME})(?: {_ADVERB}){{0,2}} (?:{_SAY}|{_THINK})\b")
-_CUE_ROLE = re.compile(rf"^\W*(?:{_SAY})(?: out)? ({_NOUNS}){_NOUN_END}|^\W*({_THE} (?:(?:old|young) )?[a-z'’-]+) (?:{_SAY})\b")
+_CUE_NAME = re.compile(
+    rf"(?:{_SAY}|{_THINK}) ({_NAME})|({_NAME})(?: {_ADVERB}){{0,2}} (?:{_SAY}|{_THINK})\b"
+)
+_CUE_ROLE = re.compile(
+    rf"^\W*(?:{_SAY})(?: out)? ({_NOUNS}){_NOUN_END}|^\W*({_THE} (?:(?:old|young) )?[a-z'’-]+) (?:{_SAY})\b"
+)
 _ANY_NAME = re.compile(rf"\b{_NAME}")
-_ACTS = re.compile(r" (?:\w+ly )?(?:\w+ed|was|had|has|is|sat|stood|came|went|took|rose|ran|drew|gave|got|put|made|shook|felt|saw|knew|thought|told|held|swung|swept|bent|left|let|kept|set|laid|lay|spoke|began|wore|leant|leaned|hung|caught|brought|broke|bit|threw|turned)\b")
+_ACTS = re.compile(
+    r" (?:\w+ly )?(?:\w+ed|was|had|has|is|sat|stood|came|went|took|rose|ran|drew|gave|got|put|made|shook|felt|saw|knew|thought|told|held|swung|swept|bent|left|let|kept|set|laid|lay|spoke|began|wore|leant|leaned|hung|caught|brought|broke|bit|threw|turned)\b"
+)
 _CALL = re.compile(rf"(?:^|[,!?.;—-] ?)({_NAME})(?=[,!?.;—]|$)")
 _PLACE = re.compile(r"\b(?:in|at|from|into|near|through|of|to) $")
 _NOT_NAMES = frozenset(_LISTS["no_names"].split())
@@ -204,7 +234,11 @@ def _counts(text: str) -> tuple[Counter[str], Counter[str], Counter[str], Counte
 def _clean(name: str | None) -> str | None:
     """The name without words that only open a sentence (Then Anna)."""
     words = (name or "").split()
-    while words and words[0].rstrip(".") in _NOT_NAMES and not re.fullmatch(_TITLE, words[0].rstrip(".")):
+    while (
+        words
+        and words[0].rstrip(".") in _NOT_NAMES
+        and not re.fullmatch(_TITLE, words[0].rstrip("."))
+    ):
         words.pop(0)
     while words and words[-1] in _NOT_NAMES:
         words.pop()
@@ -222,7 +256,7 @@ def discover(text: str, *, at_least: int | None = None) -> Counter[str]:
         titled = re.match(rf"{_TITLE}\.? ", name)
         weight = cues[name] + acts[name]
         person = cues[name] or titled or acts[name] > 1 or (acts[name] and called[name])
-        if person and (weight >= least or (titled and told[name] + called[name])) :
+        if person and (weight >= least or (titled and told[name] + called[name])):
             found[name] = max(weight, 1)
     # A full name that narration tells once (Edmund Garrow) joins its parts.
     for name in {*told, *called}:
@@ -251,7 +285,11 @@ def find_minor_speakers(text: str, names: Names) -> Counter[str]:
 
 def _is_nobody(role: str) -> bool:
     last = role.split()[-1].lower()
-    return last in _LISTS["nobody"].split() and " " not in role or last in ("voice", "other", "one")
+    return (last in _LISTS["nobody"].split() and " " not in role) or last in (
+        "voice",
+        "other",
+        "one",
+    )
 
 
 def joined_forms(counts: Mapping[str, int]) -> dict[str, list[tuple[str, str]]]:
@@ -262,9 +300,15 @@ def joined_forms(counts: Mapping[str, int]) -> dict[str, list[tuple[str, str]]]:
         words = _bare(name)
         owners = [one for one in full if one != name and _fits(name, words, one)]
         if len(owners) == 1 and len(words) == 1:
-            result[owners[0]].append((name, f"{words[0]} is a part of {owners[0]}, and of no other name"))
+            result[owners[0]].append(
+                (name, f"{words[0]} is a part of {owners[0]}, and of no other name")
+            )
         elif not owners and len(words) == 1 and name != words[0] and words[0] in counts:
-            same = [one for one in counts if len(_bare(one)) == 1 and _bare(one) == words and one != words[0]]
+            same = [
+                one
+                for one in counts
+                if len(_bare(one)) == 1 and _bare(one) == words and one != words[0]
+            ]
             if len(same) == 1:
                 result[name].append((words[0], f"{words[0]} has one title only, {name}"))
     return dict(result)
@@ -299,6 +343,7 @@ def last_names(text: str, names: Mapping[str, object]) -> Iterator[tuple[str, st
     owners = Counter(_bare(name)[-1] for name in names if _bare(name))
     for name in names:
         last = _bare(name)[-1] if _bare(name) else name
-        if last != name and last not in names and owners[last] == 1:
-            if re.search(rf"(?<!\. )(?<!Miss )\b{re.escape(last)}\b", text):
-                yield name, last
+        alone = rf"(?<!\. )(?<!Miss )\b{re.escape(last)}\b"
+        only = last != name and last not in names and owners[last] == 1
+        if only and re.search(alone, text):
+            yield name, last

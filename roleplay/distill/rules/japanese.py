@@ -1,9 +1,9 @@
 """How Japanese prose tells who speaks: と言った after a quote or on the next line, は and が after a name.
 
-    names = Names({"小満": (), "私": ()})
-    cue_after("と小満は言った。", names)           # Cue("小満", "after")
-    subjects("小満さんが私を見た。", names)        # ["小満"]
-    discover(text).most_common(2)                # [("小満", 12), ("早瀬", 7)]
+names = Names({"小満": (), "私": ()})
+cue_after("と小満は言った。", names)           # Cue("小満", "after")
+subjects("小満さんが私を見た。", names)        # ["小満"]
+discover(text).most_common(2)                # [("小満", 12), ("早瀬", 7)]
 """
 
 import json
@@ -59,8 +59,8 @@ def subjects(sentence: str, names: Names) -> list[str | None]:
     for match in _SOMEBODY.finditer(sentence):
         if not any(at <= match.start() < at + 6 for at in found):
             found[match.start()] = None
-    if match := _GROUP.search(sentence):
-        found.setdefault(match.start(), GROUP)
+    if group := _GROUP.search(sentence):
+        found.setdefault(group.start(), GROUP)
     return [found[at] for at in sorted(found)]
 
 
@@ -91,7 +91,9 @@ def cue_after(gap: str, names: Names) -> Cue | None:
 
 
 def _role(sentence: str) -> bool:
-    return bool(re.match(rf"[\s　]*(?:と|って)?、?[^、。]{{0,8}}(?:{_any('roles')})[はがも]", sentence))
+    return bool(
+        re.match(rf"[\s　]*(?:と|って)?、?[^、。]{{0,8}}(?:{_any('roles')})[はがも]", sentence)
+    )
 
 
 def cue_alone(paragraph: str, names: Names) -> Cue | None:
@@ -134,12 +136,37 @@ JAPANESE = Grammar(
     narrators=("私", "僕", "俺"),
 )
 
-_NAME_SUBJECT = re.compile(rf"([一-鿿々ヶ]{{1,6}}?|[ァ-ヴー・]{{2,12}})({_HONORIFIC}?)(?:という[娘男女])?(?=[はがも](?!ら)|の[^、。]{{0,2}}(?:声|顔|目|手|表情)[はがもに])")
+_NAME_SUBJECT = re.compile(
+    rf"([一-鿿々ヶ]{{1,6}}?|[ァ-ヴー・]{{2,12}})({_HONORIFIC}?)(?:という[娘男女])?(?=[はがも](?!ら)|の[^、。]{{0,2}}(?:声|顔|目|手|表情)[はがもに])"
+)
 _HONOURED = re.compile(rf"((?:[一-鿿々ヶ]{{1,4}}?|[ァ-ヴー]{{2,8}}))({_HONORIFIC})(?![一-鿿])")
 _AT_HEAD = re.compile(r"(?:^|[、。」』）　\sと])$")
 # Said alone as well (先生は答えた); さん is not.
 _ALONE = frozenset(
-    "先生 巡査 刑事 警部 博士 教授 夫人 社長 部長 課長 店長 船長 隊長 大尉 少佐 大佐 医師 師匠 和尚 親方 殿下 陛下".split()
+    [
+        "先生",
+        "巡査",
+        "刑事",
+        "警部",
+        "博士",
+        "教授",
+        "夫人",
+        "社長",
+        "部長",
+        "課長",
+        "店長",
+        "船長",
+        "隊長",
+        "大尉",
+        "少佐",
+        "大佐",
+        "医師",
+        "師匠",
+        "和尚",
+        "親方",
+        "殿下",
+        "陛下",
+    ]
 )
 _NOBODY = frozenset(_LISTS["nobody"].split())
 _ROLES = frozenset(_LISTS["roles"].split())
@@ -204,7 +231,10 @@ def find_minor_speakers(text: str, names: Names) -> Counter[str]:
     for i, block in enumerate(blocks):
         for gap in block.plain if block.quotes or (i and blocks[i - 1].quotes) else ():
             first = next(iter(_SENTENCE.findall(gap)), "")
-            for match in re.finditer(rf"({_any('roles')})[はがも]", first if _SAY.search(first) or not block.quotes else ""):
+            for match in re.finditer(
+                rf"({_any('roles')})[はがも]",
+                first if _SAY.search(first) or not block.quotes else "",
+            ):
                 if not names.find(match[1]):
                     found[match[1]] += 1
     return found

@@ -58,8 +58,8 @@ def find_minor_speakers(text: str, names: Names) -> Counter[str]:
         # 两个和尚 are several, and who they are nobody can tell.
         name = None if head.several else name_of(head.text, endings)
         # An act alone shows a guard or a driver, but 老歪 may be a wrench.
-        sure = head.kind == "say" or (name and _TRADES.fullmatch(name))
-        if name and sure and not _shares(head.text, name, names):
+        speaks = head.kind == "say" or (name and _TRADES.fullmatch(name))
+        if name and speaks and not _shares(head.text, name, names):
             found[name] += 1
     sure = {name for name, count in found.items() if count >= _ENOUGH or _PERSON.fullmatch(name)}
     # 老蒙客客 is 老蒙 and what follows it.

@@ -37,6 +37,9 @@ T = TypeVar("T", Chapter, Chunk)
 OUTSIDE = "not of the cast: found by the cues of the book"
 """The reason in a line whose speaker no cast names."""
 
+LEFT_OUT = "a name that was deleted from world.json"
+"""The reason in a line whose speaker a person has deleted."""
+
 _MINOR_AT_MOST = 0.9
 _HEAD_CLAUSE = re.compile(r"\s*[^，。！？!?：:；…]+[，。！？!?：:；…]*")
 _TAIL_CLAUSE = re.compile(r"[^，。！？!?；…”’」』]+[，：:\s]*$")
@@ -55,10 +58,12 @@ def distil_rules(
     genders: Mapping[str, str | None] | None = None,
     at_least: float = AT_LEAST,
     language: str | None = None,
+    deleted: Container[str] = (),
 ) -> list[Line]:
     """The script of the novel by rules; without a cast its names are discovered first.
 
-    ``genders`` ("f", "m" by name) are learned from the text where they are not given.
+    ``genders`` ("f", "m" by name) are learned from the text where they are not given; ``language``
+    ("zh", "ja", "en") is told by the text by default; nobody is called by a name of ``deleted``.
     """
     rules = language_of(text, language)
     cast = cast or {person.name: person.aliases for person in find_people(text, language)}
@@ -69,7 +74,7 @@ def distil_rules(
     forms = {name: tuple(map(common, (name, *more))) for name, more in cast.items()}
     minor = rules.minor(plain, Names(forms)) if rules else Counter[str]()
     own = {name: text[at : at + len(name)] for name in minor if (at := plain.find(name)) >= 0}
-    minor = {own.get(name, name): count for name, count in minor.items()}
+    minor = Counter({own.get(name, name): count for name, count in minor.items()})
     people = People({**forms, **{name: (common(name),) for name in minor}}, genders, grammar)
     people.learn_pronouns(plain)
     blocks = read_blocks(plain)
@@ -81,6 +86,8 @@ def distil_rules(
         copied = {"text": text[slice(*span)], "span": span, "src_id": chunk and chunk.id}
         if quote:
             told = _told(quote, by_quote[quote.span], minor, at_least)
+            if told["char"] in deleted:
+                told |= {"char": UNKNOWN, "cue": None, "reason": LEFT_OUT}
             lines.append(Line.model_validate(copied | told))
         elif not _is_heading(text[slice(*span)], span, _last_before(chapters, span)):
             lines.append(Line.model_validate(copied | {"kind": "info"}))

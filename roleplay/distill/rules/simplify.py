@@ -9,7 +9,6 @@
 from functools import cache, lru_cache
 from pathlib import Path
 
-
 # A name is done at once, and leaves the book in the cache.
 _SHORT = 1000
 

@@ -169,7 +169,9 @@ def _narration(
     newest: list[str] = []
     for block in blocks:
         acting = []
-        for who in (who for gap in block.plain for who in people.grammar.subjects(gap, people.names)):
+        for who in (
+            who for gap in block.plain for who in people.grammar.subjects(gap, people.names)
+        ):
             if who in PRONOUNS:
                 fitting = (name for name in newest if people.fits(name, who) is not False)
                 who = next(fitting, None) if not block.quotes else who
@@ -189,7 +191,7 @@ def _recently(
     last: Mapping[str, int], ahead: Sequence[Sequence[tuple[str, bool]]], at: int
 ) -> dict[str, int]:
     """How many paragraphs before or after paragraph ``at`` the narration tells of somebody."""
-    recent = takewhile(lambda one: at - one[1] <= _REACH, reversed(last.items()))
+    recent = takewhile(lambda one: at - one[1] <= _REACH, reversed(list(last.items())))
     seen = {name: at - when for name, when in recent if name != OTHER}
     for far, names in enumerate(ahead, 1):
         for name, _ in names:

@@ -121,7 +121,10 @@ def read_turns(text: str, blocks: Sequence[Block], people: People) -> list[Turn]
             own_line = _own_line(blocks, index, gaps, people)
             gaps[-1] = gaps[-1] or own_line
             found = _turns(text, index, block.quotes, gaps, people, shared=shared)
-            turns += [*found[:-1], replace(found[-1], own_line=bool(own_line), alone=not any(block.plain))]
+            turns += [
+                *found[:-1],
+                replace(found[-1], own_line=bool(own_line), alone=not any(block.plain)),
+            ]
         lead = gaps[-1] if gaps[-1] and not block.quotes else block.plain[-1]
     return turns
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roleplay.distill.rules.script import distil_rules
-from roleplay.records import UNKNOWN, Line, Span
+from roleplay.records import UNKNOWN, Line
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "speakers"
 GROUPS = {"众人", "眾人", "everyone", "皆"}
