@@ -100,10 +100,9 @@ class KeywordIndex:
     def holding(self, name: str) -> NDArray[np.int64]:
         """Numbers of the texts in which a name stands whole."""
         place = np.searchsorted(self._terms, term := self._word(name))
-        found = (
-            self._texts[self._postings(place)] if self._terms[place] == term else self._texts[:0]
-        )
-        return found
+        known = self._terms[place] == term
+        found: NDArray[np.int64] = self._texts[self._postings(place)] if known else self._texts[:0]
+        return found  # noqa: RET504  the type is known of the name alone
 
     def _postings(self, place: np.int64) -> slice:
         return slice(self._starts[place], self._starts[place + 1])

@@ -24,8 +24,8 @@ from roleplay.distill.llm.client import CachedClient
 from roleplay.distill.llm.costs import Meter
 from roleplay.distill.llm.labelling import Book, Progress, label_book
 from roleplay.distill.llm.ledger import Ledger
-from roleplay.distill.report import summarize, write_report
-from roleplay.distill.rules.cast import find_people
+from roleplay.distill.report import cast_doubt, summarize, write_report
+from roleplay.distill.rules.cast import find_people, language_of
 from roleplay.distill.rules.script import distil_rules
 from roleplay.errors import ModelError, ScriptError, WorldError
 from roleplay.messages import Message, message
@@ -104,12 +104,14 @@ class _Job:
     cast: dict[str, tuple[str, ...]]
     shown: dict[str, tuple[str, ...]]
     corrections: dict[tuple[tuple[int, int], str], str]
+    deleted: frozenset[str]
     made_by: dict[str, Any]
 
     @property
     def inputs(self) -> str:
         """The digest of all that the script depends on beside the settings."""
-        parts = repr(sorted(self.cast.items())), repr(sorted(self.corrections.items()))
+        parts = [repr(sorted(self.cast.items())), repr(sorted(self.corrections.items()))]
+        parts += sorted(self.deleted)
         return files.digest(self.novel.text, repr(self.novel.titles), *parts)
 
 
@@ -176,7 +178,7 @@ def _novels(path: Path) -> list[Path]:
 
 def _job(world: World, output: Path, settings: Settings, say: Teller) -> _Job:
     novel = read_novel(world.novel())
-    world = world if world.info.characters else _with_cast(world, novel.text, say)
+    world = world if world.info.characters else _with_cast(world, novel, say)
     shown = {person.name: person.aliases for person in world.info.characters}
     genders = {person.name: person.gender for person in world.info.characters if person.gender}
     backend = settings.backend
@@ -189,18 +191,29 @@ def _job(world: World, output: Path, settings: Settings, say: Teller) -> _Job:
             "complete": True,
         }
     cast = _with_aliases(shown, output) if backend.asks else shown
-    return _Job(output, novel, cast, shown, read_corrections(world.path / FILE), made_by)
+    corrections, deleted = read_corrections(world.path / FILE), _deleted(world)
+    return _Job(output, novel, cast, shown, corrections, deleted, made_by)
 
 
-def _with_cast(world: World, text: str, say: Teller) -> World:
+def _deleted(world: World) -> frozenset[str]:
+    """The names that were found for world.json once, and that a person took out of it."""
+    offered = world.path / "report" / "aliases.json"
+    if not offered.exists():
+        return frozenset()
+    found = {form for row in files.read_json(offered) for form in (row["name"], *row["aliases"])}
+    kept = {form for one in world.info.characters for form in (one.name, *one.aliases)}
+    return frozenset(found - kept)
+
+
+def _with_cast(world: World, novel: Novel, say: Teller) -> World:
     """The world with the names that the novel's cues give away, written to world.json."""
-    people = find_people(text)
+    people = find_people(novel.text, novel.language)
     if people:
         found = tuple(
             Character(name=one.name, aliases=one.aliases, gender=one.gender) for one in people
         )
         files.write_json(world.path / "report" / "aliases.json", [one.to_json() for one in people])
-        info = WorldInfo(title=world.info.title, language=world.info.language, characters=found)
+        info = WorldInfo(title=world.info.title, language=novel.language.split("-")[0], characters=found)
         files.write_json(world.path / "world.json", info.model_dump())
         say.say("distill-stage.cast", count=len(found), path=f"{world.path}/world.json")
     return World.load(world.path)
@@ -227,7 +240,11 @@ def _distil(world: World, job: _Job, settings: Settings, say: Teller) -> Distill
         say.say("distill-stage.note", note=note)
     if chapters[0].title.startswith("1/"):
         say.say("distill-stage.cut-by-length", count=len(chapters))
-    ruled = distil_rules(text, chapters, chunks, job.cast, genders=job.made_by["genders"])
+    if language_of(text, job.novel.language) is None:
+        say.say("distill.no-rules")
+    more: dict[str, Any] = {"genders": job.made_by["genders"], "deleted": job.deleted}
+    more["language"] = job.novel.language
+    ruled = distil_rules(text, chapters, chunks, job.cast, **more)
     asked = _Asked(ruled, complete=True)
     if settings.backend.asks:
         retriever = world_retriever(world.path)
@@ -274,6 +291,8 @@ def _tell(report: dict[str, Any], script: Path, say: Teller) -> None:
     say.say(
         "distill-stage.speakers", speakers="  ".join(f"{name} {count}" for name, count in speakers)
     )
+    if doubt := cast_doubt(report):
+        say.say(doubt.key, **doubt.values)
     covered = f"{report['quoted']['coverage']:.1%}"
     say.say("distill-stage.report", path=script.parent / "report" / "distill.md", share=covered)
 
