@@ -102,7 +102,7 @@ class KeywordIndex:
         place = np.searchsorted(self._terms, term := self._word(name))
         known = self._terms[place] == term
         found: NDArray[np.int64] = self._texts[self._postings(place)] if known else self._texts[:0]
-        return found  # noqa: RET504  the type is known of the name alone
+        return found
 
     def _postings(self, place: np.int64) -> slice:
         return slice(self._starts[place], self._starts[place + 1])

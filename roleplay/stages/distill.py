@@ -213,7 +213,9 @@ def _with_cast(world: World, novel: Novel, say: Teller) -> World:
             Character(name=one.name, aliases=one.aliases, gender=one.gender) for one in people
         )
         files.write_json(world.path / "report" / "aliases.json", [one.to_json() for one in people])
-        info = WorldInfo(title=world.info.title, language=novel.language.split("-")[0], characters=found)
+        info = WorldInfo(
+            title=world.info.title, language=novel.language.split("-")[0], characters=found
+        )
         files.write_json(world.path / "world.json", info.model_dump())
         say.say("distill-stage.cast", count=len(found), path=f"{world.path}/world.json")
     return World.load(world.path)
