@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
 
 def make_venv() -> None:
     """Create `.venv` unless it is there and works."""
-    probe = [PYTHON, "-m", "pip", "--version"]
+    probe = [str(PYTHON), "-m", "pip", "--version"]
     if PYTHON.exists() and subprocess.run(probe, capture_output=True).returncode == 0:
         return
     print(f"creating {VENV}", flush=True)

@@ -47,6 +47,7 @@ RULES_VERSION = 4
 _TOP = 10
 
 Task = Literal["script", "interviews", "summaries", "expressions", "aliases"]
+Lines = list[Line] | None
 
 
 @dataclass(frozen=True)
@@ -54,26 +55,22 @@ class Settings(Options):
     """The options of the stage."""
 
     world: Path = required(
-        "folder of the novel; made where --novel is given", "小说的文件夹；给了 --novel 就新建"
+        "folder, made where --novel is given", "小说的文件夹；给了 --novel 就新建"
     )
-    novel: Path | None = option(
-        None, "txt or epub to copy into a new world", "要放进新世界的 txt 或 epub"
-    )
+    novel: Path | None = option(None, "txt or epub for a new world", "放进新世界的 txt 或 epub")
     backend: Backend = group(Backend)
     tasks: tuple[Task, ...] = option(("script",), "what to make", "要做什么")
     with_summaries: bool = option(
         False,
-        "tell the model summaries.jsonl; other requests, paid anew",
-        "把 summaries.jsonl 告诉模型；问法不同，要重新付费",
+        "tell the model summaries.jsonl; paid anew",
+        "把 summaries.jsonl 告诉模型；要重新付费",
     )
     max_chars: int = option(1200, "longest chunk", "最长的片段", least=1)
     output_dir: Path | None = option(
-        None, "folder for the results (default: the world)", "结果的文件夹（默认：世界）"
+        None, "for results (default: the world)", "放结果（默认：世界）"
     )
     force: bool = option(
-        False,
-        "overwrite a script.jsonl that this stage did not write, or that was edited since",
-        "覆盖不是这一步写出的、或后来被改过的 script.jsonl",
+        False, "overwrite an edited or foreign script.jsonl", "覆盖改过的或别处来的 script.jsonl"
     )
 
     def problems(self) -> Iterator[Message]:
@@ -94,9 +91,7 @@ class Distilled:
 
 @dataclass(frozen=True)
 class _Job:
-    """What a run works on; ``cast`` is name -> aliases, ``shown`` the part of it that world.json
-    has.
-    """
+    """What a run works on; ``cast`` is name -> aliases, ``shown`` the part that world.json has."""
 
     output: Path
     novel: Novel
@@ -182,19 +177,15 @@ def _job(world: World, output: Path, settings: Settings, say: Teller) -> _Job:
     made_by: dict[str, Any] = {"backend": backend.backend, "version": RULES_VERSION}
     made_by |= {"max_chars": settings.max_chars, "genders": genders}
     if backend.asks:
-        made_by |= {
-            "model": backend.model,
-            "with_summaries": settings.with_summaries,
-            "complete": True,
-        }
+        made_by |= {"model": backend.model, "with_summaries": settings.with_summaries}
+        made_by["complete"] = True
     cast = _with_aliases(shown, output) if backend.asks else shown
     return _Job(output, novel, cast, shown, read_corrections(world.path / FILE), made_by)
 
 
 def _with_cast(world: World, text: str, say: Teller) -> World:
     """The world with the names that the novel's cues give away, written to world.json."""
-    people = find_people(text)
-    if people:
+    if people := find_people(text):
         found = tuple(
             Character(name=one.name, aliases=one.aliases, gender=one.gender) for one in people
         )
@@ -223,7 +214,7 @@ def _distil(world: World, job: _Job, settings: Settings, say: Teller) -> Distill
     size = {"characters": len(text), "chapters": len(chapters), "chunks": len(chunks)}
     say.say("distill-stage.read", encoding=job.novel.encoding, **size)
     ruled = distil_rules(text, chapters, chunks, job.cast, genders=job.made_by["genders"])
-    lines: list[Line] | None = ruled
+    lines: Lines = ruled
     cost, complete = None, True
     if settings.backend.asks:
         retriever = world_retriever(world.path)
@@ -243,11 +234,8 @@ def _distil(world: World, job: _Job, settings: Settings, say: Teller) -> Distill
 def _write(
     job: _Job, chunks: Sequence[Chunk], lines: Sequence[Line], cost: dict[str, Any] | None
 ) -> dict[str, Any]:
-    settled = [
-        f"{line.span} {line.char}: {line.reason or 'two of three agree'}"
-        for line in lines
-        if line.source == "vote"
-    ]
+    voted = [line for line in lines if line.source == "vote"]
+    settled = [f"{one.span} {one.char}: {one.reason or 'two of three agree'}" for one in voted]
     report = summarize(job.novel.text, chunks, lines, cost=cost, disagreements=settled)
     extra = {**job.made_by, "encoding": job.novel.encoding}
     with files.commit(job.output, STAGE, settings=job.made_by, inputs=job.inputs) as staged:
@@ -264,10 +252,8 @@ def _tell(report: dict[str, Any], script: Path, say: Teller) -> None:
     if not report["spoken"]:
         say.say("distill-stage.no-quotes")
         return
-    speakers = list(report["speakers"].items())[:_TOP]
-    say.say(
-        "distill-stage.speakers", speakers="  ".join(f"{name} {count}" for name, count in speakers)
-    )
+    speakers = [f"{name} {count}" for name, count in report["speakers"].items()]
+    say.say("distill-stage.speakers", speakers="  ".join(speakers[:_TOP]))
     covered = f"{report['quoted']['coverage']:.1%}"
     say.say("distill-stage.report", path=script.parent / "report" / "distill.md", share=covered)
 
@@ -282,10 +268,8 @@ class _Asking:
     folder: Path
     say: Teller
 
-    def run(self) -> tuple[list[Line] | None, bool, dict[str, Any]]:
-        """The script's lines (None where none is wanted), whether every request has its answer, and
-        what was paid.
-        """
+    def run(self) -> tuple[Lines, bool, dict[str, Any]]:
+        """The script's lines, if wanted; whether every request has its answer; what was paid."""
         ledger = Ledger(self.folder / LEDGER)
         take_batch(self.settings.backend, ledger, self.say)
         meter = self.settings.backend.meter(ledger)
@@ -304,14 +288,12 @@ class _Asking:
     def _requests(self, book: Book) -> list[LLMRequest]:
         model, wanted = self.settings.backend.model, self.settings.tasks
         found = first_requests(book, model) if "script" in wanted else []
-        others = [task for task in wanted if task != "script"]
-        return found + [
-            one for task in others for one in tasks.requests(task, book, self.chapters, model)
-        ]
+        for task in wanted:
+            if task != "script":
+                found += tasks.requests(task, book, self.chapters, model)
+        return found
 
-    async def _ask(
-        self, book: Book, ledger: Ledger, meter: Meter
-    ) -> tuple[list[Line] | None, bool]:
+    async def _ask(self, book: Book, ledger: Ledger, meter: Meter) -> tuple[Lines, bool]:
         backend, lines = self.settings.backend, None
         async with backend.client(ledger, meter) as client:
             for task in self.settings.tasks:
@@ -319,9 +301,8 @@ class _Asking:
                 if task == "script":
                     lines = await label_book(book, client, backend.model, progress=progress)
                     continue
-                made = await tasks.run(
-                    task, book, self.chapters, client, backend.model, progress=progress
-                )
+                asked = task, book, self.chapters, client, backend.model
+                made = await tasks.run(*asked, progress=progress)
                 if not backend.batch_out:
                     told = tasks.write(task, made, self.folder)
                     self.say.say("distill-stage.made", task=f"{task:<8}", result=told)

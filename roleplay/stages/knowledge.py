@@ -1,5 +1,4 @@
-"""Build the knowledge base of a world from its wiki pages and its plot: reads a world, writes
-<world>/kb.
+"""Build the knowledge base of a world, <world>/kb, from its wiki pages and its plot.
 
     run(Settings(world=Path("worlds/mine"), query="闻筝最爱吃什么"), show)
 
@@ -38,17 +37,13 @@ class Settings(WorldOptions):
 
     embedder: str = option(
         DEFAULT_EMBEDDER,
-        f"{', '.join(known_embedders())}, a folder or a Hugging Face name",
-        f"{'、'.join(known_embedders())}，一个文件夹，或 Hugging Face 上的名字",
+        f"{', '.join(known_embedders())}, a folder or a hub id",
+        f"{'、'.join(known_embedders())}，一个文件夹，或 hub 上的 id",
     )
     sources: tuple[Literal["wiki", "summaries", "lines"], ...] = option(
-        (),
-        "what to read (default: wiki and summaries, those that exist; lines only when asked for)",
-        "读什么（默认：有的话就读维基和摘要；台词要点名才读）",
+        (), "what to read (default: wiki and summaries)", "读什么（默认：维基和摘要）"
     )
-    query: str = option(
-        "", "also search for this and show what is found", "顺便搜这个，看看找到什么"
-    )
+    query: str = option("", "show what is found for this", "顺便搜这个，看看找到什么")
     k: int = option(5, "number of hits to show", "显示几条", least=1)
 
 
@@ -93,9 +88,7 @@ def _counted(name: str, items: Iterable[T], counts: dict[str, int]) -> Iterator[
 
 
 def _present(world: Path) -> list[str]:
-    """The default sources that the world has; the wiki where it has none, so that its absence is
-    the error.
-    """
+    """The default sources that the world has; else the wiki, so that its absence is the error."""
     return [name for name in ("wiki", "summaries") if (world / SOURCES[name]).exists()] or ["wiki"]
 
 
