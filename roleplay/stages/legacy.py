@@ -1,5 +1,4 @@
-"""Read the seed's published distillation into a world: the script, the interviews, a first cast,
-what was cleaned.
+"""Read the seed's published distillation into a world: script, interviews and a first cast.
 
     run(Settings(world=Path("worlds/mine"), content=Path("all_content.json")), show)
 
@@ -13,14 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from roleplay import files
-from roleplay.distill.legacy_data import (
-    Cleaned,
-    chapter_of,
-    clean_content,
-    clean_interviews,
-    likely_aliases,
-    read_old,
-)
+from roleplay.distill import legacy_data
+from roleplay.distill.legacy_data import Cleaned, read_old
 from roleplay.errors import ScriptError
 from roleplay.options import Options, option, required
 from roleplay.records import Chunk
@@ -37,9 +30,7 @@ class Settings(Options):
 
     world: Path = required("folder; made where it is not there", "文件夹；没有就新建")
     content: Path = required("the seed's all_content.json", "原项目的 all_content.json")
-    interview: Path | None = option(
-        None, "the seed's all_interview.json", "原项目的 all_interview.json"
-    )
+    interview: Path | None = option(None, "its all_interview.json", "它的 all_interview.json")
     at_least: int = option(10, "lines that make a character", "多少句台词才算一个角色", least=1)
     force: bool = option(False, "overwrite a script.jsonl that is there", "覆盖已有的 script.jsonl")
 
@@ -52,10 +43,14 @@ def run(settings: Settings, listener: Listener = silent) -> dict[str, Any]:
         BusyError: another run is at work on this world.
     """
     say = Teller("legacy", listener)
-    content = clean_content(read_old(settings.content))
+    content = legacy_data.clean_content(read_old(settings.content))
     if not content.lines:
         raise ScriptError("legacy.unreadable", path=settings.content, problems=content.problems[:2])
-    asked = clean_interviews(read_old(settings.interview)) if settings.interview else Cleaned()
+    asked = (
+        legacy_data.clean_interviews(read_old(settings.interview))
+        if settings.interview
+        else Cleaned()
+    )
     report = _report(content, asked)
     script = settings.world / "script.jsonl"
     with files.claim(settings.world, STAGE):
@@ -81,7 +76,10 @@ def _write(
     world: World, content: Cleaned, asked: Cleaned, settings: Settings, report: dict[str, Any]
 ) -> None:
     ids = sorted({line.src_id or 0 for line in content.lines})
-    chunks = [Chunk(id=number, chapter=chapter_of(number), text="", span=(0, 0)) for number in ids]
+    chunks = [
+        Chunk(id=number, chapter=legacy_data.chapter_of(number), text="", span=(0, 0))
+        for number in ids
+    ]
     info = world.info
     if not info.characters:
         names = [name for name, count in content.names.most_common() if count >= settings.at_least]
@@ -109,7 +107,7 @@ def _report(content: Cleaned, asked: Cleaned) -> dict[str, Any]:
         "unreadable": len(content.problems) + len(asked.problems),
         "cleaned": dict((content.counts + asked.counts).most_common()),
         "names": dict(content.names.most_common()),
-        "likely_aliases": likely_aliases(content.names),
+        "likely_aliases": legacy_data.likely_aliases(content.names),
         "problems": [*content.problems, *asked.problems],
     }
 
@@ -120,10 +118,12 @@ def _markdown(report: dict[str, Any]) -> str:
     return "\n".join(
         [
             "# Imported from the seed's data",
-            f"\n{report['lines']} lines, {report['interviews']} interviews, {report['speakers']} names.",
+            f"\n{report['lines']} lines, {report['interviews']} interviews, "
+            f"{report['speakers']} names.",
             "\n| cleaned | times |\n|---|---|",
             *rows,
-            "\n## Names that may be one person\n\nNothing was merged; write aliases into world.json.\n",
+            "\n## Names that may be one person\n",
+            "Nothing was merged; write aliases into world.json.\n",
             *aliases,
             "\n## What could not be read\n",
             *(f"* {problem}" for problem in report["problems"]),
