@@ -85,8 +85,12 @@ def _openings(headings: Sequence[_Heading], text: str) -> list[_Opening]:
     listed, part = 0, ""
     for i, one in enumerate(headings):
         later[keys[i]] -= 1
-        # Some books repeat the part above each chapter; the contents may end with a preface.
-        in_list = (bare[i] and (one.kind != "part" or all(bare[i : i + 2]))) or listed > 1
+        # Some books repeat the part above each chapter, or each heading; the contents may end with
+        # a preface.
+        repeated = keys[i + 1 : i + 2] == [keys[i]] or (
+            one.kind == "part" and not all(bare[i : i + 2])
+        )
+        in_list = (bare[i] and not repeated) or listed > 1
         listed = listed + 1 if in_list and later[keys[i]] else 0
         if listed:
             continue
@@ -97,7 +101,7 @@ def _openings(headings: Sequence[_Heading], text: str) -> list[_Opening]:
         waiting.append(one)
         if not bare[i]:
             names = [item.title for item in waiting if item.title != part or len(waiting) == 1]
-            openings.append((waiting[0].start, " ".join(names)))
+            openings.append((waiting[0].start, " ".join(dict.fromkeys(names))))
             waiting = []
     return openings + [(item.start, item.title) for item in waiting[:1]]
 
@@ -182,7 +186,7 @@ def _strong(line: re.Match[str]) -> _Heading | None:
     if not found:
         return None
     head, after, kind = found["head"], found.end(), next(kind for kind in _STRONG if found[kind])
-    numeral = next(filter(None, found.group(*"abcdefgh")), None)
+    numeral = next(filter(None, found.group(*"abcdefghi")), None)
     number = number_of(numeral) if numeral else None
     body, title = text[after:end], text[found.start("head") : end].rstrip(_MARKS)
     tight = body[:1] not in _SEPARATORS

@@ -34,7 +34,7 @@ _WHY = {KeyError: "novel.page-missing", RuntimeError: "novel.page-encrypted"}
 _PAGE, _NO_PAGE = pattern("pages.file"), pattern("pages.no_file")
 _BLOCK, _SKIPPED = pattern("pages.block"), pattern("pages.skipped")
 _NOTE, _NOTE_MARK = pattern("pages.note"), pattern("pages.note_mark")
-_FEW_PARTS = 9  # lxml cuts text into few parts; a longer link is no mark
+_FEW_PARTS = 9  # lxml cuts text into few parts; what is longer is no mark
 
 Piece = tuple[str, str]
 """A title, and the text under it, one paragraph a line."""
@@ -113,14 +113,15 @@ class _Reader:
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         tag, kind = tag.rpartition(":")[2], attributes.get("epub:type", "")
         kinds = f"{kind} {attributes.get('class', '')} {attributes.get('role', '')}"
-        hidden = tag == "nav" and (not self.contents or kind not in ("", "toc"))
-        if self.skipping or hidden or _SKIPPED.fullmatch(tag) or _NOTE.search(kinds):
-            self.skipping += 1
-            return
-        if _BLOCK.fullmatch(tag):
+        hidden = tag == "nav" and (not self.contents or "toc" not in (kind or "toc"))
+        hidden = hidden or bool(_SKIPPED.fullmatch(tag) or _NOTE.search(kinds))
+        self.skipping += bool(self.skipping or hidden)
+        if _BLOCK.fullmatch(tag) and not self.skipping:
             self.close()
         for name in (attributes.get("id"), attributes.get("name")):
             self.page.anchors.setdefault(name or "", len(self.page.lines))
+        if self.skipping:
+            return
         if tag == "content":  # of the ncx, behind <navLabel><text>雨</text></navLabel>
             self.page.links.append((attributes.get("src", ""), "".join(self.parts)))
         elif tag in ("a", "sup"):
@@ -146,7 +147,7 @@ class _Reader:
         self.parts += [] if self.skipping else [text]
 
     def _end_link(self, address: str, place: int, tag: str) -> None:
-        if not 0 < len(self.parts) - place < _FEW_PARTS:
+        if len(self.parts) == place or (tag == "sup" and len(self.parts) - place > _FEW_PARTS):
             return
         text = "".join(self.parts[place:]).strip()
         alone = place < _FEW_PARTS and not "".join(self.parts[:place]).strip()
