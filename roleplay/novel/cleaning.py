@@ -29,11 +29,10 @@ def clean(text: str) -> tuple[str, list[int]]:
     start, end = marks.get("START", (0, 0))[1], marks.get("END", (len(text), 0))[0]
     # Blank lines for what goes, so that the others keep their numbers.
     lines = ("\n" * text.count("\n", 0, start) + text[start:end]).split("\n")
-    banners = [
-        i for i, line in enumerate(lines) if is_banner(line) and not re.search("[“「『]", line)
-    ]
+    said = re.compile("[“「『]")
+    banners = [i for i, line in enumerate(lines, 1) if is_banner(line) and not said.search(line)]
     for i in banners:
-        lines[i] = ""
+        lines[i - 1] = ""
     text = "\n".join(lines)
     if "<" in text:
         text = _TAG.sub(lambda tag: "\n" if tag["block"] else "", _UNSEEN.sub("", text))
@@ -41,4 +40,4 @@ def clean(text: str) -> tuple[str, list[int]]:
         text = _AOZORA.sub(lambda note: note[1] or "", text)
     text = _ENTITY.sub(lambda entity: unescape(entity[0]), text)
     text = re.sub("[\r\v\f\x85\u2028\u2029]", "\n", text)
-    return _BLANK.sub(" ", _INVISIBLE.sub("", text)).lstrip("\n"), [i + 1 for i in banners]
+    return _BLANK.sub(" ", _INVISIBLE.sub("", text)).lstrip("\n"), banners

@@ -191,9 +191,9 @@ class _Book:
                 self.names.setdefault(form.lower(), name)
         self.locked: set[str] = set()
         for block in self._text("META-INF/encryption.xml").split("EncryptedData>"):
-            if not pattern("pages.obfuscated_font").search(block):
-                files = _tags(block, "CipherReference")
-                self.locked |= {self._find(file["URI"]) for file in files}
+            font = pattern("pages.obfuscated_font").search(block)
+            files = [] if font else _tags(block, "CipherReference")
+            self.locked |= {self._find(file["URI"]) for file in files}
 
     def read(self) -> tuple[list[Piece], list[Message]]:
         """The pieces and the notes."""
