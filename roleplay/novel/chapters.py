@@ -46,8 +46,7 @@ class _Heading(NamedTuple):
     """``kind``: part, chapter, section, named, or the style of a bare numeral; ``sure``: needs no others."""
 
     start: int
-    end: int
-    """Where its title ends, and behind it the text begins."""
+    end: int  # of its title, and behind it the text begins
     title: str
     kind: str
     number: int | None
