@@ -3,11 +3,11 @@
     find_chapters("★第一章　漏雨★\\n晨醒雨晚了三分钟。\\n第二章　水务司来的人\\n……")
     # [Chapter(index=1, title="第一章　漏雨", span=(0, 19)), Chapter(index=2, ...)]
 
-The spans tile the text. Chapters are numbered from 1 through all parts of a book; text before the
-first is chapter 0. The title of a part with nothing under it is a chapter of its own; another heading
-with nothing under it opens the chapter that follows, and a line of a printed table of contents none.
-A numbered heading that may be a sentence as well, and a bare numeral (二, II., （2）, 006 灯), count only
-where they continue the numbers of others; a bare numeral inside a numbered chapter is a section.
+The spans tile the text. Chapters are numbered from 1 through all parts; text before the first is
+chapter 0. A part's title with nothing under it is a chapter of its own; another heading with none
+under it opens the chapter that follows, and a line of a printed table of contents none. A heading
+that may be a sentence, and a bare numeral (二, II., （2）, 006 灯), count only where they continue the
+numbers of others; a bare numeral inside a numbered chapter is a section.
 """
 
 import re
@@ -43,7 +43,7 @@ _ENOUGH = 3  # fewer bare numerals, or sentences that begin like a heading, are 
 
 
 class _Heading(NamedTuple):
-    """``kind``: part, chapter, section, named, or the style of a bare numeral; ``sure``: needs no others."""
+    """``kind``: part, chapter, section, named, or a numeral's style; ``sure``: stands alone."""
 
     start: int
     end: int  # of its title, and behind it the text begins

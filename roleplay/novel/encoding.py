@@ -5,7 +5,7 @@
 
 A byte order mark decides; else UTF-8 where it decodes; else, of the encodings that novels come in,
 the one in which the text reads most like prose (share of the commonest characters, no control
-characters). charset-normalizer is asked about others. A byte that cannot be read becomes ``\\ufffd``.
+characters). charset-normalizer is asked about others. What cannot be read becomes ``\\ufffd``.
 """
 
 import re
@@ -19,7 +19,7 @@ from roleplay.errors import NovelError
 from roleplay.novel import pattern, table
 
 _MARKED = ("utf-8", "utf-32-le", "utf-16-le", "utf-16-be")  # the mark of 32 begins with that of 16
-_WESTERN, _CANDIDATES = (names.split() for names in table("encodings").values())
+_WESTERN, _CANDIDATES = (str(names).split() for names in table("encodings").values())
 _SAMPLE = 20_000  # bytes from the beginning, where licences stand, and as many from the middle
 # Novels score 0.5 to 0.9, and next to nothing in a wrong encoding; western ones have few accents,
 # and a Polish or Russian text looks half western.

@@ -3,9 +3,9 @@
     pieces, notes = read_epub(Path("novel.epub"))
     pieces[0]       # Piece(title="漏雨的早晨", text="漏雨的早晨\\n晨醒雨晚了三分钟。")
 
-A page that is missing, damaged or encrypted is left out and named in the notes, never the book; so are
-pictures, ruby readings, notes with their marks, and contents pages. The book's own files are read by
-their tags alone, since many are no XML. No tree is built and no more than 64 MB is unpacked.
+A page that is missing, damaged or encrypted is left out and named, never the book; so are pictures,
+ruby readings, notes with their marks, and contents pages. The book's own files are read by their
+tags alone, since many are no XML. No tree is built and no more than 64 MB is unpacked.
 """
 
 import posixpath
@@ -45,7 +45,7 @@ _Link = tuple[str, str, str]  # (folder of the table of contents, address, title
 
 @dataclass
 class Page:
-    """A page's paragraphs; its anchors and headings (line, level, text) name a line, links an address."""
+    """A page's paragraphs; anchors and headings (line, level, text) name a line of it."""
 
     lines: list[str] = field(default_factory=list)
     anchors: dict[str, int] = field(default_factory=dict)
@@ -100,7 +100,7 @@ def _headings(pages: Sequence[Page]) -> _Titles:
 
 
 class _Reader:
-    """Takes the tags of a page as lxml reports them, every one closed; a block is a line or more."""
+    """Takes the tags of a page as lxml reports them, all closed; a block is a line or more."""
 
     def __init__(self, contents: bool) -> None:
         self.page, self.contents = Page(), contents

@@ -4,8 +4,8 @@
     unwrap("　　话说天下大势，分久必合，合久必分。周末七国分争，并入于\\n秦。及秦灭之后，……\\n")
     # "　　话说天下大势，分久必合，合久必分。周末七国分争，并入于秦。及秦灭之后，……\\n"
 
-A text is wrapped where lines end in mid-sentence and most of those are about equally wide; a blank or
-an indented line begins a paragraph.
+A text is wrapped where lines end in mid-sentence and most of those are about equally wide; a blank
+or an indented line begins a paragraph.
 """
 
 import re
