@@ -1,6 +1,6 @@
-"""Read the seed's published distillation into a world: the script, the interviews, a first cast, what was cleaned.
+"""Read the seed's published distillation into a world: script, interviews and a first cast.
 
-python scripts/import_old_data.py --world worlds/mine --content all_content.json [--interview all_interview.json]
+python scripts/import_old_data.py --world worlds/mine --content all_content.json
 """
 
 from functools import partial

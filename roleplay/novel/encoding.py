@@ -57,7 +57,7 @@ def _likeliest(data: bytes) -> str | None:
     found = from_bytes(sample).best()
     text = str(found or "")
     if found and sum(map(str.isalpha, text)) >= _LETTERS * len(text) and not _ODD.search(text):
-        return found.encoding
+        return str(found.encoding)
     return best if score >= _PLAUSIBLE else None
 
 

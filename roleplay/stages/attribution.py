@@ -1,4 +1,5 @@
-"""Score who-speaks on labelled windows, by rules alone or with a model; or make such windows from a gold script.
+"""Score who-speaks on labelled windows, by rules alone or with a model; or make such windows from a
+gold script.
 
     run(Settings(data=Path("tests/data/attribution_own.jsonl"), baseline="nearest"), show)
     run(Settings(data=Path("OUT.jsonl"), make_from=Path("worlds/chuiyan")), show)
@@ -6,16 +7,16 @@
     nearest  {"n": 66, "accuracy": 0.6364, "by_category": {...}}
     {"n": 66, "accuracy": 0.9848, "by_category": {"explicit": 1.0, "implicit": 1.0, "latent": 0.9655}}
 
-A row is a quote (``sentences[target_index]``) between its neighbours, with the candidates and the true speaker::
+A row is a quote (``sentences[target_index]``) between its neighbours, with the candidates and the
+true speaker::
 
     {"sentences": [21 strings], "target_index": 10, "candidates": [{"name": "闻筝", "aliases": ["小筝"], "gender": "f"}],
      "speaker": "闻筝", "category": "explicit|implicit|latent"}
 
-Each row is judged alone: nothing is learned from the others. With a model its choice and the rules' chances are
-multiplied: a sure cue stands against an unsure model, and the other way round. Answers stand in DATA.ledger.jsonl.
+Each row is judged alone: nothing is learned from the others. With a model its choice and the rules'
+chances are multiplied: a sure cue stands against an unsure model, and the other way round. Answers
+stand in DATA.ledger.jsonl.
 """
-
-from __future__ import annotations
 
 import asyncio
 import json
@@ -108,7 +109,7 @@ class Row(Record):
     category: Category
 
     @model_validator(mode="after")
-    def _check(self) -> Row:
+    def _check(self) -> "Row":
         if self.target_index >= len(self.sentences):
             raise FormError(
                 "attribution.outside", index=self.target_index, count=len(self.sentences)
@@ -176,7 +177,9 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def score(rows: Sequence[Row], judge: Judge, *, sure: float | None = None) -> dict[str, Any]:
-    """The share of rows whose likeliest candidate is the speaker; with ``sure``, also of those answered."""
+    """The share of rows whose likeliest candidate is the speaker; with ``sure``, also of those
+    answered.
+    """
     right: dict[str, list[bool]] = defaultdict(list)
     answered = []
     for row in rows:
@@ -205,7 +208,9 @@ def _share(values: Sequence[bool]) -> float:
 
 
 def nearest(window: Window) -> dict[str, float]:
-    """The baseline: the candidate mentioned nearest to the quote, outside quotes; before wins over after."""
+    """The baseline: the candidate mentioned nearest to the quote, outside quotes; before wins over
+    after.
+    """
     found: dict[str, float] = {}
     for i, sentence in enumerate(window.sentences):
         told = _QUOTED.sub("", sentence)
@@ -233,7 +238,7 @@ def model_judge(windows: Sequence[Window], settings: Settings, say: Teller) -> J
     take_batch(backend, ledger, say)
     meter = backend.meter(ledger)
     requests = [request_of(window, backend.model) for window in windows]
-    tell_estimate(requests, ledger, meter, say)
+    tell_estimate(requests, ledger, meter, say, settings=backend)
     if backend.dry_run:
         return None
     client = backend.client(ledger, meter, alone=backend.batch_in is not None)
@@ -269,7 +274,9 @@ def request_of(window: Window, model: str) -> LLMRequest:
 
 
 def combined(window: Window, entry: Entry | None) -> dict[str, float]:
-    """The chances of the candidates by rules and model; by rules alone where the answer names none of them."""
+    """The chances of the candidates by rules and model; by rules alone where the answer names none
+    of them.
+    """
     chances = tell_window(window)
     items = read_objects(entry.text)[0] if entry and entry.finish != "length" else []
     named = (
@@ -289,7 +296,9 @@ def combined(window: Window, entry: Entry | None) -> dict[str, float]:
 
 
 def make_rows(world: World, *, split: bool = False) -> Iterator[dict[str, Any]]:
-    """Labelled windows from a world's gold script; ``split``: cut at the ends of sentences and quotes."""
+    """Labelled windows from a world's gold script; ``split``: cut at the ends of sentences and
+    quotes.
+    """
     text = read_novel(world.novel()).text
     spans = [span for span in paragraph_spans(text) if text[slice(*span)].strip()]
     if split:

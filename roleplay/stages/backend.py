@@ -1,22 +1,21 @@
 """Who labels: the rules alone, or an endpoint as well; the options of that, checked in one place.
 
     settings = Backend(backend="openai", model="gpt-4o-mini", max_cost=2.0)
-    async with paid_client(settings, ledger, meter) as client: ...
+    async with settings.client(ledger, settings.meter(ledger)) as client: ...
+    tell_answers(client, "script", say)     # answers  script: 118 of use, 1 cut, 2 refused
 
-Whatever asks a model goes through here: the ledger before the endpoint, the estimate before the first call, the
-answers of a batch file before both.
+Whatever asks a model goes through here: the ledger before the endpoint, the estimate before the
+first call, the answers of a batch file before both.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from roleplay.distill.llm.batches import read_batch, write_batch
+from roleplay.distill.batches import read_batch, write_batch
 from roleplay.distill.llm.client import CachedClient
-from roleplay.distill.llm.costs import PRICES, Meter, estimate, load_prices
-from roleplay.distill.llm.endpoint import Endpoint, settings_from
+from roleplay.distill.llm.costs import PRICES, Meter, estimate, load_prices, most_calls
+from roleplay.distill.llm.endpoint import ATTEMPTS, Endpoint, settings_from
 from roleplay.distill.llm.ledger import Ledger
 from roleplay.distill.llm.requests import LLMRequest
 from roleplay.messages import Message, message
@@ -25,6 +24,7 @@ from roleplay.stages.progress import Teller
 
 RULES = "rules"
 _SHOWN = 20
+_FATES = ("read", "cut", "unreadable", "refused", "failed")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Backend(Options):
         return meter
 
     def client(self, ledger: Ledger, meter: Meter, *, alone: bool = False) -> CachedClient:
-        """A client of the ledger and the endpoint; ``alone`` or for a batch file, of the ledger only."""
+        """A client of the ledger and the endpoint; ``alone`` or for a batch, of the ledger only."""
         url = None if self.backend == "openai" else self.backend
         endpoint = None
         if not (alone or self.batch_out):
@@ -93,15 +93,38 @@ def take_batch(settings: Backend, ledger: Ledger, say: Teller) -> None:
         took = read_batch(settings.batch_in, ledger, model=settings.model)
         say.say("backend.batch-taken", taken=took.taken, failed=len(took.failed))
         for line in took.failed[:_SHOWN]:
-            say.say("plain", text=f"         {' '.join(str(line).split())}")
+            say.say("plain", text=line)
 
 
-def tell_estimate(requests: Sequence[LLMRequest], ledger: Ledger, meter: Meter, say: Teller) -> int:
-    """Tell what the requests without an answer will cost; their number."""
+def tell_estimate(
+    requests: Sequence[LLMRequest],
+    ledger: Ledger,
+    meter: Meter,
+    say: Teller,
+    *,
+    settings: Backend | None = None,
+    answered: int = 0,
+) -> int:
+    """Tell what the requests without an answer will cost, and the most calls; their number.
+
+    ``answered``: how many others have one.
+    """
     todo = [request for request in requests if ledger.get(request.key) is None]
-    told, answered = estimate(todo, meter), len(requests) - len(todo)
-    say.say("backend.estimate", estimate=told, answered=answered, all=len(requests))
+    backend, every = settings or Backend(), len(requests) + answered
+    most = most_calls(todo, backend.concurrency)
+    most = most if backend.limit is None else min(most, backend.limit)
+    told = {"estimate": estimate(todo, meter), "answered": every - len(todo), "all": every}
+    say.say("backend.estimate", most=most, tries=ATTEMPTS, **told)
     return len(todo)
+
+
+def tell_answers(client: CachedClient, task: str, say: Teller) -> bool:
+    """Tell what became of the answers of a task, unless all were of use; whether any was."""
+    counts = {name: client.tally[name] for name in _FATES}
+    client.tally.clear()
+    if sum(counts.values()) > counts["read"]:
+        say.say("backend.answers", task=task, **counts)
+    return bool(counts["read"]) or not sum(counts.values())
 
 
 def give_batch(settings: Backend, pending: Iterable[LLMRequest], say: Teller) -> bool:

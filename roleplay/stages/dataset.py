@@ -2,12 +2,11 @@
 
     run(Settings(world=Path("worlds/chuiyan")), show)
 
-Written into ``data_dir``: ``train.json`` and ``test.json`` (prompt/response rows, JSON Lines, for ChatGLM),
-``train.passages.jsonl`` and ``test.passages.jsonl`` (whole scenes, for causal models), ``report/dataset.{json,md,png}``.
-Chapters are held out whole. Lengths are counted by the tokenizer of ``model``.
+Written into ``data_dir``: ``train.json`` and ``test.json`` (prompt/response rows, JSON Lines, for
+ChatGLM), ``train.passages.jsonl`` and ``test.passages.jsonl`` (whole scenes, for causal models),
+``report/dataset.{json,md,png}``. Chapters are held out whole. Lengths are counted by the tokenizer
+of ``model``.
 """
-
-from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping

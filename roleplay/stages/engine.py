@@ -1,4 +1,5 @@
-"""What is loaded right now, changed at run time: world, model, adapter and background, without a restart.
+"""What is loaded right now, changed at run time: world, model, adapter and background, without a
+restart.
 
     engine = Engine()
     engine.load(Path("worlds/chuiyan"), Choice())       # returns at once; a thread loads
@@ -7,14 +8,13 @@
     engine.load(Path("worlds/mine"), Choice())          # another world; the model stays where it is the same
     engine.unload()
 
-A load that cannot work (no such world, not enough memory) leaves what is loaded as it is and says why. A model is
-exchanged between two replies, never during one, and the old one is gone before the new one comes: both at once would
-not fit a small machine.
+A load that cannot work (no such world, not enough memory) leaves what is loaded as it is and says
+why. A model is exchanged between two replies, never during one, and the old one is gone before the
+new one comes: both at once would not fit a small machine.
 """
 
-from __future__ import annotations
-
 import gc
+import logging
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,14 +56,13 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Status:
-    """How the engine is, in one line; ``number`` changes with whatever is loaded, so that a page can look for news.
+    """How the engine is, in one line.
 
     ``problem`` is why the last load failed although what was loaded before still answers.
     """
 
     state: State
     message: Message
-    number: int
     problem: Message | None = None
 
 
@@ -103,7 +102,7 @@ class Engine:
         self._changing = threading.RLock()
         self._state = threading.Condition()
         self._wanted = 0
-        self._status = Status("empty", message("engine.empty"), 0)
+        self._status = Status("empty", message("engine.empty"))
         self._loaded: Loaded | None = None
 
     def status(self) -> Status:
@@ -164,6 +163,7 @@ class Engine:
             except RoleplayError as error:
                 problem = error.message
             except Exception as error:  # else the thread would die without a word
+                logging.getLogger(__name__).exception("loading failed")
                 problem = message("engine.broken", reason=reason(error), detail=error)
             with self._state:
                 if number != self._wanted:
@@ -176,8 +176,7 @@ class Engine:
 
     def _set(self, state: State, text: Message, problem: Message | None = None) -> None:
         """Change the status and wake whoever waits; ``_state`` is held."""
-        number = self._status.number + (state != "loading")
-        self._status = Status(state, text, number, problem)
+        self._status = Status(state, text, problem)
         self._tell(text)
         if problem:
             self._tell(problem)
@@ -199,11 +198,15 @@ class Engine:
         return Loaded(world, choice, checkpoint, agent, shown)
 
     def _kept(self, model: tuple[str, Path | None, int]) -> Any:
-        """The backend that is there, if it is of this model; nothing else may hold it when it is dropped."""
+        """The backend that is there, if it is of this model; nothing else may hold it when it is
+        dropped.
+        """
         return self._loaded.agent.backend if self._loaded and self._loaded.model == model else None
 
     def _exchange(self, choice: Choice, checkpoint: Path | None) -> Any:
-        """Load another model in the place of what is there, which stays where the new one would not fit."""
+        """Load another model in the place of what is there, which stays where the new one would not
+        fit.
+        """
         self._models.check_fits(choice, freed=self._held())
         self._drop()
         return self._models.load(choice, checkpoint, self._step)
@@ -218,7 +221,7 @@ class Engine:
         """Forget what is loaded as soon as no reply is being written."""
         loaded, self._loaded = self._loaded, None
         backend: Any = loaded.agent.backend if loaded else None
-        if hasattr(backend, "paused"):
+        if backend:
             with backend.paused():
                 del loaded, backend
         gc.collect()

@@ -1,12 +1,12 @@
-"""Put a character's model to the test: loss on held-out chapters, role choice, identity, facts, what was forgotten.
+"""Put a character's model to the test: loss on held-out chapters, role choice, identity, facts,
+what was forgotten.
 
     run(Settings(world=Path("worlds/chuiyan"), choice=Choice(checkpoint="none")), show)     # the base model
 
-Gives a Markdown table; ``output`` keeps every answer beside it, to be read. Questions are answered greedily, with
-background from the world's knowledge base and without. Nothing is judged by another model. Causal models only.
+Gives a Markdown table; ``output`` keeps every answer beside it, to be read. Questions are answered
+greedily, with background from the world's knowledge base and without. Nothing is judged by another
+model. Causal models only.
 """
-
-from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence

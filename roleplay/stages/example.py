@@ -2,16 +2,15 @@
 
     run(Settings(world=Path("worlds/chuiyan")), show)
 
-``source/NN.txt`` is the novel as it was written, with marks that say who speaks and how it is cued::
+``source/NN.txt`` is the novel as it was written, with marks that say who speaks and how it is
+cued::
 
     闻筝哼了一声：“小时候的老话叫瞎话，没得商量。”{闻筝|before|白眼}
     铜婆[铜婆|挠了挠半斤的下巴，一动也没动]。‘又漏了。’{闻筝|thought}人们管它叫“雨舌”{-}。
 
-Written from it: ``novel.txt`` (the marks taken out), ``script.jsonl`` (every line with its true speaker, cue and
-offsets) and ``chunks.jsonl``. Nothing else of the world is touched.
+Written from it: ``novel.txt`` (the marks taken out), ``script.jsonl`` (every line with its true
+speaker, cue and offsets) and ``chunks.jsonl``. Nothing else of the world is touched.
 """
-
-from __future__ import annotations
 
 import re
 from collections.abc import Iterator
@@ -31,7 +30,9 @@ _CUE_VERB = re.compile(
     r"说|道|问|喊|答|叫|嚷|念|唱|想|骂|嘟囔|吆喝|开口|接话|补充|低声|小声|嘀咕|喃喃|哼|叹|应|回|插嘴|宣布|纠正|提醒|报"
 )
 _MAX_CUE = 16
-"""A clause of at most so many characters with a speech verb beside a quote is the cue, not narration."""
+"""A clause of at most so many characters with a speech verb beside a quote is the cue, not
+narration.
+"""
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,9 @@ def run(settings: Settings, listener: Listener = silent) -> list[Line]:
 
 
 def read_paragraph(paragraph: str, *, start: int) -> tuple[str, list[Line]]:
-    """The plain text of a marked paragraph, and its script lines with offsets counted from ``start``."""
+    """The plain text of a marked paragraph, and its script lines with offsets counted from
+    ``start``.
+    """
     if paragraph.startswith("第") and "　" in paragraph:
         return paragraph, []
     plain, lines, rest = "", [], 0
@@ -113,7 +116,9 @@ def _marked(match: re.Match[str], at: int) -> tuple[Line, str]:
 
 
 def _gaps(plain: str, taken: list[tuple[int, str]]) -> Iterator[tuple[int, int, bool, bool]]:
-    """The stretches between marked pieces: (start, end, a quote stands before, a quote stands after)."""
+    """The stretches between marked pieces: (start, end, a quote stands before, a quote stands
+    after).
+    """
     edge, before = 0, False
     for at, piece in taken:
         quoted = piece[0] in "“‘"
@@ -125,7 +130,9 @@ def _gaps(plain: str, taken: list[tuple[int, str]]) -> Iterator[tuple[int, int, 
 def _narration(
     plain: str, begin: int, end: int, after_quote: bool, before_quote: bool, start: int
 ) -> list[Line]:
-    """Info lines of a gap, without the cue clauses beside its quotes and without left-over subjects."""
+    """Info lines of a gap, without the cue clauses beside its quotes and without left-over
+    subjects.
+    """
     sentences = [
         (m.start() + begin, m[0])
         for m in re.finditer(r"[^。！？]*[。！？…]*", plain[begin:end])

@@ -2,11 +2,10 @@
 
     run(Settings(world=Path("worlds/chuiyan"), format="sharegpt", output=Path("out")), show)
 
-``sharegpt`` and ``alpaca`` bring ``dataset_info.json`` (LLaMA-Factory: ``--dataset_dir DIR --dataset chuiyan_train``);
-``ptuning`` is for ChatGLM's own script (``--prompt_column prompt --response_column response --history_column history``).
+``sharegpt`` and ``alpaca`` bring ``dataset_info.json`` (LLaMA-Factory: ``--dataset_dir DIR
+--dataset chuiyan_train``); ``ptuning`` is for ChatGLM's own script (``--prompt_column prompt
+--response_column response --history_column history``).
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -12,11 +12,9 @@
         events.jsonl   what it told, one event a line
         status.json    exit status and when; written by the process itself, missing where it was killed
 
-One job runs in a world at a time. The process outlives whoever started it: after a crash or a restart ``jobs`` finds
-it again by its folder.
+One job runs in a world at a time. The process outlives whoever started it: after a crash or a
+restart ``jobs`` finds it again by its folder.
 """
-
-from __future__ import annotations
 
 import json
 import os
@@ -42,19 +40,25 @@ State = Literal["running", "done", "failed", "stopped", "killed"]
 
 FOLDER, JOB, LOG, EVENTS, STATUS = "jobs", "job.json", "log.txt", "events.jsonl", "status.json"
 STOP = "stop"
-"""An empty file that stands for a wish to stop: a process that is still importing would miss the signal."""
+"""An empty file that stands for a wish to stop: a process that is still importing would miss the
+signal.
+"""
 
 STOPPED = 130
 """The exit status after Ctrl-C."""
 
 _SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 _children: dict[int, subprocess.Popen[bytes]] = {}
-"""Children of this process, kept to be waited for: else an ended one would stay in the process table."""
+"""Children of this process, kept to be waited for: else an ended one would stay in the process
+table.
+"""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run; ``born`` is when the process was created, which tells it from a later one of the same number."""
+    """One run; ``born`` is when the process was created, which tells it from a later one of the
+    same number.
+    """
 
     folder: Path
     stage: str
@@ -104,6 +108,7 @@ def _start(stage: str, world: Path, command: Sequence[str], cwd: str) -> Job:
             process = subprocess.Popen(
                 [*command, "--job", str(folder)],
                 cwd=cwd,
+                env=os.environ | {"PYTHONPATH": _path()},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -124,6 +129,11 @@ def _new_folder(top: Path, stage: str) -> Path:
             folder.mkdir()
             return folder
     raise AssertionError("a hundred jobs in one second")
+
+
+def _path() -> str:
+    """Where Python looks for this package, also where it is not installed."""
+    return os.pathsep.join(filter(None, (str(_SCRIPTS.parent), os.environ.get("PYTHONPATH"))))
 
 
 def _own_group() -> dict[str, Any]:
@@ -191,7 +201,9 @@ def _process(job: Job) -> psutil.Process | None:
 
 
 def stop(job: Job) -> None:
-    """Ask it to stop, as Ctrl-C does: what is done stays, and ``resume`` goes on. Nothing where it has ended."""
+    """Ask it to stop, as Ctrl-C does: what is done stays, and ``resume`` goes on. Nothing where it
+    has ended.
+    """
     if process := _process(job):
         (job.folder / STOP).touch()
         process.send_signal(signal.CTRL_BREAK_EVENT if os.name == "nt" else signal.SIGINT)  # type: ignore[attr-defined]
@@ -210,7 +222,9 @@ def resume(job: Job) -> Job:
 
 
 def events(job: Job, since: int = 0) -> list[Event]:
-    """What it told, from the event of that number on; a line that is still being written is left out."""
+    """What it told, from the event of that number on; a line that is still being written is left
+    out.
+    """
     path = job.folder / EVENTS
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
     return [Event.from_json(json.loads(line)) for line in lines[since:] if line.endswith("\n")]

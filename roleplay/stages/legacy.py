@@ -1,12 +1,12 @@
-"""Read the seed's published distillation into a world: the script, the interviews, a first cast, what was cleaned.
+"""Read the seed's published distillation into a world: the script, the interviews, a first cast,
+what was cleaned.
 
     run(Settings(world=Path("worlds/mine"), content=Path("all_content.json")), show)
 
-Written: ``script.jsonl``, ``chunks.jsonl`` (numbers only; 20 chunks count as a chapter), ``interviews.jsonl``,
-``world.json`` where it has no cast, ``report/import.json`` and ``report/import.md``.
+Written: ``script.jsonl``, ``chunks.jsonl`` (numbers only; 20 chunks count as a chapter),
+``interviews.jsonl``, ``world.json`` where it has no cast, ``report/import.json`` and
+``report/import.md``.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from roleplay.distill.legacy_data import (
     read_old,
 )
 from roleplay.errors import ScriptError
-from roleplay.options import Options, as_dict, option, required
+from roleplay.options import Options, option, required
 from roleplay.records import Chunk
 from roleplay.stages.progress import Listener, Teller, silent
 from roleplay.world import Character, World, WorldInfo
@@ -52,15 +52,15 @@ def run(settings: Settings, listener: Listener = silent) -> dict[str, Any]:
         BusyError: another run is at work on this world.
     """
     say = Teller("legacy", listener)
-    script = settings.world / "script.jsonl"
-    if script.exists() and not settings.force:
-        raise ScriptError("legacy.script-there", path=script)
     content = clean_content(read_old(settings.content))
     if not content.lines:
         raise ScriptError("legacy.unreadable", path=settings.content, problems=content.problems[:2])
     asked = clean_interviews(read_old(settings.interview)) if settings.interview else Cleaned()
     report = _report(content, asked)
+    script = settings.world / "script.jsonl"
     with files.claim(settings.world, STAGE):
+        if script.exists() and not settings.force:
+            raise ScriptError("legacy.script-there", path=script)
         world = World.create(settings.world, settings.world.resolve().name)
         _write(world, content, asked, settings, report)
     say.say(
@@ -88,7 +88,9 @@ def _write(
         cast = tuple(Character(name=name) for name in names)
         info = WorldInfo(title=info.title, language=info.language, characters=cast)
     inputs = files.digest(settings.content.read_bytes())
-    with files.commit(world.path, STAGE, settings=as_dict(settings), inputs=inputs) as staged:
+    with files.commit(
+        world.path, STAGE, settings={"at_least": settings.at_least}, inputs=inputs
+    ) as staged:
         files.write_jsonl(staged / "chunks.jsonl", (chunk.model_dump() for chunk in chunks))
         files.write_jsonl(staged / "script.jsonl", (line.to_json() for line in content.lines))
         files.write_jsonl(

@@ -1,14 +1,14 @@
-"""How well the search finds: recall@k over a question set of your own, or over a world's wiki questions.
+"""How well the search finds: recall@k over a question set of your own, or over a world's wiki
+questions.
 
     run(Settings(world=Path("worlds/chuiyan")), show)
     run(Settings(passages=Path("P.jsonl"), questions=Path("Q.jsonl")), show)
 
-P.jsonl has {"id", "text"} rows, Q.jsonl {"question", "answers", "gold"} rows (`kb.questions`); recall@k is the share of
-questions with a right passage among the top k. Vectors are kept in the cache, so that a second run starts at once.
-For a world it also tells how `min_score` parts its questions from unrelated ones.
+P.jsonl has {"id", "text"} rows, Q.jsonl {"question", "answers", "gold"} rows (`kb.questions`);
+recall@k is the share of questions with a right passage among the top k. Vectors are kept in the
+cache, so that a second run starts at once. For a world it also tells how `min_score` parts its
+questions from unrelated ones.
 """
-
-from __future__ import annotations
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ from kb.retrieval import MIN_SCORE, Hit, KnowledgeBase, Method
 from kb.snippets import Snippet, make_snippet
 from roleplay.errors import UsageError, WorldError
 from roleplay.evaluation.form import holds_fact
-from roleplay.models.bundled import cache_folder
+from roleplay.files import cache_folder
 from roleplay.options import Options, option
 from roleplay.prompts import question_query
 from roleplay.records import Question

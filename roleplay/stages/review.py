@@ -1,4 +1,5 @@
-"""Lines whose speaker is unknown or doubtful, each with its scene; a person's answer is kept forever.
+"""Lines whose speaker is unknown or doubtful, each with its scene; a person's answer is kept
+forever.
 
     run(Settings(world=Path("worlds/mine")), show)                       # list them
     run(Settings(world=Path("worlds/mine"), answer=("17", "铜婆")), show)  # line 17 is hers
@@ -7,11 +8,9 @@
     17 unknown？ 娃儿哟，老话也有小时候嘛。    (no two agree: rules nobody, model 铜婆, asked again 闻筝)
        【闻筝哼了一声】
 
-The answers stand in speakers.person.jsonl of the world; distilling applies them in every run. Nothing here changes
-script.jsonl.
+The answers stand in speakers.person.jsonl of the world; distilling applies them in every run.
+Nothing here changes script.jsonl.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -57,7 +56,8 @@ class Settings(WorldOptions):
 def run(
     settings: Settings, listener: Listener = silent, ask: Callable[[], str | None] | None = None
 ) -> list[int]:
-    """The numbers of the doubtful lines, counted from 1; with ``answer``, of the one that was answered.
+    """The numbers of the doubtful lines, counted from 1; with ``answer``, of the one that was
+    answered.
 
     Args:
         ask: gives the name for the line that was just told; empty for the next, None to stop.
@@ -89,7 +89,8 @@ def run(
 
 
 def answer(world: World, lines: Sequence[Line], number: str, name: str, say: Teller) -> None:
-    """Keep who speaks a line; an alias becomes the name of its character, another name is taken as it is.
+    """Keep who speaks a line; an alias becomes the name of its character, another name is taken as
+    it is.
 
     Raises:
         ScriptError: no such line, or narration.

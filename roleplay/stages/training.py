@@ -2,15 +2,14 @@
 
     run(Settings(world=Path("worlds/chuiyan"), run={"adapter": "prefix", "max_steps": 200}), show)
 
-The result is a folder under ``checkpoints/``: the adapter of the best held-out loss, that of the last step under ``last/``,
-``adapter.json``, and for a person ``README.md``, ``curves.png``, ``samples.md``. Stopped and started again with the same
-settings it goes on from its last saved step. Started by ``accelerate launch``, several processes share each step's rows.
+The result is a folder under ``checkpoints/``: the adapter of the best held-out loss, that of the
+last step under ``last/``, ``adapter.json``, and for a person ``README.md``, ``curves.png``,
+``samples.md``. Stopped and started again with the same settings it goes on from its last saved
+step. Started by ``accelerate launch``, several processes share each step's rows.
 """
 
-from __future__ import annotations
-
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from roleplay.adapters.checkpoint import (
     public_name,
     save_adapter,
 )
-from roleplay.dataset import protection
+from roleplay.dataset import protection, texts
 from roleplay.models import bundled, causal, loading
 from roleplay.options import WorldOptions, arguments, given, option
 from roleplay.stages.progress import Listener, Teller, silent
@@ -125,7 +124,7 @@ class _Plan:
     tokenizer: Any
     family: Family
     settings: TrainSettings
-    rows: dict[str, list[TokenRow]]
+    rows: dict[str, Sequence[TokenRow]]
     begun_with: dict[str, Any]
 
     def info(self, base: BaseModelInfo) -> AdapterInfo:
@@ -167,10 +166,10 @@ def _plan(settings: Settings) -> _Plan:
     found = {
         part: family.read(world.file(family.file.format(part), data)) for part in ("train", "test")
     }
-    texts = [record.model_dump_json() for part in found.values() for record in part]
+    read = [record.model_dump_json() for part in found.values() for record in part]
     begun_with = {
         "model": public_name(settings.model),
-        "data": files.digest(*texts)[:16],
+        "data": files.digest(*read)[:16],
         **asdict(chosen),
     }
     rows = {part: family.encode(tokenizer, records, chosen) for part, records in found.items()}
@@ -185,7 +184,7 @@ def _general(family: Family) -> list[Any]:
     """Ordinary text that is never trained on, in the form that the family reads."""
     if family.file == CausalFamily.file:
         return list(protection.general_test())
-    return list(protection.general_examples(protection.items("general_test")))
+    return list(protection.general_examples(texts.items("general_test")))
 
 
 def _train(plan: _Plan, settings: Settings, say: Teller) -> Trained:

@@ -1,6 +1,6 @@
-"""The tab for questions: one character, one question, several answers side by side, their background."""
-
-from __future__ import annotations
+"""The tab for questions: one character, one question, several answers side by side, their
+background.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

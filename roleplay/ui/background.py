@@ -6,8 +6,6 @@
 Pins last as long as the page is open and hold in both tabs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """The page: a head with the world's title and the model's state, and the tabs. Only assembles."""
 
-from __future__ import annotations
-
 from html import escape
 from pathlib import Path
 from typing import Any

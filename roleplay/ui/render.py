@@ -1,7 +1,5 @@
 """HTML of candidates, background and scenes. Text from people and models is always escaped here."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Sequence

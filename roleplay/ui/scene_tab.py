@@ -1,7 +1,5 @@
 """The tab for scenes: write script lines, let a character act, pick a line, undo, save and load."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator, Sequence
 from functools import cache

@@ -3,12 +3,11 @@
 serve(Settings(world=Path("worlds/chuiyan"), port=7860))     # until Ctrl-C
 """
 
-from __future__ import annotations
-
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from roleplay import proxies
 from roleplay.errors import UsageError, WorldError, reason
 from roleplay.messages import text
 from roleplay.options import Options, group, option
@@ -43,6 +42,7 @@ def serve(settings: Settings) -> None:
         raise WorldError("character.nobody", path=world.path / "world.json")
     choose_checkpoint(settings.choice.checkpoint, world, settings.choice.model)
     _check_port(settings.host, settings.port)
+    proxies.mend(settings.host)  # Gradio asks its own address whether the page is up
     from roleplay.ui.layout import create_app, launch_options
 
     engine = Engine(lambda told: print(text("ui.log", text=told), flush=True))

@@ -4,8 +4,6 @@ label("character")              # the browser shows 角色 or Character
 say("line", request, number=3)  # for HTML that callbacks make
 """
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any
 

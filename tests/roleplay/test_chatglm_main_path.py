@@ -1,7 +1,5 @@
 """ChatGLM from a distilled world to a reply, through the real scripts at toy size: prepare, train, stop, go on, play."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -16,14 +14,15 @@ import pytest
 import tiny
 import torch
 
-from app import choose_checkpoint, load_agent
 from roleplay.backends.base import generate
 from roleplay.backends.local import LocalBackend
 from roleplay.dialogue import last_reply
 from roleplay.errors import AdapterError
+from roleplay.messages import Message
 from roleplay.models.chatglm.prefix import read_prefix
 from roleplay.prompts import Prompt
 from roleplay.sampling import SamplingParams
+from roleplay.stages.character import Choice, choose_checkpoint, load_agent
 from roleplay.world import World
 from scripts import prepare_seq2seq_training, test_dialogue, train_roleplaying
 
@@ -139,16 +138,15 @@ def test_the_originals_form_gives_the_same_replies(
 
 
 @pytest.mark.parametrize("form", ["ours", "original"])
-def test_the_app_plays_model_and_checkpoint(
+def test_model_and_checkpoint_play(
     form: str, whole: Path, original: Path, world: Path, glm_home: Path
 ) -> None:
     folder = whole if form == "ours" else original
-    checkpoint = choose_checkpoint(str(folder), World.load(world), str(glm_home))
-    told: list[str] = []
-    agent = load_agent(
-        World.load(world), str(glm_home), checkpoint, told.append, quantization_bit=4
-    )
-    assert agent.backend.name == f"tiny-chatglm + {folder.name}" and "loading the adapter" in told
+    choice = Choice(model=str(glm_home), checkpoint=str(folder), quantization_bit=4)
+    told: list[Message] = []
+    agent = load_agent(World.load(world), choice, told.append)
+    assert agent.backend.name == f"tiny-chatglm + {folder.name}"
+    assert "loading the adapter" in map(str, told)
     reply = last_reply(agent.ask("阿灯", "你点什么？", n=2, params=PARAMS, background=False))
     assert len(reply.candidates) == 2
 

@@ -68,6 +68,49 @@ def test_what_is_not_plain_is_asked_again(fault: str, reply: str, told: str) -> 
     assert any(told in line for line in reading.faults)
 
 
+@pytest.mark.parametrize(
+    ("reply", "speaker"),
+    [
+        (r'{"n": 1, "kind": "say", "speaker": "O\'Brien"}', "O'Brien"),
+        (r'{"n": 1, "kind": "say", "speaker": "\*闻筝\*"}', "*闻筝*"),
+        (r'{"n": 1, "kind": "say", "speaker": "a\\b"}', r"a\b"),
+        (r'{"n": 1, "kind": "say", "speaker": "\ud83d"}', "\ufffd"),
+        (r'{"n": 1, "kind": "say", "speaker": "\ud83d\ude00"}', "😀"),
+    ],
+)
+def test_escapes_that_json_does_not_know(reply: str, speaker: str) -> None:
+    assert read_labels(reply, {1}).labels[1].speaker == speaker
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        "<think>{}</think>",
+        "{}</think>",
+        "<thinking>\n{}\n</thinking>\n",
+        "<seed:think>{}</seed:think>",
+        "◁think▷{}◁/think▷",
+        "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>",
+    ],
+)
+def test_what_is_thought_is_no_answer(thought: str) -> None:
+    reply = thought.replace("{}", ONE.replace("闻筝", "铜婆")) + ONE
+    assert read_labels(reply, {1}).labels[1].speaker == "闻筝"
+    assert (
+        read_labels(f"{ONE}<think>{ONE.replace('闻筝', '铜婆')}", {1}).labels[1].speaker == "闻筝"
+    )
+
+
+def test_long_and_deep_replies_take_no_time() -> None:
+    for reply in (
+        "{" + "a" * 200_000,
+        "{" * 200_000,
+        "<think>" * 50_000,
+        '{"a": ' + "[" * 90_000 + "}",
+    ):
+        assert read_labels(reply + "}", {1}).labels == {}
+
+
 @pytest.mark.parametrize("reply", ["", "对不起，我不能回答。", "[]", "null", "{}"])
 def test_a_reply_without_labels_is_a_fault(reply: str) -> None:
     assert read_labels(reply, {1}).labels == {} and read_labels(reply, {1}).faults

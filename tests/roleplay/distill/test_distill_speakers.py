@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from roleplay.distill.llm.spans import number_spans
+from roleplay.distill.labels.spans import number_spans
 from roleplay.distill.report import coverage
 from roleplay.distill.rules import turns
 from roleplay.distill.rules.people import People
