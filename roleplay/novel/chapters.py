@@ -3,11 +3,11 @@
     find_chapters("★第一章　漏雨★\\n晨醒雨晚了三分钟。\\n第二章　水务司来的人\\n……")
     # [Chapter(index=1, title="第一章　漏雨", span=(0, 19)), Chapter(index=2, ...)]
 
-The spans tile the text. Chapters are numbered from 1 through all parts of a book; text before the
-first is chapter 0. The title of a part with nothing under it is a chapter of its own; another heading
-with nothing under it opens the chapter that follows, and a line of a printed table of contents none.
-A numbered heading that may be a sentence as well, and a bare numeral (二, II., （2）, 006 灯), count only
-where they continue the numbers of others; a bare numeral inside a numbered chapter is a section.
+The spans tile the text. Chapters are numbered from 1 through all parts; text before the first is
+chapter 0. A part's title with nothing under it is a chapter of its own; another heading with none
+under it opens the chapter that follows, and a line of a printed table of contents none. A heading
+that may be a sentence, and a bare numeral (二, II., （2）, 006 灯), count only where they continue the
+numbers of others; a bare numeral inside a numbered chapter is a section.
 """
 
 import re
@@ -43,11 +43,10 @@ _ENOUGH = 3  # fewer bare numerals, or sentences that begin like a heading, are 
 
 
 class _Heading(NamedTuple):
-    """``kind``: part, chapter, section, named, or the style of a bare numeral; ``sure``: needs no others."""
+    """``kind``: part, chapter, section, named, or a numeral's style; ``sure``: stands alone."""
 
     start: int
-    end: int
-    """Where its title ends, and behind it the text begins."""
+    end: int  # of its title, and behind it the text begins
     title: str
     kind: str
     number: int | None
@@ -85,8 +84,12 @@ def _openings(headings: Sequence[_Heading], text: str) -> list[_Opening]:
     listed, part = 0, ""
     for i, one in enumerate(headings):
         later[keys[i]] -= 1
-        # Some books repeat the part above each chapter; the contents may end with a preface.
-        in_list = (bare[i] and (one.kind != "part" or all(bare[i : i + 2]))) or listed > 1
+        # Some books repeat the part above each chapter, or each heading; the contents may end with
+        # a preface.
+        repeated = keys[i + 1 : i + 2] == [keys[i]] or (
+            one.kind == "part" and not all(bare[i : i + 2])
+        )
+        in_list = (bare[i] and not repeated) or listed > 1
         listed = listed + 1 if in_list and later[keys[i]] else 0
         if listed:
             continue
@@ -97,7 +100,7 @@ def _openings(headings: Sequence[_Heading], text: str) -> list[_Opening]:
         waiting.append(one)
         if not bare[i]:
             names = [item.title for item in waiting if item.title != part or len(waiting) == 1]
-            openings.append((waiting[0].start, " ".join(names)))
+            openings.append((waiting[0].start, " ".join(dict.fromkeys(names))))
             waiting = []
     return openings + [(item.start, item.title) for item in waiting[:1]]
 
@@ -182,7 +185,7 @@ def _strong(line: re.Match[str]) -> _Heading | None:
     if not found:
         return None
     head, after, kind = found["head"], found.end(), next(kind for kind in _STRONG if found[kind])
-    numeral = next(filter(None, found.group(*"abcdefgh")), None)
+    numeral = next(filter(None, found.group(*"abcdefghi")), None)
     number = number_of(numeral) if numeral else None
     body, title = text[after:end], text[found.start("head") : end].rstrip(_MARKS)
     tight = body[:1] not in _SEPARATORS

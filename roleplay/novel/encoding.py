@@ -5,7 +5,7 @@
 
 A byte order mark decides; else UTF-8 where it decodes; else, of the encodings that novels come in,
 the one in which the text reads most like prose (share of the commonest characters, no control
-characters). charset-normalizer is asked about others. A byte that cannot be read becomes ``\\ufffd``.
+characters). charset-normalizer is asked about others. What cannot be read becomes ``\\ufffd``.
 """
 
 import re

@@ -3,9 +3,9 @@
     pieces, notes = read_epub(Path("novel.epub"))
     pieces[0]       # Piece(title="漏雨的早晨", text="漏雨的早晨\\n晨醒雨晚了三分钟。")
 
-A page that is missing, damaged or encrypted is left out and named in the notes, never the book; so are
-pictures, ruby readings, notes with their marks, and contents pages. The book's own files are read by
-their tags alone, since many are no XML. No tree is built and no more than 64 MB is unpacked.
+A page that is missing, damaged or encrypted is left out and named, never the book; so are pictures,
+ruby readings, notes with their marks, and contents pages. The book's own files are read by their
+tags alone, since many are no XML. No tree is built and no more than 64 MB is unpacked.
 """
 
 import posixpath
@@ -34,7 +34,7 @@ _WHY = {KeyError: "novel.page-missing", RuntimeError: "novel.page-encrypted"}
 _PAGE, _NO_PAGE = pattern("pages.file"), pattern("pages.no_file")
 _BLOCK, _SKIPPED = pattern("pages.block"), pattern("pages.skipped")
 _NOTE, _NOTE_MARK = pattern("pages.note"), pattern("pages.note_mark")
-_FEW_PARTS = 9  # lxml cuts text into few parts; a longer link is no mark
+_FEW_PARTS = 9  # lxml cuts text into few parts; what is longer is no mark
 
 Piece = tuple[str, str]
 """A title, and the text under it, one paragraph a line."""
@@ -45,7 +45,7 @@ _Link = tuple[str, str, str]  # (folder of the table of contents, address, title
 
 @dataclass
 class Page:
-    """A page's paragraphs; its anchors and headings (line, level, text) name a line, links an address."""
+    """A page's paragraphs; anchors and headings (line, level, text) name a line of it."""
 
     lines: list[str] = field(default_factory=list)
     anchors: dict[str, int] = field(default_factory=dict)
@@ -100,7 +100,7 @@ def _headings(pages: Sequence[Page]) -> _Titles:
 
 
 class _Reader:
-    """Takes the tags of a page as lxml reports them, every one closed; a block is a line or more."""
+    """Takes the tags of a page as lxml reports them, all closed; a block is a line or more."""
 
     def __init__(self, contents: bool) -> None:
         self.page, self.contents = Page(), contents
@@ -113,14 +113,15 @@ class _Reader:
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         tag, kind = tag.rpartition(":")[2], attributes.get("epub:type", "")
         kinds = f"{kind} {attributes.get('class', '')} {attributes.get('role', '')}"
-        hidden = tag == "nav" and (not self.contents or kind not in ("", "toc"))
-        if self.skipping or hidden or _SKIPPED.fullmatch(tag) or _NOTE.search(kinds):
-            self.skipping += 1
-            return
-        if _BLOCK.fullmatch(tag):
+        hidden = tag == "nav" and (not self.contents or "toc" not in (kind or "toc"))
+        hidden = hidden or bool(_SKIPPED.fullmatch(tag) or _NOTE.search(kinds))
+        self.skipping += bool(self.skipping or hidden)
+        if _BLOCK.fullmatch(tag) and not self.skipping:
             self.close()
         for name in (attributes.get("id"), attributes.get("name")):
             self.page.anchors.setdefault(name or "", len(self.page.lines))
+        if self.skipping:
+            return
         if tag == "content":  # of the ncx, behind <navLabel><text>雨</text></navLabel>
             self.page.links.append((attributes.get("src", ""), "".join(self.parts)))
         elif tag in ("a", "sup"):
@@ -146,7 +147,7 @@ class _Reader:
         self.parts += [] if self.skipping else [text]
 
     def _end_link(self, address: str, place: int, tag: str) -> None:
-        if not 0 < len(self.parts) - place < _FEW_PARTS:
+        if len(self.parts) == place or (tag == "sup" and len(self.parts) - place > _FEW_PARTS):
             return
         text = "".join(self.parts[place:]).strip()
         alone = place < _FEW_PARTS and not "".join(self.parts[:place]).strip()
@@ -190,9 +191,9 @@ class _Book:
                 self.names.setdefault(form.lower(), name)
         self.locked: set[str] = set()
         for block in self._text("META-INF/encryption.xml").split("EncryptedData>"):
-            if not pattern("pages.obfuscated_font").search(block):
-                files = _tags(block, "CipherReference")
-                self.locked |= {self._find(file["URI"]) for file in files}
+            font = pattern("pages.obfuscated_font").search(block)
+            files = [] if font else _tags(block, "CipherReference")
+            self.locked |= {self._find(file["URI"]) for file in files}
 
     def read(self) -> tuple[list[Piece], list[Message]]:
         """The pieces and the notes."""

@@ -4,8 +4,8 @@
     unwrap("　　话说天下大势，分久必合，合久必分。周末七国分争，并入于\\n秦。及秦灭之后，……\\n")
     # "　　话说天下大势，分久必合，合久必分。周末七国分争，并入于秦。及秦灭之后，……\\n"
 
-A text is wrapped where lines end in mid-sentence and most of those are about equally wide; a blank or
-an indented line begins a paragraph.
+A text is wrapped where lines end in mid-sentence and most of those are about equally wide; a blank
+or an indented line begins a paragraph.
 """
 
 import re
@@ -48,13 +48,14 @@ def unwrap(text: str) -> str:
     if sum(not line.strip() for line in after) > 0.8 * len(after):
         return unwrap(re.sub(r"\n[ \t　]*\n", "\n", text))  # a blank line behind each says nothing
     # Where a paragraph goes on; its first line is indented by more (or, hanging, by less).
-    indent = Counter(_indent(line) for line in after if line.strip()).most_common(1)[0][0]
+    indents = Counter(len(line) - len(line.lstrip(_BLANKS)) for line in after if line.strip())
+    usual = indents.most_common(1)[0][0]
     words = Counter(_WORD.findall(text.lower()))
     told = lines[:1]
     for i, line in enumerate(lines[1:]):
-        if _indent(line) == indent and _goes_on(lines[i], line, edges[i]):
-            line = line.lstrip(_BLANKS)
-            told[-1:] = [_before(told[-1].rstrip(), line, words), line]
+        start = line.lstrip(_BLANKS)
+        if len(line) - len(start) == usual and _goes_on(lines[i], start, edges[i]):
+            told[-1:] = [_before(told[-1].rstrip(), start, words), start]
         else:
             told += ["\n", line]
     return "".join(told)
@@ -83,19 +84,14 @@ def _width(line: str) -> int:
     return len(line) + _WIDE.subn("", line)[1]
 
 
-def _indent(line: str) -> int:
-    return _width(line[: len(line) - len(line.lstrip(_BLANKS))] + ".")
-
-
-def _goes_on(line: str, following: str, edge: int) -> bool:
-    start = following.lstrip(_BLANKS)
-    if not (edge and line.strip() and start.strip()):
+def _goes_on(line: str, start: str, edge: int) -> bool:
+    if not (edge and line.strip() and start):
         return False
     first = _FIRST.match(start)
     has_room = _width(line) + _width(first[0] if first else "") + _SLACK <= edge
     answered = line.rstrip()[-1] in '”」』"' and start[0] in '“「『"'
     broken = _is_broken(line) and _width(line) >= _EVEN * edge
-    return broken or not (has_room or answered or _HEAD.match(following))
+    return broken or not (has_room or answered or _HEAD.match(start))
 
 
 def _before(line: str, following: str, words: Mapping[str, int]) -> str:

@@ -4,20 +4,22 @@
     novel.encoding, novel.language     # ("gb18030", "zh-Hans")
     novel.notes                        # (Message: "3 bytes could not be read: lines 41, 90, 212",)
 
-The text is cleaned and its hard-wrapped lines are joined; all offsets count in it. The module finds
-no chapters: ``find_chapters(novel.text, novel.titles)`` does.
+Gone from the text are zero-width, control and private-use characters, left-overs of HTML, lines of
+sites, the licence of Project Gutenberg, and the notes and readings (港《みなと》) of Aozora Bunko;
+hard-wrapped lines are joined. All offsets count in it. ``find_chapters(novel.text, novel.titles)``.
 """
 
+import re
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 from typing import Literal
 
 from roleplay.errors import NovelError
 from roleplay.messages import Message, message
 from roleplay.novel import pattern, table
-from roleplay.novel.cleaning import clean
 from roleplay.novel.encoding import decode
 from roleplay.novel.epub import Piece, cut_pages, read_epub, read_page
 from roleplay.novel.paragraphs import unwrap
@@ -28,6 +30,11 @@ _MAGIC = {name: start.encode("latin-1") for name, start in table("formats")["sta
 _MOST_BYTES = 256 * 1024 * 1024
 _SHOWN = 10
 _SAMPLE = 200_000  # characters, from the middle: prefaces may be in another language
+_BANNER, _INVISIBLE, _BLANK, _ENTITY, _UNSEEN, _TAG, _GUTENBERG, _AOZORA = (
+    pattern(f"cleaning.{name}") for name in table("cleaning")
+)
+_LONGEST_BANNER = 300  # a whole paragraph is the story's, whatever it mentions
+_LOST = pattern("encoding.lost")
 _SCRIPTS = [pattern(f"languages.{name}") for name in table("languages")]
 
 
@@ -66,9 +73,7 @@ def read_novel(path: Path) -> Novel:
         raise NovelError("novel.huge", path=path, size=size, most=_MOST_BYTES)
     else:
         text, encoding = decode(path.read_bytes(), str(path))
-        lost_byte = pattern("encoding.lost")
-        numbered = enumerate(text.split("\n"), 1)
-        lost = [number for number, line in numbered for _ in lost_byte.findall(line)]
+        lost = [n for n, line in enumerate(text.split("\n"), 1) for _ in _LOST.findall(line)]
         notes = [message("novel.damage", count=len(lost), lines=_lines(lost))] if lost else []
         pages = [read_page(text)] if pattern("formats.markup").match(text) else []
         pieces = [*cut_pages(pages)] if pages else [("", text)]
@@ -76,6 +81,31 @@ def read_novel(path: Path) -> Novel:
     if not novel.text.strip():
         raise NovelError("novel.blank", path=path, size=size)
     return novel
+
+
+def is_banner(text: str) -> bool:
+    """Whether a line or a piece of narration is a site's: an address, or a call to download."""
+    return len(text) <= _LONGEST_BANNER and bool(_BANNER.search(text))
+
+
+def clean(text: str) -> tuple[str, list[int]]:
+    """The text as a reader sees it, and from 1 the numbers of the lines of sites left out."""
+    marks = {mark[1]: mark.span() for mark in _GUTENBERG.finditer(text)}
+    start, end = marks.get("START", (0, 0))[1], marks.get("END", (len(text), 0))[0]
+    # Blank lines for what goes, so that the others keep their numbers.
+    lines = ("\n" * text.count("\n", 0, start) + text[start:end]).split("\n")
+    said = re.compile("[“「『]")
+    banners = [i for i, line in enumerate(lines, 1) if is_banner(line) and not said.search(line)]
+    for i in banners:
+        lines[i - 1] = ""
+    text = "\n".join(lines)
+    if "<" in text:
+        text = _TAG.sub(lambda tag: "\n" if tag["block"] else "", _UNSEEN.sub("", text))
+    if "《" in text or "［＃" in text:
+        text = _AOZORA.sub(lambda note: note[1] or "", text)
+    text = _ENTITY.sub(lambda entity: unescape(entity[0]), text)
+    text = re.sub("[\r\v\f\x85\u2028\u2029]", "\n", text)
+    return _BLANK.sub(" ", _INVISIBLE.sub("", text)).lstrip("\n"), banners
 
 
 def language_of(text: str) -> Language:
@@ -100,12 +130,11 @@ def _put_together(pieces: Iterable[Piece], encoding: str, name: str, notes: list
     titles: list[tuple[int, str]] = []
     banners: list[int] = []
     waiting: list[str] = []
-    start = joined = 0
+    start = 0
     for title, raw in pieces:
         cleaned, left_out = clean(raw)
         text = unwrap(cleaned)
         banners += left_out
-        joined += cleaned.count("\n") - text.count("\n")
         waiting += [title] if title and title not in waiting else []
         if text.strip():
             titles += [(start, " ".join(waiting))] if waiting else []
@@ -114,7 +143,6 @@ def _put_together(pieces: Iterable[Piece], encoding: str, name: str, notes: list
             start += len(text) + 1
     lines = name if encoding == "epub" else _lines(banners)
     notes += [message("novel.banners", count=len(banners), lines=lines)] if banners else []
-    notes += [message("novel.unwrapped", count=joined)] if joined else []
     text = "\n".join(told)
     return Novel(text, encoding, language_of(text), tuple(titles), tuple(notes))
 

@@ -31,8 +31,7 @@ from roleplay.errors import ModelError, ScriptError, WorldError
 from roleplay.messages import Message, message
 from roleplay.novel.chapters import find_chapters
 from roleplay.novel.chunking import chunk_chapters
-from roleplay.novel.cleaning import is_banner
-from roleplay.novel.reading import Novel, read_novel
+from roleplay.novel.reading import Novel, is_banner, read_novel
 from roleplay.options import Options, group, option, required
 from roleplay.records import Chapter, Chunk, Line
 from roleplay.stages.backend import Backend, give_batch, take_batch, tell_answers, tell_estimate

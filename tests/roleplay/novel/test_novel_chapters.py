@@ -160,6 +160,10 @@ def book_of(*headings: str) -> str:
         ["Prologue", "Chapter 1", "Chapter 2", "Epilogue"],
         ["卷一 雨", "卷二 塔"],
         ["上卷", "下卷"],
+        ["その一", "その二"],
+        ["Chapitre I", "Chapitre II"],
+        ["LETTER I.", "LETTER II."],
+        ["Глава 1. Дождь", "Глава 2. Башня"],
         ["第12话：这就是命运吗！？", "第13话 雨"],
     ],
     ids=lambda headings: headings[0],
@@ -169,6 +173,15 @@ def test_headings_of_every_style(headings: list[str]) -> None:
     marks = " ★☆=【】《》#—"
     assert len(found) == len(headings)
     assert all(one.title.strip(marks) in own for one, own in zip(found, headings, strict=True))
+
+
+def test_a_heading_that_stands_twice_is_one_chapter() -> None:
+    text = "第一章 雨\n\n　　第一章 雨\n下了。\n第二章 塔\n第二章 塔\n到了。\n"
+    found = find_chapters(text)
+    assert [(chapter.title, chapter.span[0]) for chapter in found] == [
+        ("第一章 雨", 0),
+        ("第二章 塔", 19),
+    ]
 
 
 def test_styles_that_go_on_counting_fill_each_others_gaps() -> None:

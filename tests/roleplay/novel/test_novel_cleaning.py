@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from roleplay.novel.cleaning import clean, is_banner
+from roleplay.novel.reading import clean, is_banner
 
 
 @pytest.mark.parametrize(

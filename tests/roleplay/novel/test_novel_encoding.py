@@ -11,14 +11,31 @@ from roleplay.novel.reading import read_novel
 from tests.roleplay.novel.prose import prose
 
 PROBES = [
-    ("utf-8", "zh-Hans"), ("utf-8-sig", "ja"), ("utf-16", "zh-Hant"), ("utf-16-le", "zh-Hans"),
-    ("utf-16-be", "en"), ("gb18030", "zh-Hans"), ("cp950", "zh-Hant"), ("big5hkscs", "zh-Hant"),
-    ("cp932", "ja"), ("euc_jp", "ja"), ("cp949", "ko"), ("cp1252", "fr"),
-]  # fmt: skip
+    ("utf-8", "zh-Hans"),
+    ("utf-8-sig", "ja"),
+    ("utf-16", "zh-Hant"),
+    ("utf-16-le", "zh-Hans"),
+    ("utf-16-be", "en"),
+    ("gb18030", "zh-Hans"),
+    ("cp950", "zh-Hant"),
+    ("big5hkscs", "zh-Hant"),
+    ("cp932", "ja"),
+    ("euc_jp", "ja"),
+    ("cp949", "ko"),
+    ("cp1252", "fr"),
+]
 MORE = [
-    ("gbk", "zh-Hant"), ("gb18030", "ja"), ("gb18030", "en"), ("utf-16-le", "fr"), ("utf-16-be", "ko"),
-    ("cp1252", "en"), ("iso8859-15", "fr"), ("mac_roman", "fr"), ("iso2022_jp", "ja"), ("utf-32-le", "ja"),
-]  # fmt: skip
+    ("gbk", "zh-Hant"),
+    ("gb18030", "ja"),
+    ("gb18030", "en"),
+    ("utf-16-le", "fr"),
+    ("utf-16-be", "ko"),
+    ("cp1252", "en"),
+    ("iso8859-15", "fr"),
+    ("mac_roman", "fr"),
+    ("iso2022_jp", "ja"),
+    ("utf-32-le", "ja"),
+]
 
 
 @pytest.mark.parametrize("length", [60, 300, 2000, 20_000])
