@@ -171,7 +171,7 @@ def _owners(part: str, counts: Mapping[str, int]) -> list[str]:
 
 def _partner(text: str, short: str, counts: Mapping[str, int]) -> tuple[str, str] | None:
     """The one longer name that ``short`` is a part of, with the evidence; None where unsure."""
-    full = [name for name in counts if short in _parts(name) and name != short]
+    full = [one for one in counts if short in one and one != short and short in _parts(one)]
     if full:
         told = f"{short} is a part of {full[0]}, and of no other name"
         return (full[0], told) if len(full) == 1 else None
