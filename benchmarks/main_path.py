@@ -10,8 +10,6 @@ them). Each reads what the world and the checkpoint hold; nothing is written but
 of ``--cold``.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import statistics

@@ -3,40 +3,111 @@
     >>> aliases_of("沈灯（灯匠）", [((), "别名: 小灯、灯儿（镇上人叫的）")], bold=["沈灯", "阿灯"])
     ('小灯', '灯儿', '沈灯', '阿灯')
 
-Only what can be a name is one: 2 to 20 characters, no sentence, not a word that pages stress.
+Only what can be a name is one: 2 to 20 characters, no sentence, not a word that pages stress. Whoever
+lends a voice or draws is no name of the character: （CV：林某、幼年期：原某某） gives none.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
-from kb.sections import WORDS, Section
+from kb.names import simplified
+from kb.sections import WORDS, Section, plain_heading
 
+_LABELS = "|".join(WORDS["alias-labels"])
 # A whole line '别名: 小灯、灯儿', as infoboxes and lists of facts are rendered.
-_LINE = re.compile(rf"(?:{'|'.join(WORDS['alias-labels'])})\s*[:：]\s*(.+)", re.IGNORECASE)
-_SEPARATOR = re.compile(r"[、，,;；/／|]|\s{2,}")
-_PARENTHESES = re.compile(r"[（(][^（）()]*[）)]")
-_DISAMBIGUATION = re.compile(r"(.+?)\s*[（(][^（）()]+[）)]")
-_NO_NAME = re.compile(r"[。！？!?；;：:，,、|=<>{}\[\]#/\n…]")
-_LONGEST = 20
+_LINE = re.compile(rf"({_LABELS})\s*[:：]\s*(.+)", re.IGNORECASE)
+# Labels of what a part is called in another tongue or time: '英文：Lamp', '别名：小灯'.
+_NAMING = re.compile(rf"{_LABELS}|{'|'.join(WORDS['languages-named'])}", re.IGNORECASE)
+_VOICE = re.compile(rf"(?:{'|'.join(WORDS['voice-labels'])})\b\s*[:：]?", re.IGNORECASE)
+_SEPARATOR = re.compile(r"[、，,;；/／|]|\s{2,}|(?<=[\u3000-\u9fff])\s+(?=[\u3000-\u9fff])")
+_COLON = re.compile(r"\s*[:：]\s*")
+_PARENTHESES = re.compile(r"[（(]([^（）()]*)[）)]")
+_NO_NAME = re.compile(r"[。！？!?；;：:，,、|=<>{}\[\]#/\n…（）()]")
+# '又名小灯，' in a first sentence: up to a mark, so that '人称铁嘴的老板' gives no 铁嘴的老板.
+_ALSO = re.compile(
+    rf"(?:{'|'.join(WORDS['alias-phrases'])})(?:叫做|叫|是|为|作|：|:)?\s*"
+    r"(?:[「『“\"‘《]([^「」『』“”\"‘’《》。\n]{2,20})[」』”\"’》]|([^\s，。；、（）()「」：:的是]{2,12})(?=[，。；、）)]))"
+)
+_FURTHER_NAMES = re.compile(r"[·・•‧][\w·・•‧=＝-]+")
+_QUOTES = " 「」『』“”\"'。‘’《》【】"
+# 露易丝·法兰西斯·露·布朗·杜·拉·瓦利埃尔 has 22.
+_LONGEST, _LONGEST_DOTTED = 20, 40
+_LEAD = 120
 
 
 def aliases_of(
-    title: str, sections: Iterable[Section], *, bold: Sequence[str] = ()
+    title: str, sections: Sequence[Section], *, bold: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """Names from lines such as '别名: 小灯', from the title's core and from bold words, no title."""
-    lines = (_LINE.fullmatch(line) for _, text in sections for line in text.splitlines())
-    values = [_PARENTHESES.sub("", match[1]) for match in lines if match]
-    parts = (part for value in values for part in _SEPARATOR.split(value))
-    written = (part.strip(" 「」『』“”\"'。") for part in parts)
-    # '沈灯（灯匠）' -> 沈灯, '雨城:沈灯' -> 沈灯.
-    bare = _DISAMBIGUATION.fullmatch(title)
-    core = re.split(r"[:：]", bare[1] if bare else title)[-1].strip()
-    likely = filter(is_name, (core, *bold))
-    names = dict.fromkeys((*(name for name in written if 1 < len(name) <= _LONGEST), *likely))
+    """Names from lines such as '别名: 小灯', from bold words, the lead and the title, no title."""
+    lead = next((text for _, text in sections[:3] if "。" in text), "")[:_LEAD]
+    core, _ = name_and_more(title)
+    # '雨城:沈灯' -> 沈灯, '沈灯/经历' -> 沈灯; 露易丝·瓦利埃尔 is called by the first name.
+    forms = [core, _COLON.split(core)[-1].strip(), core.split("/")[0].strip(), core.split("·")[0]]
+    named = [name for text in (title, *bold) for name in _names_of(text)]
+    likely = filter(is_name, (*forms, *named, *_longer(forms, lead), *_also(lead)))
+    names = dict.fromkeys((*_written(sections), *likely))
     return tuple(name for name in names if name != title)
 
 
 def is_name(text: str) -> bool:
     """True for what can be a name by its form."""
-    written = 1 < len(text) <= _LONGEST and any(letter.isalpha() for letter in text)
-    return written and text not in WORDS["stressed"] and not _NO_NAME.search(text)
+    longest = _LONGEST_DOTTED if "·" in text else _LONGEST
+    written = 1 < len(text) <= longest and any(letter.isalpha() for letter in text)
+    stressed = simplified(text) in WORDS["stressed"] or _VOICE.match(simplified(text))
+    return bool(written and not stressed and not _NO_NAME.search(text))
+
+
+def name_and_more(text: str) -> tuple[str, str]:
+    """沈灯（灯匠） gives 沈灯 and 灯匠: a name and what its parentheses say."""
+    return _PARENTHESES.sub("", text).strip(_QUOTES), "、".join(_PARENTHESES.findall(text))
+
+
+def _names_of(text: str) -> Iterator[str]:
+    """A title or bold word without its parentheses, and what they say it is called as well."""
+    core, more = name_and_more(text)
+    yield core
+    for part in _SEPARATOR.split(more):
+        label, colon, name = part.partition("：" if "：" in part else ":")
+        if colon and _NAMING.fullmatch(simplified(label).strip()):
+            yield name.strip(_QUOTES)
+        else:
+            yield from _also(f"{part}，")
+
+
+def _written(sections: Sequence[Section]) -> Iterator[str]:
+    """Names from whole lines 'label: names'; a label that stands twice tells of several people.
+
+    Only where the page begins and under headings like 基本资料: other sections are on other things.
+    """
+    own = (text for path, text in sections if path == sections[0][0] or _is_of_page(path[-1:]))
+    texts = (line for text in own for line in text.splitlines())
+    lines = [(match, line) for line in texts if (match := _LINE.fullmatch(simplified(line)))]
+    counts = Counter(match[1] for match, _ in lines)
+    for match, line in lines:
+        value = _PARENTHESES.sub("", line[match.start(2) :])
+        parts = _SEPARATOR.split(value) if counts[match[1]] == 1 else []
+        for part in parts:
+            label, *rest = _COLON.split(part)
+            # '日文：アカリ' is a name in another tongue, '幼年期：原某某' a voice.
+            if not rest or _NAMING.fullmatch(simplified(label).strip()):
+                name = (rest or [label])[-1].strip(_QUOTES)
+                if is_name(name) or (name.isdigit() and 1 < len(name) <= _LONGEST):
+                    yield name
+
+
+def _is_of_page(heading: Sequence[str]) -> bool:
+    return all(plain_heading(part) in WORDS["generic"] for part in heading)
+
+
+def _longer(forms: Sequence[str], lead: str) -> Iterator[str]:
+    """露易丝·法兰西斯, where the text of 露易丝 begins so."""
+    for form in filter(None, forms):
+        if lead.startswith(form) and (match := _FURTHER_NAMES.match(lead, len(form))):
+            yield lead[: match.end()]
+
+
+def _also(lead: str) -> Iterator[str]:
+    for match in _ALSO.finditer(simplified(lead)):
+        group = 1 if match[1] else 2
+        yield lead[match.start(group) : match.end(group)]

@@ -12,16 +12,17 @@ import bz2
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
-from xml.parsers import expat
+from typing import IO, NamedTuple
+
+from lxml import etree  # type: ignore[import-untyped]
 
 from kb.errors import Message, WikiError
 
 _log = logging.getLogger(__name__)
 
-_CHUNK = 1 << 16
 # MediaWiki itself stops at two million bytes a page.
 _LONGEST_PAGE = 8_000_000
+_MOST_UNREAD = 64_000_000
 
 
 class ExportPage(NamedTuple):
@@ -36,81 +37,60 @@ def read_export(path: Path, *, quiet: bool = False) -> Iterator[ExportPage]:
 
     Raises WikiError when the file has a document type, or no whole page.
     """
-    pages = _Pages(path, quiet=quiet)
-    broken = ""
+    with path.open("rb") as file:
+        # Packed or not is told by the first bytes, whatever the name.
+        packed = file.read(3) == b"BZh"
+    count, line, broken = 0, 1, ""
     try:
-        with path.open("rb") as file:
-            # Packed or not is told by the first bytes, whatever the name.
-            packed = file.read(3) == b"BZh"
         with bz2.open(path) if packed else path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                pages.parser.Parse(chunk, False)
-                yield from pages.take()
-            pages.parser.Parse(b"", True)
-    except (expat.ExpatError, EOFError, OSError, LookupError) as error:
+            for page in _elements(path, _Bounded(file)):
+                count, line = count + 1, page.sourceline or line
+                fields = {name: page.findtext(f".//{{*}}{name}") or "" for name in ("title", "ns")}
+                *_, markup = ["", *(text.text or "" for text in page.iterfind(".//{*}text"))]
+                title = fields["title"].strip()
+                if fields["ns"].strip() not in ("", "0") or not title:
+                    continue
+                if len(markup) <= _LONGEST_PAGE:
+                    yield ExportPage(title, markup)
+                elif not quiet:
+                    most = _LONGEST_PAGE
+                    _log.warning(Message("wiki.long-page", title=title, path=path, most=most))
+    except (etree.XMLSyntaxError, EOFError, OSError) as error:
         broken = str(error) or type(error).__name__
-    yield from pages.take()
-    if pages.count == 0:
+        line = getattr(error, "lineno", None) or line
+    if count == 0:
         raise WikiError("wiki.no-export-page", path=path, detail=broken or "no <page>")
     if broken and not quiet:
-        line, count = pages.parser.CurrentLineNumber, pages.count
         _log.warning(Message("wiki.cut-off", path=path, line=line, detail=broken, count=count))
 
 
-class _Pages:
-    """What the parser calls: gathers the fields of the page it is in."""
+class _Bounded:
+    """A file that ends where a page takes more than any: what a packed bomb unpacks to."""
 
-    def __init__(self, path: Path, *, quiet: bool) -> None:
-        self.count = 0
-        self.parser = expat.ParserCreate()
-        self.parser.buffer_text = True
-        self.parser.buffer_size = _CHUNK
-        self.parser.StartElementHandler = self._start
-        self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self._text
-        self.parser.StartDoctypeDeclHandler = self._refuse
-        self._path = path
-        self._quiet = quiet
-        self._ready: list[ExportPage] = []
-        self._in_page = False
-        self._fields: dict[str, str] = {}
-        self._field = ""
-        self._parts: list[str] = []
-        self._length = 0
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.since_page = 0
 
-    def take(self) -> list[ExportPage]:
-        """The pages finished since the last call."""
-        ready, self._ready = self._ready, []
-        return ready
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes; raises OSError beyond 64 MB without a page."""
+        self.since_page += size
+        if self.since_page > _MOST_UNREAD:
+            raise OSError("a page has no end")
+        return self._file.read(size)
 
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        name = name.rsplit(":", 1)[-1]
-        if name == "page":
-            self._in_page, self._fields = True, {}
-        elif self._in_page and name in ("title", "ns", "text"):
-            self._field, self._parts, self._length = name, [], 0
 
-    def _text(self, text: str) -> None:
-        if self._field and self._length <= _LONGEST_PAGE:
-            self._parts.append(text)
-            self._length += len(text)
-
-    def _end(self, name: str) -> None:
-        name = name.rsplit(":", 1)[-1]
-        if name == self._field:
-            self._fields[name] = "".join(self._parts)
-            self._field, self._parts = "", []
-        elif name == "page" and self._in_page:
-            self._in_page = False
-            self.count += 1
-            title, markup = self._fields.get("title", "").strip(), self._fields.get("text", "")
-            if self._fields.get("ns", "0").strip() != "0" or not title:
-                return
-            if len(markup) <= _LONGEST_PAGE:
-                self._ready.append(ExportPage(title, markup))
-            elif not self._quiet:
-                most = _LONGEST_PAGE
-                _log.warning(Message("wiki.long-page", title=title, path=self._path, most=most))
-
-    def _refuse(self, name: str, *_: object) -> None:
-        raise WikiError("wiki.doctype", path=self._path, name=name)
+def _elements(path: Path, file: _Bounded) -> Iterator[etree._Element]:
+    """The <page> elements one by one; each is forgotten before the next."""
+    reading = etree.iterparse(
+        file, events=("start", "end"), resolve_entities=False, no_network=True, huge_tree=True
+    )
+    for number, (event, element) in enumerate(reading):
+        declared = element.getroottree().docinfo.internalDTD if number == 0 else None
+        if declared is not None:
+            raise WikiError("wiki.doctype", path=path, name=declared.name)
+        if event == "end" and etree.QName(element).localname == "page":
+            yield element
+            file.since_page = 0
+            element.clear()
+            while element.getprevious() is not None:
+                del element.getparent()[0]

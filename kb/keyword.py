@@ -11,12 +11,13 @@ of its own, so that 沈砚秋 does not find 沈砚冬, and counts half. Question
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.names import find_names, names_by_start, normalise
+from kb.names import NameFinder, normalise
 from kb.sections import WORDS
 
 # Okapi BM25 (Robertson and Zaragoza 2009, equation 3.15), chosen on XQuAD-zh and the development
@@ -40,6 +41,10 @@ _BIGRAM_SHIFT = 20
 _FIRST_WORD = 1 << 60
 
 
+# The weight of a name in a query, and float32 [texts]: how well each fits it, 0-1.
+Named: TypeAlias = tuple[float, NDArray[np.float32]]
+
+
 class KeywordIndex:
     """BM25 scores of one query against every text.
 
@@ -47,11 +52,11 @@ class KeywordIndex:
     `_texts[_starts[t]:_starts[t + 1]]` with the BM25 weights `_weights[...]` (float32).
     """
 
-    def __init__(self, texts: Sequence[str], names: Iterable[str] = ()) -> None:
+    def __init__(self, texts: Sequence[str], names: NameFinder | None = None) -> None:
         """`names` are looked for whole in the texts."""
         self.count = len(texts)
         self._words: dict[str, int] = {}
-        self._names = names_by_start(map(normalise, names))
+        self._names = names or NameFinder(())
         terms, owners = self._terms_of([normalise(text) for text in texts], learn=True)
         unique, numbers = np.unique(terms, return_inverse=True)
         # One more than there are: a term above all of them is looked up there, and not found.
@@ -68,13 +73,14 @@ class KeywordIndex:
         saturated = frequencies * (_K1 + 1) / (frequencies + damping)
         self._weights = (self._term_weights[found] * saturated).astype(np.float32)
 
-    def scores(self, query: str) -> NDArray[np.float32]:
+    def scores(self, query: str, *, named: Sequence[Named] | None = None) -> NDArray[np.float32]:
         """float32 [texts]: BM25 as a share of what an average text with every term once would get.
 
         Not negative, rarely above 1. Of a query with more than 16 pairs and words 1 stands for as
         much as 16 of them: no snippet holds more of a scene. Only the 200 weightiest terms count.
+        With `named`, that stands for the names in the query, which are no terms then.
         """
-        wanted, factors = self._query_terms(query)
+        wanted, factors = self._query_terms(query, names_count=named is None)
         places = np.searchsorted(self._terms, wanted)
         known = self._terms[places] == wanted
         absent = self._weight(wanted[~known], np.zeros((~known).sum(), np.int64)) * factors[~known]
@@ -82,27 +88,43 @@ class KeywordIndex:
         weights = self._term_weights[places] * factors
         scores = np.zeros(self.count, dtype=np.float32)
         for term in np.argsort(-weights, kind="stable")[:_MOST_QUERY_TERMS]:
-            postings = slice(self._starts[places[term]], self._starts[places[term] + 1])
+            postings = self._postings(places[term])
             scores[self._texts[postings]] += self._weights[postings] * factors[term]
         long_terms = int((wanted >= 1 << _BIGRAM_SHIFT).sum())
         ideal = (weights.sum() + absent.sum()) * min(1.0, _IDEAL_TERMS / max(long_terms, 1))
+        for weight, matches in named or ():
+            scores += np.float32(weight) * matches
+            ideal += weight
         return scores / np.float32(ideal or 1)
 
-    def _query_terms(self, query: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def holding(self, name: str) -> NDArray[np.int64]:
+        """Numbers of the texts in which a name stands whole."""
+        place = np.searchsorted(self._terms, term := self._word(name))
+        known = self._terms[place] == term
+        found: NDArray[np.int64] = self._texts[self._postings(place)] if known else self._texts[:0]
+        return found
+
+    def _postings(self, place: np.int64) -> slice:
+        return slice(self._starts[place], self._starts[place + 1])
+
+    def _query_terms(
+        self, query: str, *, names_count: bool
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Distinct terms of the query without its question words, and the factor of each.
 
         A name is one term, and so are the pairs around it, not those inside it. Question words
         count where nothing else is left.
         """
         text = normalise(query)
-        names = find_names(text, self._names)
+        found = self._names.find(text)
         rest = text
-        for name in sorted(names, key=len, reverse=True):
-            rest = rest.replace(name, " ")
+        for at, name in found:
+            rest = rest[:at] + " " * len(name) + rest[at + len(name) :]
         terms, _ = self._terms_of([_QUESTION_WORDS.sub(" ", rest)])
-        if not len(terms) and not names:
+        if not len(terms) and not found:
             terms, _ = self._terms_of([text])
-        named = np.array([self._word(name) for name in names], dtype=np.int64)
+        words = {self._word(name) for _, name in found} if names_count else set()
+        named = np.array(sorted(words), dtype=np.int64)
         wanted = np.unique(np.concatenate((terms, named)))
         return wanted, np.where(np.isin(wanted, named), _NAME_WEIGHT, 1.0).astype(np.float32)
 
@@ -132,8 +154,7 @@ class KeywordIndex:
         for owner, text in enumerate(texts):
             words = _LATIN_WORD.findall(text)
             if learn:
-                for name in find_names(text, self._names):
-                    words += [name] * text.count(name)
+                words += [name for _, name in self._names.find(text)]
                 for word in words:
                     self._words.setdefault(word, len(self._words))
             for word in words:

@@ -10,7 +10,6 @@
 Right are the passages in `gold`, or, where a question has none, those that hold one of its answers.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -46,16 +45,14 @@ def read_passages(path: str | Path) -> list[Passage]:
 
     Raises QuestionSetError naming file, line and fault, also for an id used twice.
     """
-    seen: dict[str, int] = {}
-    passages = []
+    passages: dict[str, tuple[int, Passage]] = {}
     for number, passage in _rows(path, Passage):
-        first = seen.setdefault(passage.id, number)
+        first, _ = passages.setdefault(passage.id, (number, passage))
         if first != number:
             raise _bad_line(path, number, Message("questions.same-id", id=passage.id, first=first))
-        passages.append(passage)
     if not passages:
         raise QuestionSetError("questions.no-passage", path=path)
-    return passages
+    return [passage for _, passage in passages.values()]
 
 
 def read_questions(path: str | Path, passages: Sequence[Passage]) -> list[Question]:
@@ -79,10 +76,9 @@ def read_questions(path: str | Path, passages: Sequence[Passage]) -> list[Questi
 
 def right_passages(question: Question, passages: Sequence[Passage]) -> set[str]:
     """Ids of the passages that answer it."""
-    if question.gold:
-        return set(question.gold)
     answers = [answer for answer in question.answers or () if answer]
-    return {passage.id for passage in passages if any(answer in passage.text for answer in answers)}
+    found = {passage.id for passage in passages if any(one in passage.text for one in answers)}
+    return set(question.gold or found)
 
 
 def _rows(path: str | Path, kind: type[Row]) -> Iterator[tuple[int, Row]]:
@@ -92,19 +88,12 @@ def _rows(path: str | Path, kind: type[Row]) -> Iterator[tuple[int, Row]]:
     except (OSError, UnicodeDecodeError) as error:
         raise QuestionSetError("questions.unreadable", path=path, detail=error) from error
     for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
         try:
-            raw = json.loads(line)
-            if not isinstance(raw, dict):
-                name = type(raw).__name__
-                raise _bad_line(path, number, Message("questions.no-object", kind=name))
-            yield number, kind(**raw)
-        except json.JSONDecodeError as error:
-            raise _bad_line(path, number, Message("questions.no-json", detail=error.msg)) from error
+            if line.strip():
+                yield number, kind.model_validate_json(line)
         except ValidationError as error:
             first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
+            place = ".".join(map(str, first["loc"])) or line[:20]
             what = Message("questions.bad-field", place=place, detail=first["msg"])
             raise _bad_line(path, number, what) from error
 

@@ -1,23 +1,21 @@
 """Search: a question or a scene in, the snippets that help to answer it out, best first.
 
     >>> kb = KnowledgeBase.load("worlds/chuiyan/kb")
-    >>> for hit in kb.search("沈砚秋的黑伞叫什么名字", k=2):
-    ...     print(f"{hit.score:.2f} {hit.snippet.display}")
-    0.47 沈砚秋的黑伞名叫不归。不归有二十四根伞骨。…
-    0.26 忘名雨：淋到忘名雨的人会忘掉名字。撑伞可以挡住忘名雨。…
+    >>> [f"{hit.score:.2f} {hit.snippet.display}" for hit in kb.search("沈砚秋的黑伞叫什么名字", k=1)]
+    ['0.56 沈砚秋的黑伞名叫不归。不归有二十四根伞骨。…']
 
 Every score lies in 0-1 and means how near a snippet comes to one that answers all of the query.
 'keyword' is BM25 as a share of an average snippet that holds every term of the query (of a scene:
-as much as 16 of them). 'dense' is how far the cosine stands above that of an average snippet, as a
-share of the way to 1, which makes models with narrow and wide cosines alike. 'fused' is 0.7 of the
-first and 0.3 of the second, always: at `MIN_SCORE` unrelated questions find nothing and most
-answers are kept (`python scripts/evaluate_retrieval.py --world worlds/chuiyan` prints both shares).
-A query that names a page by an alias is searched with the page's title as well.
+as much as 16 of them); the pages that a question names are terms of their own (`kb.asking`).
+'dense' is how far the cosine stands above that of an average snippet, as a share of the way to 1,
+which makes models with narrow and wide cosines alike. 'fused' is 0.7 of the first and 0.3 of the
+second: at `MIN_SCORE` unrelated questions find nothing and most answers are kept
+(`python scripts/evaluate_retrieval.py --world worlds/chuiyan` prints both shares).
 """
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import repeat
 from pathlib import Path
@@ -26,12 +24,14 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from kb.asking import Question, read_question
 from kb.duplicates import choose
 from kb.embedding import Embedder, get_embedder
 from kb.errors import EmbedderMismatchError, QueryError
 from kb.index import VectorIndex, load_index
-from kb.keyword import KeywordIndex
+from kb.keyword import KeywordIndex, Named
 from kb.names import Names, normalise
+from kb.sections import WORDS
 from kb.snippets import Snippet
 
 Method: TypeAlias = Literal["fused", "dense", "keyword"]
@@ -42,6 +42,11 @@ MIN_SCORE = 0.2
 # The bundled embedder alone finds 56 of 100 first, BM25 86 (DRCD's development set, where 0.2-0.35
 # did about as well): the model may tip the balance, not set it.
 _DENSE_SHARE = np.float32(0.3)
+# What the page of a name in a question is worth beside the question's words, and a snippet of
+# another page that names it.
+_PAGE_WEIGHT, _MENTIONED, _TOGETHER = 3.5, 0.4, 0.8
+# Notes of the plot hold many words that a question about a fact has by chance.
+_PLOT = 0.8
 _CANDIDATES = 200
 _LONGEST_DENSE_QUERY, _KEPT_HEAD = 600, 100
 # Many texts at once are faster to encode; more than these only take memory.
@@ -78,9 +83,16 @@ class KnowledgeBase:
     def __init__(self, index: VectorIndex, embedder: Embedder) -> None:
         self.index = index
         self.embedder = embedder
-        self._names = Names(index.snippets)
+        # A page called 性格 or 剧情 is not what a question with the word in it asks for.
+        pages = (one for one in index.snippets if normalise(one.title) not in WORDS["generic"])
+        self._names = Names((one.title, one.aliases) for one in pages)
         texts = [snippet.searched for snippet in index.snippets]
-        self._keyword = KeywordIndex(texts, self._names.all())
+        self._keyword = KeywordIndex(texts, self._names.finder)
+        chapters = [snippet.chapter is not None for snippet in index.snippets]
+        self._facts_first = np.where(chapters, _PLOT, 1).astype(np.float32)
+        self._pages: dict[str, list[int]] = {}
+        for number, snippet in enumerate(index.snippets):
+            self._pages.setdefault(normalise(snippet.title), []).append(number)
         # A search of an empty index never gets as far as this.
         self._centre = index.vectors.mean(axis=0) if len(index.snippets) else index.vectors
         self._visible = lru_cache(maxsize=64)(self._find_visible)
@@ -151,37 +163,80 @@ class KnowledgeBase:
             if query.text.strip() and len(self):
                 places.setdefault(query.text, []).append(place)
         found: list[list[Hit]] = [[] for _ in queries]
-        for text, expanded, vector in self._encoded(list(places), method):
-            words = np.minimum(self._keyword.scores(expanded), 1) if method != "dense" else None
+        for text, vector in self._encoded(list(places), method):
+            about = read_question(text, self._names)
+            words = self._word_scores(text, about) if method != "dense" else None
             for place in places[text]:
                 query = queries[place]
                 hits = self._rank(words, vector, self._visible(query.not_after, query.known_to))
+                hits = self._each_in_place(hits, about) if about else hits
                 hits = [hit for hit in hits if hit.score >= min_score]
                 shown = ((hit.snippet.text, hit.snippet.display) for hit in hits)
                 chosen = choose(shown, k=query.k, budget=budget, count=count)
                 found[place] = [hits[number] for number in chosen]
         return found
 
-    def _encoded(
-        self, texts: Sequence[str], method: Method
-    ) -> Iterator[tuple[str, str, Scores | None]]:
-        """(text, text with titles, float32 [dim] where used) of each; one batch's are held at once.
+    def _word_scores(self, query: str, about: Question | None) -> Scores:
+        """float32 [snippets], 0-1: by the words of a query, and by the pages that it names."""
+        if about is None:
+            return np.minimum(self._keyword.scores(self.expand(query)), 1)
+        named: list[Named] = []
+        for subject in about.subjects:
+            fit = np.zeros(len(self), dtype=np.float32)
+            for name in subject.names:
+                fit[self._keyword.holding(name)] = _MENTIONED
+            own = [number for title in subject.titles for number in self._pages.get(title, ())]
+            fit[own] = 1
+            rarity = math.log(1 + (len(self) - len(own) + 0.5) / (len(own) + 0.5))
+            named.append((_PAGE_WEIGHT * subject.weight * rarity, fit))
+        if len(named) > 1:
+            # What stands between several of them is worth more than what is only on one.
+            together = np.minimum.reduce([fit for _, fit in named]) > 0
+            for _, fit in named:
+                fit[together] = np.maximum(fit[together], _TOGETHER)
+        scores = self._keyword.scores(about.question, named=named)
+        return np.minimum(scores if about.of_plot else scores * self._facts_first, 1)
+
+    def _each_in_place(self, hits: list[Hit], about: Question) -> list[Hit]:
+        """The hits with the best of each of several pages that a question is about among the first.
+
+        What is moved up scores as what it then stands before, so that scores fall.
+        """
+        count = len(about.subjects)
+        pages = [normalise(hit.snippet.title) for hit in hits]
+        best = (
+            next((n for n, page in enumerate(pages) if page in subject.titles), 0)
+            for subject in about.subjects
+        )
+        missing = sorted({number for number in best if number >= count > 1})
+        kept = max(count - len(missing), 1)
+        others = [hit for n, hit in enumerate(hits) if n >= kept and n not in missing]
+        least = others[0].score if others else 0
+        moved = [replace(hits[n], score=max(hits[n].score, least)) for n in missing]
+        return [*hits[:kept], *moved, *others] if moved else hits
+
+    def _encoded(self, texts: Sequence[str], method: Method) -> Iterator[tuple[str, Scores | None]]:
+        """(text, float32 [dim] where used) of each; one batch's vectors are held at once.
 
         Raises EmbedderMismatchError when the model's vectors do not fit the index.
         """
         name, meta = self.embedder.name, self.index.meta
         for start in range(0, len(texts), _BATCH):
             batch = texts[start : start + _BATCH]
-            expanded = [self.expand(text) for text in batch]
             if method == "keyword":
-                yield from zip(batch, expanded, repeat(None))
+                yield from zip(batch, repeat(None))
                 continue
-            vectors = self.embedder.encode([shorten_query(text) for text in expanded], kind="query")
+            vectors = self.embedder.encode([*map(self._read_by_model, batch)], kind="query")
             if (dim := vectors.shape[-1]) != meta.dim:
                 raise EmbedderMismatchError(
                     "embedder.other-size", name=name, dim=dim, made=meta.embedder, wanted=meta.dim
                 )
-            yield from zip(batch, expanded, vectors, strict=True)
+            yield from zip(batch, vectors, strict=True)
+
+    def _read_by_model(self, query: str) -> str:
+        """What is encoded of a query: not who is asked, where it is about somebody else."""
+        about = read_question(query, self._names)
+        return shorten_query(self.expand(about.question if about and not about.asked else query))
 
     def _rank(self, words: Scores | None, vector: Scores | None, visible: Mask | None) -> list[Hit]:
         """The 200 best by each method that is used, those with a score above 0, best first."""

@@ -6,14 +6,19 @@
     ['沈灯', '小灯']
 
 The marks are control characters that no page has: `without_marks` takes them out of what is read.
-`WORDS` are the word lists of the whole package, by name.
+What is left of a page's furniture goes here, whatever its format: contents lists, edit links, form
+fields that nobody filled in, tags and entities of a source that was escaped. `WORDS` are the word
+lists of the whole package by name, in simplified characters.
 """
 
+import html
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
+
+from kb.names import simplified
 
 Section: TypeAlias = tuple[tuple[str, ...], str]
 
@@ -31,6 +36,27 @@ _BLANKS = re.compile(r"[ \t\u00a0\u3000]+")
 # stressed.
 _CUE = re.compile(r"(?:^|[叫称名号即或、，（(/]|又|aka|or)[\s「『“\"《：:]*$", re.IGNORECASE)
 _NAME_LOOKBACK = 8
+_UNFINISHED = re.compile(r"[^:：]{8,}\w")
+# A line of its own that is all bold is a heading to whoever wrote it; a longer one is stressed. What
+# stands in parentheses, as in 露易丝（声优：某某）, is text.
+_BOLD_LINE = re.compile(
+    f"{_BOLD}([^{_BOLD}{_BOLD_END}\n。！？!?，,；;…（(]{{1,12}})([（(][^{_BOLD}{_BOLD_END}\n]{{0,80}})?{_BOLD_END}[:：]?"
+)
+_BELOW_ALL_LEVELS = 7
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});")
+# Escaped by one tool and again by the next.
+_MOST_ESCAPED = 3
+_TAG = re.compile(
+    rf"</?(?:{'|'.join(WORDS['html-tags'])})(?:\s[^<>]*)?/?>|<!--[^<>]{0, 300}-->", re.IGNORECASE
+)
+_LINK_MARKS = re.compile(rf"\[\s*(?:{'|'.join(WORDS['bracketed'])})\s*\]", re.IGNORECASE)
+_FURNITURE = re.compile("|".join(WORDS["furniture-lines"]), re.IGNORECASE)
+_NUMBERING = re.compile(
+    r"^[\s【\[]*(?:\d{1,2}(?:\.\d{1,2})*\s*[.、．)）\s]|[（(]?[一二三四五六七八九十]{1,3}[、.．)）]"
+    r"|第[一二三四五六七八九十\d]{1,3}[章节部分]+\s+)\s*"
+)
+_FIELD = re.compile(r"[^\s：:。，,！？!?；;“”「」\"]{1,12}\s*[：:]")
+_EMPTY_FIELD = re.compile(rf"{_FIELD.pattern}[\s—–?？/…~～_＿-]*")
 
 
 def heading_line(level: int, text: str) -> str:
@@ -54,34 +80,80 @@ def without_marks(text: str) -> str:
     return _MARKS.sub("", text)
 
 
-def split_sections(text: str) -> list[Section]:
-    """Cuts text at its `heading_line`s and joins what stands under one heading; blank lines go."""
+def split_sections(text: str, *, keep_bold: bool = False) -> list[Section]:
+    """Cuts text at its `heading_line`s and joins what stands under one heading; blank lines go.
+
+    Contents, navigation and references are left out with their headings. `keep_bold` leaves the
+    marks of bold words, for `bold_names`.
+    """
     path: list[tuple[int, str]] = []
     found: list[tuple[tuple[str, ...], list[str]]] = [((), [])]
-    for line in text.splitlines():
+    lines = list(filter(str.strip, text.splitlines()))
+    for line, following in zip(lines, [*lines[1:], MARK], strict=False):
+        bold_line = _BOLD_LINE.fullmatch(line.strip())
+        more = ""
+        if bold_line and not following.startswith((MARK, _BOLD)):
+            line, more = f"{MARK}{_BELOW_ALL_LEVELS} {bold_line[1]}", bold_line[2] or ""
         if line.startswith(MARK):
             level, _, name = line[len(MARK) :].partition(" ")
             if level.isdigit():
                 path = [part for part in path if part[0] < int(level)]
-                path.append((int(level), tidy_line(without_marks(name))))
-            found.append((tuple(name for _, name in path), []))
-        elif tidy := tidy_line(without_marks(line)):
+                path.append((int(level), _readable(name)))
+            found.append((tuple(name for _, name in path), [*filter(None, [more])]))
+        elif tidy := _readable(line, keep_bold=keep_bold):
             found[-1][1].append(tidy)
-    return [(headings, "\n".join(lines)) for headings, lines in found if lines]
+    dropped = set(WORDS["dropped-sections"])
+    parts = ((headings, "\n".join(_filled(lines))) for headings, lines in found)
+    return [
+        (path, text)
+        for path, text in parts
+        if text and dropped.isdisjoint(map(plain_heading, path))
+    ]
 
 
-def bold_names(text: str) -> list[str]:
-    """The names among the bold words of the page's first sentence with any, above all headings.
+def plain_heading(heading: str) -> str:
+    """A heading as word lists have it: '1.2 參考資料：' and 【参考资料】 are 参考资料."""
+    return _NUMBERING.sub("", simplified(heading)).strip(" :：【】[]《》「」#").lower()
+
+
+def _readable(line: str, *, keep_bold: bool = False) -> str:
+    """A line without marks, tags, entities and edit links; '' for what only leads elsewhere."""
+    line = line if keep_bold else without_marks(line)
+    for _ in range(_MOST_ESCAPED):
+        if "&" not in line or not _ENTITY.search(line):
+            break
+        line = html.unescape(line)
+    line = tidy_line(_LINK_MARKS.sub("", _TAG.sub("", line)))
+    return "" if _FURNITURE.fullmatch(simplified(without_marks(line))) else line
+
+
+def _filled(lines: list[str]) -> Iterator[str]:
+    """The lines without fields that are empty: '外貌：' beside another field, or at the end."""
+    empty = [bool(_EMPTY_FIELD.fullmatch(line)) for line in lines]
+    for number, line in enumerate(lines):
+        following = lines[number + 1] if number + 1 < len(lines) else ""
+        in_form = not following or _FIELD.match(following) or (number and empty[number - 1])
+        if not (empty[number] and in_form):
+            yield line
+
+
+def bold_names(lead: str) -> list[str]:
+    """The names among the bold words of the first sentence with any, in what a page begins with.
 
     A bold word is a name at the start of the sentence, in a parenthesis, and after words like 叫,
-    称 or 又名.
+    称 or 又名; before a colon it is a label.
     """
-    lead = next((line for line in _lead(text) if _BOLD_RUN.search(line)), "")
-    sentence = _SENTENCE_END.split(lead, maxsplit=1)[0]
+    lines = lead.splitlines()
+    number = next((n for n, line in enumerate(lines) if _BOLD_RUN.search(line)), len(lines))
+    # A line that breaks off in the middle of a sentence goes on here.
+    above = lines[number - 1] if number else ""
+    sentence = above[-_NAME_LOOKBACK:] if _UNFINISHED.fullmatch(above) else ""
+    sentence += _SENTENCE_END.split("".join(lines[number : number + 1]), maxsplit=1)[0]
     found = []
     for match in _BOLD_RUN.finditer(sentence):
         before = without_marks(sentence[max(match.start() - _NAME_LOOKBACK, 0) : match.start()])
-        if not before.strip() or _CUE.search(before):
+        is_label = sentence[match.end() : match.end() + 1] in tuple(":：")
+        if not is_label and (not before.strip() or _CUE.search(before)):
             found.append(tidy_line(match[1]))
     return found
 
@@ -95,15 +167,3 @@ def one_line(text: str) -> str:
     """Lines of a cell or parameter joined with '、'; marks of headings and sections in it go."""
     lines = (tidy_line(line) for line in text.splitlines() if not line.startswith(MARK))
     return "、".join(filter(None, lines))
-
-
-def _lead(text: str) -> Iterable[str]:
-    """Lines above the first heading, those of blocks left out."""
-    in_block = False
-    for line in text.splitlines():
-        if line.startswith(f"{MARK}+"):
-            in_block = not in_block
-        elif line.startswith(MARK):
-            return
-        elif not in_block:
-            yield line

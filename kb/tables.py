@@ -3,70 +3,129 @@
     >>> head = [Cell("雨", header=True), Cell("价格", header=True)]
     >>> table_lines([head, [Cell("晨醒"), Cell("三枚")]])
     ['雨: 晨醒，价格: 三枚']
-    >>> table_lines([[Cell("生日", header=True), Cell("三月初三")]])
-    ['生日: 三月初三']
+    >>> table_lines([[Cell("生日", header=True), Cell("三月初三"), Cell("身高", header=True), Cell("一米六")]])
+    ['生日: 三月初三，身高: 一米六']
 
-Cells that span columns stand once; cells that span rows are repeated in each of them.
+Empty cells keep their place. Cells that span columns stand once; cells that span rows are repeated
+in each of them, as long as that does not make much more of a table than its author wrote.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-# A page that asks for a million rows is broken or hostile; no real table spans this many.
-_MOST_ROWS_SPANNED = 200
+# Real tables span fewer; a page that asks for a million rows or columns is broken or hostile.
+_MOST_SPANNED, _MOST_COLUMNS = 100, 64
+# Characters that may be repeated in the rows below, beside four times what the table holds.
+_REPEATED, _REPEATED_SHARE = 2_000, 4
 
 
 class Cell(NamedTuple):
-    """One cell; `rows` is how many rows it reaches down."""
+    """One cell; `rows` and `columns` are how far it reaches, `bold` that all of it is bold."""
 
     text: str
     header: bool = False
     rows: int = 1
+    columns: int = 1
+    bold: bool = False
+
+
+# Column -> the cell that begins there.
+_Row = dict[int, Cell]
 
 
 def table_lines(rows: Iterable[Sequence[Cell]]) -> list[str]:
     """One line for every row with a text: 'header: cell，header: cell'."""
-    headers: list[str] = []
-    lines = []
-    for cells in _spread(rows):
-        if len(cells) > 1 and all(cell.header for cell in cells):
-            headers = [cell.text for cell in cells]
-        elif any(cell.text for cell in cells):
-            lines.append(_row_line(cells, headers))
-    return lines
+    headers: dict[int, str] = {}
+    lines: list[str] = []
+    under_headers = False
+    for number, row in enumerate(_placed(rows)):
+        cells = row.values()
+        is_head = all(cell.header or (number == 0 and cell.bold) for cell in cells)
+        if len(row) > 1 and is_head:
+            # A second row of headers says more of the columns that the first one spans.
+            headers = _below(headers, row) if under_headers else _by_column(row)
+        elif line := _under(row, headers) if headers else _labelled(list(cells)):
+            lines.append(line)
+        under_headers = len(row) > 1 and is_head
+    # Headers with nothing under them are all that the table says.
+    return lines or ["、".join(filter(None, dict.fromkeys(headers.values())))]
 
 
-def rows_spanned(value: str) -> int:
-    """The number in a rowspan attribute; 1 where it is none."""
-    value = value.strip()
-    return min(int(value), _MOST_ROWS_SPANNED) if value.isdecimal() and len(value) < 6 else 1
+def spanned(value: str | None) -> int:
+    """The number in a rowspan or colspan attribute; 1 where it is none."""
+    value = (value or "").strip(" \"'")
+    return max(min(int(value), _MOST_SPANNED), 1) if value.isdecimal() and len(value) < 6 else 1
 
 
-def _spread(rows: Iterable[Sequence[Cell]]) -> Iterable[list[Cell]]:
-    """The rows with the cells that reach down into them in their columns."""
-    carried: dict[int, tuple[int, Cell]] = {}  # column -> (rows left, cell)
-    for row in rows:
-        cells: list[Cell] = []
+def _placed(rows: Iterable[Sequence[Cell]]) -> Iterator[_Row]:
+    """The rows with the cells that reach down into them, each in its column."""
+    reaching: dict[int, tuple[int, Cell]] = {}  # column -> (rows left, cell)
+    written = repeated = 0
+    for cells in rows:
+        row: _Row = {}
+        column = 0
         # None: what reaches down behind the last cell of a row counts too.
-        for cell in (*row, None):
-            while len(cells) in carried:
-                left, above = carried.pop(len(cells))
-                if left > 1:
-                    carried[len(cells)] = (left - 1, above)
-                cells.append(above)
+        for cell in (*cells, None):
+            while column in reaching:
+                left, above = reaching.pop(column)
+                repeated += len(above.text)
+                if left > 1 and repeated <= _REPEATED + _REPEATED_SHARE * written:
+                    reaching[column] = (left - 1, above)
+                row[column] = above
+                column += above.columns
             if cell is not None:
-                if cell.rows > 1:
-                    carried[len(cells)] = (cell.rows - 1, cell)
-                cells.append(cell)
-        yield cells
+                written += len(cell.text)
+                if cell.rows > 1 and column < _MOST_COLUMNS:
+                    reaching[column] = (cell.rows - 1, cell)
+                row[column] = cell
+                column += cell.columns
+        if cells:
+            yield row
 
 
-def _row_line(cells: Sequence[Cell], headers: Sequence[str]) -> str:
-    """'名: 甲，字: 乙' under headers; without them '甲: 乙' after a header cell, else '甲、乙'."""
-    texts = [cell.text for cell in cells]
-    if len(texts) == len(headers):
-        pairs = zip(headers, texts, strict=True)
-        return "，".join(f"{head}: {text}" if head else text for head, text in pairs if text)
-    if cells[0].header and texts[0] and any(texts[1:]):
-        return f"{texts[0]}: " + "、".join(filter(None, texts[1:]))
-    return "、".join(filter(None, texts))
+def _by_column(row: _Row) -> dict[int, str]:
+    return {
+        at: cell.text for first, cell in row.items() for at in range(first, first + cell.columns)
+    }
+
+
+def _below(headers: dict[int, str], row: _Row) -> dict[int, str]:
+    """尺寸 over 长 and 宽 gives 尺寸·长 and 尺寸·宽; what reaches down stands once."""
+    lower = _by_column(row)
+    pairs = {at: (headers.get(at, ""), lower.get(at, "")) for at in headers | lower}
+    return {at: "·".join(filter(None, dict.fromkeys(pair))) for at, pair in pairs.items()}
+
+
+def _under(row: _Row, headers: dict[int, str]) -> str:
+    """'名: 甲，字: 乙' under headers."""
+    parts = []
+    for column, cell in row.items():
+        spanned_heads = (headers.get(at, "") for at in range(column, column + cell.columns))
+        head = "/".join(filter(None, dict.fromkeys(spanned_heads)))
+        if cell.text:
+            # A row of one cell under all headers is a title between rows.
+            named = head and len(row) > 1 and head != cell.text
+            parts.append(f"{head}: {cell.text}" if named else cell.text)
+    return "，".join(parts)
+
+
+def _labelled(cells: Sequence[Cell]) -> str:
+    """'甲: 乙' for what follows header cells or a bold first one, '甲、乙' for the rest.
+
+    A label whose values are empty goes with them: it is a field that nobody filled in.
+    """
+    if len(cells) == 1:
+        return cells[0].text
+    parts: list[str] = []
+    label, texts = "", list[str]()
+    followed = True
+    for number, cell in enumerate((*cells, Cell("", header=True))):
+        if not (cell.header or (cell.bold and number == 0 and not cells[-1].bold)):
+            followed = True
+            texts += filter(None, [cell.text])
+        elif followed:
+            parts += [": ".join(filter(None, (label, "、".join(texts))))] if texts else []
+            label, texts, followed = cell.text, [], False
+        else:
+            label = "·".join(filter(None, (label, cell.text)))
+    return "，".join(parts)

@@ -1,14 +1,15 @@
-"""Saved web pages of a wiki (.html, .htm) to the same marked text as wikitext.
+"""HTML to the same marked text as wikitext: saved web pages of wikis, and the HTML of Markdown.
 
     >>> render_page("<h1>沈灯</h1><p><b>沈灯</b>是灯匠。</p><h2>喜好</h2>糕", fallback="页")
-    WebPage(title='沈灯', text='...')
+    WebPage(title='沈灯', text='...', left_out=False)
 
-Headings, paragraphs, lists, tables and infoboxes stay; scripts, menus, edit marks, references,
-navigation boxes and hidden parts go. The page's own content area is read where it has one, else its
-body. Nothing is loaded: no picture, style or script.
+Headings, paragraphs, lists, tables and infoboxes stay; scripts, menus, edit links, references,
+contents lists, navigation boxes and hidden parts go. The page's own content area is read where it
+has one (MediaWiki, Fandom, wikidot, <main>), else its body. Nothing is loaded: no picture or script.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -16,27 +17,44 @@ from lxml import etree, html  # type: ignore[import-untyped]
 
 from kb.errors import WikiError
 from kb.sections import MARK, WORDS, block, bold, heading_line, one_line, without_marks
-from kb.tables import Cell, rows_spanned, table_lines
+from kb.tables import Cell, spanned, table_lines
 
 # Whole class names: 'toc' must not take 'stock' with it.
 _DROPPED_CLASSES = re.compile(rf"(?:^|\s)(?:{'|'.join(WORDS['html-dropped-classes'])})(?:\s|$)")
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
-# '沈灯 - 灯百科': what follows the dash in a window's title is the site.
-_SITE_NAME = re.compile(r"\s+[-–—|_]\s+.*$")
+# What a click shows is hidden in a saved page, and is text: folds, and tabs but the open one.
+_FOLDED = re.compile(r"collaps|fold|spoiler|panel|(?<![a-z])tab(?!le)|heimu", re.IGNORECASE)
+# '沈灯 - 灯百科', '沈灯_百度百科': what follows the dash in a window's title is the site.
+_SITE_NAME = re.compile(r"\s+[-–—|_｜－]\s+.*$|[_|｜-][^_|｜-]*(?:百科|[Ww]iki|维基)[^_|｜]*$")
 _BLANKS = re.compile(r"\s+")
 # A line break inside a Chinese sentence is no blank.
 _WIDE = r"[\u3000-\u9fff\uff00-\uffef]"
 _WIDE_BREAK = re.compile(rf"(?<={_WIDE})\s*\n\s*(?={_WIDE})")
-_PORTABLE_FACT = ".//*[contains(@class, 'pi-data') and .//*[contains(@class, 'pi-data-label')]]"
+# A portable infobox holds single facts, and groups whose labels stand before all their values.
+_PORTABLE = re.compile(r"(?:^|\s)pi-(?:data|smart-group|horizontal-group)(?:\s|$)")
+# Links that lead elsewhere and say nothing: so many, and so much of a box.
+_MANY_LINKS, _LINK_SHARE = 12, 0.85
+_NAMESPACE = re.compile(r"(?:^|\s)ns-(-?\d+)(?:\s|$)")
+# MediaWiki's own namespaces end here; what a wiki adds may hold articles, on even numbers.
+_OWN_NAMESPACES = 16
+# '<font color=red>' on every line of a page, and no end of any.
+_OPENED = re.compile(r"<([a-zA-Z]{1,10})(?=[\s>])(?<!li|dt|dd|tr|td|th|br|hr)(?<!<p)")
+_CLOSED = re.compile(r"</([a-zA-Z]{1,10})\s*>")
+_MOST_UNCLOSED = 50
 # Beyond this libxml2 itself gives up; Python's own stack holds less than a thousand calls.
 _DEEPEST = 150
+# A content area with less than this was to be filled by a script: the next one is tried.
+_SHORTEST_PAGE = 20
+_MOST_CANDIDATES = 20
+_LONGEST_VALUE = 30
 
 
 class WebPage(NamedTuple):
-    """A page's title and its text with the marks of `kb.sections`."""
+    """A page's title, its text with the marks of `kb.sections`, and whether it is no article."""
 
     title: str
     text: str
+    left_out: bool = False
 
 
 def render_page(source: str, *, fallback: str) -> WebPage:
@@ -46,23 +64,69 @@ def render_page(source: str, *, fallback: str) -> WebPage:
     """
     if not source.strip():
         return WebPage(fallback, "")
-    parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
+    root = _parsed(source, fallback)
+    heading, title = _title(root)
+    if heading is not None:
+        # The title is no part of the text; what follows it in its element is.
+        heading.clear(keep_tail=True)
+    longest = ""
+    for area in _areas(root):
+        text = _children(area, 0)
+        longest = max(longest, text, key=lambda text: len(text.strip()))
+        if len(longest.strip()) >= _SHORTEST_PAGE:
+            break
+    number = _NAMESPACE.search(" ".join(root.xpath("//body/@class")))
+    namespace = int(number[1]) if number else 0
+    no_article = namespace % 2 == 1 or namespace < 0 or 0 < namespace < _OWN_NAMESPACES
+    return WebPage(
+        title or fallback, longest, no_article or bool(_first(root, "html-disambiguation"))
+    )
+
+
+def render_fragment(source: str) -> str:
+    """The marked text of HTML without a page around it; its first-level headings stay."""
+    return _children(_parsed(f"<div>{source}</div>", ""), 0) if source.strip() else ""
+
+
+def _parsed(source: str, title: str) -> etree._Element:
+    opened, closed = Counter(_OPENED.findall(source)), Counter(_CLOSED.findall(source))
+    for tag in [tag for tag, count in opened.items() if count - closed[tag] > _MOST_UNCLOSED]:
+        # The parser nests each in the one before, and gives up with all that follows.
+        source = re.sub(rf"</?{tag}(?:\s[^<>]*)?>", "<br>", source)
+    parser = html.HTMLParser(
+        encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True
+    )
     try:
-        root = html.document_fromstring(without_marks(source).encode(), parser=parser)
+        return html.document_fromstring(without_marks(source).encode(), parser=parser)
     except (etree.LxmlError, ValueError) as error:
-        raise WikiError("wiki.no-html", title=fallback, detail=error) from error
-    title = next(filter(None, map(_title, _found(root, WORDS["html-titles"]))), fallback)
-    return WebPage(title, _children(next(_found(root, WORDS["html-contents"]), root), 0))
+        raise WikiError("wiki.no-html", title=title, detail=error) from error
 
 
-def _found(root: etree._Element, paths: list[str]) -> Iterator[etree._Element]:
-    """The first element of each path that has one."""
-    return (found[0] for path in paths if (found := root.xpath(path)))
+def _first(root: etree._Element, words: str) -> list[etree._Element]:
+    """What the first path of the list finds that finds anything."""
+    return next(filter(None, map(root.xpath, WORDS[words])), [])
 
 
-def _title(element: etree._Element) -> str:
-    text = _line(element, 0)
-    return _SITE_NAME.sub("", text) if element.tag == "title" else text
+def _areas(root: etree._Element) -> Iterator[etree._Element]:
+    """Where the text may stand, likeliest first; of several of a kind the one with most text."""
+    for path in WORDS["html-contents"]:
+        if found := root.xpath(path)[:_MOST_CANDIDATES]:
+            yield max(found, key=lambda area: sum(map(len, area.itertext())))
+    yield root
+
+
+def _title(root: etree._Element) -> tuple[etree._Element | None, str]:
+    """The heading that names the page, and the name; a site's own heading is none."""
+    window = _SITE_NAME.sub(
+        "", _BLANKS.sub(" ", " ".join(root.xpath("//title[1]//text()"))).strip()
+    )
+    marked = _first(root, "html-titles")
+    headings = [*marked[:1], *root.xpath("//h1")[:_MOST_CANDIDATES]]
+    for heading in headings:
+        text = _line(heading, 0)
+        if text and (marked or not window or text in window or window in text):
+            return heading, text
+    return None, window
 
 
 def _children(element: etree._Element, depth: int) -> str:
@@ -95,50 +159,91 @@ def _element(element: etree._Element, depth: int) -> str:
 
 
 def _is_furniture(element: etree._Element) -> bool:
-    return bool(
-        _DROPPED_CLASSES.search(element.get("class", ""))
+    own = element.get("class", "")
+    if (
+        _DROPPED_CLASSES.search(own)
         or element.get("id") in WORDS["html-dropped-ids"]
         or element.get("role") in WORDS["html-dropped-roles"]
-        or _HIDDEN.search(element.get("style", ""))
-    )
+    ):
+        return True
+    if not _HIDDEN.search(element.get("style", "")):
+        return False
+    above = (element.getparent(), getattr(element.getparent(), "getparent", lambda: None)())
+    names = [
+        own,
+        element.get("id", ""),
+        *(one.get("class", "") for one in above if one is not None),
+    ]
+    return not _FOLDED.search(" ".join(names))
+
+
+def _is_navigation(element: etree._Element) -> bool:
+    """A table or list of hardly anything but links to places of this page; a table of many links."""
+    links = element.xpath(".//a[@href]")
+    linked = sum(len("".join(link.itertext())) for link in links)
+    inside = len(links) > 1 and all(link.get("href").startswith("#") for link in links)
+    if not inside and (element.tag != "table" or len(links) < _MANY_LINKS):
+        return False
+    written = len(re.sub(r"[\s\d.·|•/、]", "", "".join(element.itertext())))
+    return linked >= _LINK_SHARE * written
 
 
 def _heading(element: etree._Element, depth: int) -> str:
-    """A heading mark; the first-level heading is the page's title and not a part of it."""
-    level = int(element.tag[1])
     text = one_line(_children(element, depth))
-    return heading_line(level, text) if level > 1 and text else "\n"
+    return heading_line(int(element.tag[1]), text) if text else "\n"
+
+
+def _list(element: etree._Element, depth: int) -> str:
+    # Lists inside lists are looked at with the outer one: each link is counted once.
+    outer = element.xpath("boolean(ancestor::ul | ancestor::ol)")
+    return "" if not outer and _is_navigation(element) else f"\n{_children(element, depth)}\n"
 
 
 def _table(element: etree._Element, depth: int) -> str:
+    outer = element.xpath("boolean(ancestor::table)")
+    if not outer and _is_navigation(element):
+        return ""
     rows = [
         [_cell(cell, depth) for cell in row if cell.tag in ("td", "th")]
         for row in element.xpath("./tr | ./tbody/tr | ./thead/tr | ./tfoot/tr")
         if not _is_furniture(row)
     ]
+    if not any(rows):
+        return f"\n{_children(element, depth)}\n"
     lines = [_line(caption, depth) for caption in element.findall("caption")]
     lines += table_lines(filter(None, rows))
     is_infobox = "info" in element.get("class", "").lower()
-    return block(lines) if is_infobox else "\n" + "\n".join(lines) + "\n"
+    return block(lines) if is_infobox and not outer else "\n" + "\n".join(lines) + "\n"
 
 
 def _cell(element: etree._Element, depth: int) -> Cell:
-    rows = rows_spanned(element.get("rowspan", ""))
-    return Cell(_line(element, depth + 1), header=element.tag == "th", rows=rows)
+    rows, columns = (spanned(element.get(name)) for name in ("rowspan", "colspan"))
+    text = _children(element, depth + 1)
+    line = without_marks(one_line(text))
+    is_bold = bool(line) and text.strip() == bold(line)
+    return Cell(line, element.tag == "th", rows, columns, is_bold)
 
 
 def _aside(element: etree._Element, depth: int) -> str:
-    """A portable infobox: its label and value pairs; any other aside is read as text."""
-    lines = []
-    for item in element.xpath(_PORTABLE_FACT):
-        label, value = (_classed(item, name, depth) for name in ("pi-data-label", "pi-data-value"))
-        lines += [f"{label}: {value}"] if label and value else []
+    """A portable infobox: its labels and values; any other aside is read as text."""
+    lines = list(_portable_facts(element, depth))
     return block(lines) if lines else f"\n{_children(element, depth)}\n"
 
 
-def _classed(item: etree._Element, name: str, depth: int) -> str:
-    found = item.xpath(f".//*[contains(@class, '{name}')]")
-    return _line(found[0], depth + 1) if found else ""
+def _portable_facts(element: etree._Element, depth: int) -> Iterator[str]:
+    """'label: value' of each fact, none looked for inside another."""
+    for child in element if depth <= _DEEPEST else ():
+        if not isinstance(child.tag, str) or _is_furniture(child):
+            continue
+        if not _PORTABLE.search(child.get("class", "")):
+            yield from _portable_facts(child, depth + 1)
+            continue
+        labels, values = (
+            [_line(one, depth + 1) for one in child.xpath(f".//*[contains(@class, '{name}')]")]
+            for name in ("pi-data-label", "pi-data-value")
+        )
+        pairs = zip(labels or [""] * len(values), values, strict=False)
+        yield from (": ".join(filter(None, pair)) for pair in pairs if pair[1])
 
 
 def _bold(element: etree._Element, depth: int) -> str:
@@ -146,12 +251,27 @@ def _bold(element: etree._Element, depth: int) -> str:
     return text if MARK in text else bold(text)
 
 
+def _term(element: etree._Element, depth: int) -> str:
+    """A term before its definition; before a long text it is as good as a heading."""
+    text, definition = one_line(_children(element, depth)), element.getnext()
+    told = len("".join(definition.itertext())) if definition is not None else 0
+    return f"\n{bold(text)}\n" if told > _LONGEST_VALUE else f"\n{text}: "
+
+
+def _as_typed(element: etree._Element, depth: int) -> str:
+    """<pre>: its line ends count."""
+    lines = "".join(element.itertext()).split("\n")
+    return "\n" + "\n".join(map(_text, lines)) + "\n"
+
+
 _RENDERERS: dict[str, Callable[[etree._Element, int], str]] = {
     **dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), _heading),
     **dict.fromkeys(("b", "strong"), _bold),
+    **dict.fromkeys(("ul", "ol"), _list),
     "table": _table,
     "aside": _aside,
-    "dt": lambda element, depth: f"\n{one_line(_children(element, depth))}: ",
+    "pre": _as_typed,
+    "dt": _term,
     "dd": lambda element, depth: f"{one_line(_children(element, depth))}\n",
     "rt": lambda element, depth: (
         f"（{text}）" if (text := _children(element, depth).strip()) else ""

@@ -1,43 +1,52 @@
-"""MediaWiki markup to plain sections: what a reader sees, without the furniture.
+"""MediaWiki markup to plain sections, by way of HTML: what a reader sees, without the furniture.
 
     >>> page = "'''沈灯'''是{{黑幕|灯匠}}。\\n== 喜好 ==\\n* [[桂花糕|糕]]"
     >>> split_sections(render_markup(page, title="沈灯"))
     [((), '沈灯是灯匠。'), (('喜好',), '糕')]
 
-Infobox parameters become 'key: value' lines in a section of their own, table rows one line each,
-spoiler templates their text, links their label, furigana a parenthesis; references, galleries,
-files, categories and comments go. Templates are never expanded: an unknown one stays as its texts.
+Templates and links are `kb.templates`'; here lines become headings, lists and tables, and what shows
+nothing goes. A source whose tags were escaped is unescaped first. One pass over the text each, so
+that marks that never close cost no more than others.
 """
 
+import html
 import logging
 import re
-from collections.abc import Callable
-
-import mwparserfromhell
-from mwparserfromhell import nodes
-from mwparserfromhell.wikicode import Wikicode
 
 from kb.errors import Message
-from kb.markup import mend_markup
-from kb.sections import WORDS, block, bold, heading_line, one_line, without_marks
-from kb.tables import Cell, rows_spanned, table_lines
+from kb.sections import WORDS, without_marks
+from kb.templates import BAR_MARK, Expander, is_fact
+from kb.webpage import render_fragment
 
 _log = logging.getLogger(__name__)
 
-# A template whose name holds one of these lists facts; every wiki names its own.
-_INFOBOX = re.compile(r"infobox|信息|资料|人物卡|角色卡|简介")
-_HIDDEN_LINK = re.compile(rf"\s*({'|'.join(WORDS['hidden-links'])})\s*:", re.IGNORECASE)
-# Lower case only and known codes only: [[Re:第一夜]] is a page like any other.
-_INTERLANGUAGE = re.compile(rf"\s*({'|'.join(WORDS['languages'])})(-[a-z]+)*\s*:")
-_STYLE_KEY = re.compile(rf".*({'|'.join(WORDS['style-keys'])})", re.IGNORECASE)
-# What infoboxes hold for the eye only: pictures, colours, widths, nothing at all.
-_NOT_A_FACT = re.compile(
-    r"(|.*\.(png|jpe?g|gif|svg|webp)(\|.*)?|#[0-9a-f]{3,8}|\d+(\.\d+)?(px|em|%)|transparent)",
-    re.IGNORECASE,
-)
 # -{zh-cn:甲;zh-tw:乙}-: bounded, or thousands of '-{' without an end take minutes.
 _VARIANT = re.compile(r"-\{(?:([^{}|]{0,40})\|)?([^{}]{0,2000})\}-")
 _BEHAVIOUR_SWITCH = re.compile(r"__[A-Z\u4e00-\u9fff]+__")
+_BAR = re.compile(r"\{\{\s*!\s*\}\}")
+_TAGS = "|".join(WORDS["html-tags"])
+_WRITTEN_TAG = re.compile(rf"</?(?:{_TAGS})[\s/>]", re.IGNORECASE)
+_ESCAPED_TAG = re.compile(rf"&(?:amp;)*(?:lt|#60);/?(?:{_TAGS})(?:\s|/|&)", re.IGNORECASE)
+_COMMENT = re.compile(r"<!--(?:(?!<!--).)*?-->|<!--", re.DOTALL)
+_VERBATIM = re.compile(
+    r"<(nowiki|pre)\b[^<>]*>((?:(?!<nowiki|<pre).)*?)</\1\s*>", re.DOTALL | re.IGNORECASE
+)
+_MARKS = re.compile(r"[\[\]{}|='*#:;!<>&_~-]")
+_CLOSED_AT_ONCE = re.compile(r"<(?!br|hr)[a-zA-Z][\w-]*\b[^<>]*/>")
+# Each up to its own end and over no second beginning: one that never closes takes no text with it.
+_DROPPED = [
+    re.compile(
+        rf"<{tag}\b[^<>]*>(?:(?!<{tag}\b).)*?</{tag}\s*>|</?{tag}\b[^<>]*>",
+        re.DOTALL | re.IGNORECASE,
+    )
+    for tag in WORDS["dropped-tags"]
+]
+_HEADING = re.compile(r"(={1,6})\s*(.+?)\s*\1\s*")
+_LIST = re.compile(r"^[*#:;]+\s*|^-{4,}")
+_TERM = re.compile(r"([^:]{1,40}?)(?:\s*:\s+(.*))?")
+_BOLD, _QUOTES = re.compile(r"'''(?=[^'])(.+?)'''"), re.compile(r"'{2,}")
+_ADDRESS = re.compile(r"\[(?:[a-z]+:)?//[^\s\[\]]{0,2000}(?:\s+([^\[\]\n]{0,500}))?\]?")
+_ATTRIBUTES = re.compile(r"([^|\[\]{}<>]*=[^|\[\]{}<>]*|\s*)\|(?!\|)")
 # What is left of an infobox or a table that never closed: '|姓名=沈灯', '|-', '| 晨醒 || 三枚'.
 _LEFT_KEY = re.compile(r"\|\s*([^\s=|<>]{1,20})\s*=\s*(.*)")
 _LEFT_ROW = re.compile(r"[|!][-+}]?\s*")
@@ -48,15 +57,53 @@ def render_markup(markup: str, *, title: str) -> str:
 
     Markup that does not close is kept as text, with one warning; nothing is raised.
     """
-    mended = mend_markup(_VARIANT.sub(_choose_variant, without_marks(markup)))
-    if mended.unclosed:
-        _log.warning(Message("wiki.unclosed", title=title, count=mended.unclosed))
-    try:
-        text = _Renderer(title).render(mwparserfromhell.parse(mended.text))
-    except mwparserfromhell.parser.ParserError as error:
-        _log.warning(Message("wiki.unparsed", title=title, detail=error))
-        text = mended.text
-    return _BEHAVIOUR_SWITCH.sub("", text)
+    page = Expander(title, to_html)
+    text = page.expand(_prepared(without_marks(markup)))
+    if page.unclosed:
+        _log.warning(Message("wiki.unclosed", title=title, count=page.unclosed))
+    return render_fragment(to_html(text))
+
+
+def to_html(text: str) -> str:
+    """Lines of markup without templates and links as HTML on one line."""
+    found = []
+    tables, rows = 0, False
+    for line in text.replace(BAR_MARK, "|").split("\n"):
+        bare = line.strip()
+        if bare.lstrip(": ").startswith("{|"):
+            tables, rows = tables + 1, False
+            found.append(f"<table {bare.lstrip(': ')[2:].replace('>', '')}>")
+        elif tables and bare.startswith("|}"):
+            tables -= 1
+            found.append(f"</table>{_inline(bare[2:])}")
+        elif tables and bare.startswith(("|", "!")):
+            # The first row of a table need not be begun.
+            found.append(_row(bare, begin="" if rows else "<tr>"))
+            rows = rows or not bare.startswith("|+")
+        elif heading := _HEADING.fullmatch(bare):
+            level = len(heading[1])
+            found.append(f"<h{level}>{_inline(heading[2])}</h{level}>")
+        else:
+            found.append(f"{_inline(_listed(_leftover(bare)))}<br>")
+    return "".join(found)
+
+
+def _prepared(markup: str) -> str:
+    """The markup as its author wrote it, without what shows nothing."""
+    while len(_ESCAPED_TAG.findall(markup)) > len(_WRITTEN_TAG.findall(markup)):
+        markup = without_marks(html.unescape(markup))
+    for pattern in (_COMMENT, _CLOSED_AT_ONCE):
+        markup = pattern.sub("", markup)
+    markup = _VERBATIM.sub(
+        lambda tag: _MARKS.sub(lambda mark: f"&#{ord(mark[0])};", tag[2]), markup
+    )
+    for pattern in _DROPPED:
+        markup = pattern.sub("", markup)
+    if markup.count("<div") > markup.count("</div"):
+        # What a hidden part that never closes hides would be the rest of the page.
+        markup = re.sub(r"display\s*:\s*none", "", markup)
+    markup = markup.replace("|-|", "\n") if "<tabber" in markup else markup
+    return _BAR.sub(BAR_MARK, _VARIANT.sub(_choose_variant, _BEHAVIOUR_SWITCH.sub("", markup)))
 
 
 def _choose_variant(match: re.Match[str]) -> str:
@@ -70,135 +117,40 @@ def _choose_variant(match: re.Match[str]) -> str:
     return chosen if chosen is not None else parts[0].split(":")[-1]
 
 
-class _Renderer:
-    """Turns a parsed page into text with heading marks; holds the title for {{PAGENAME}}."""
-
-    def __init__(self, title: str) -> None:
-        self.title = title
-        self._methods: dict[type, Callable[..., str]] = {
-            nodes.Text: lambda node: "\n".join(map(_leftover, str(node.value).split("\n"))),
-            nodes.Heading: lambda node: heading_line(node.level, self.render(node.title)),
-            nodes.HTMLEntity: lambda node: str(node.normalize()),
-            nodes.Wikilink: self._link,
-            nodes.ExternalLink: lambda node: self.render(node.title),
-            nodes.Template: self._template,
-            nodes.Argument: lambda node: self.render(node.default),
-            nodes.Tag: self._tag,
-        }
-
-    def render(self, code: Wikicode | None) -> str:
-        """Text of every node in turn; comments and unknown kinds of node give nothing."""
-        text = ""
-        for node in code.nodes if code is not None else ():
-            # '; 丁 : 戊' on one line: its colon is parsed as an empty tag of its own.
-            is_definition = isinstance(node, nodes.Tag) and str(node.tag) == "dd"
-            if is_definition and text.strip() and text[-1] != "\n":
-                text = text.rstrip() + ": "
-            elif method := self._methods.get(type(node)):
-                text += method(node)
-        return text
-
-    def _link(self, link: nodes.Wikilink) -> str:
-        target = str(link.title)
-        if _HIDDEN_LINK.match(target) or (link.text is None and _INTERLANGUAGE.match(target)):
-            return ""
-        label = self.render(link.text).strip()
-        return label or target.lstrip(":").split("#")[0].replace("_", " ").strip()
-
-    def _template(self, template: nodes.Template) -> str:
-        name = str(template.name).strip().lower().replace("_", " ")
-        name = name.removeprefix("template:").removeprefix("模板:").strip()
-        if name.startswith("#"):
-            # A parser function, without what it is asked: '#if: x' -> '#if'.
-            name = name.split(":")[0]
-        unnamed = (parameter for parameter in template.params if not parameter.showkey)
-        texts = [self.render(parameter.value).strip() for parameter in unnamed]
-        if name in WORDS["page-names"]:
-            return self.title
-        if name == "!":
-            return "|"
-        if name in WORDS["left-out"] or name.startswith("defaultsort:"):
-            return ""
-        if name in WORDS["conditions"]:
-            return texts[0] if texts else ""
-        if name in WORDS["furigana"] and len(texts) > 1:
-            return f"{texts[0]}（{texts[1]}）"
-        last = name in WORDS["last-text"]
-        if last or name in WORDS["spoilers"]:
-            if texts:
-                return texts[-1 if last else 0]
-            named = (template.get(key) for key in ("1", "text", "内容") if template.has(key))
-            return next((self.render(parameter.value).strip() for parameter in named), "")
-        if name in WORDS["folds"] and texts:
-            return "\n" + "\n".join(texts) + "\n"
-        # Any other: an infobox gives facts and texts; beside the texts of others, names are style.
-        texts = [text for text in texts if not _NOT_A_FACT.fullmatch(without_marks(text))]
-        facts = self._facts(template) if not any(texts) or _INFOBOX.search(name) else ""
-        return facts + "、".join(texts)
-
-    def _facts(self, template: nodes.Template) -> str:
-        """'key: value' lines of a template as a section; '' when no parameter has a name."""
-        lines = []
-        for parameter in template.params:
-            key = one_line(self.render(parameter.name))
-            value = without_marks(one_line(self.render(parameter.value)))
-            for_the_eye = _NOT_A_FACT.fullmatch(value) or _STYLE_KEY.match(key)
-            if parameter.showkey and not for_the_eye:
-                lines.append(f"{key}: {value}")
-        return block(lines)
-
-    def _tag(self, tag: nodes.Tag) -> str:
-        name = str(tag.tag).strip().lower()
-        if name in WORDS["dropped-tags"]:
-            return ""
-        if name == "br":
-            return "\n"
-        if name == "nowiki":
-            return str(tag.contents)
-        if name == "table":
-            return "\n" + "\n".join(table_lines(self._rows(tag))) + "\n"
-        text = self.render(tag.contents)
-        if name in _SHAPES:
-            return _SHAPES[name](text)
-        return f"\n{text}\n" if name in WORDS["block-tags"] else text
-
-    def _rows(self, table: nodes.Tag) -> list[list[Cell]]:
-        """The cells of every row, the caption first."""
-        tags = _tags(table.contents)
-        loose = [tag for tag in tags if str(tag.tag) in ("td", "th")]
-        captions = [[tag] for tag in loose if str(tag).startswith("|+")]
-        first = [tag for tag in loose if not str(tag).startswith("|+")]
-        rows = [*captions, first, *(_tags(tag.contents) for tag in tags if str(tag.tag) == "tr")]
-        return [[self._cell(tag) for tag in row] for row in rows if row]
-
-    def _cell(self, tag: nodes.Tag) -> Cell:
-        text = without_marks(one_line(self.render(tag.contents))).lstrip("+ ")
-        rows = rows_spanned(str(tag.get("rowspan").value)) if tag.has("rowspan") else 1
-        return Cell(text, header=str(tag.tag) == "th", rows=rows)
+def _inline(line: str) -> str:
+    line = _ADDRESS.sub(lambda address: address[1] or "", line) if "//" in line else line
+    return _QUOTES.sub("", _BOLD.sub(r"<b>\1</b>", line.replace("'''''", "'''")))
 
 
-_SHAPES: dict[str, Callable[[str], str]] = {
-    "b": bold,
-    "strong": bold,
-    "rt": lambda text: f"（{text.strip()}）" if text.strip() else "",
-    "tabber": lambda text: "\n" + text.replace("|-|", "\n") + "\n",
-}
+def _listed(line: str) -> str:
+    """A list item without its marks; '; 丁 : 戊' gives '丁: 戊', and '; 丁' alone is as good as bold."""
+    term = _TERM.fullmatch(line.lstrip("; ")) if line.startswith(";") else None
+    if term and term[1]:
+        return f"{term[1]}: {term[2]}" if term[2] else f"'''{term[1]}'''"
+    return _LIST.sub("", line)
+
+
+def _row(line: str, begin: str) -> str:
+    """A line of a table: '|-', a caption, or cells, none of which closes before the next begins."""
+    if line.startswith(("|-", "|+")):
+        return "<tr>" if line[1] == "-" else f"<caption>{_inline(_cell(line[2:])[1])}</caption>"
+    tag, ends = ("th", r"!!|\|\|") if line[0] == "!" else ("td", r"\|\|")
+    cells = (_cell(cell) for cell in re.split(ends, line[1:]))
+    told = (f"<{tag} {attributes}>{_inline(_listed(text))}<br>" for attributes, text in cells)
+    return begin + "".join(told)
+
+
+def _cell(text: str) -> tuple[str, str]:
+    """(attributes, text) of 'rowspan=2 | 三枚'."""
+    match = _ATTRIBUTES.match(text)
+    return (match[1], text[match.end() :].strip()) if match else ("", text.strip())
 
 
 def _leftover(line: str) -> str:
     """A row of an infobox or table that never closed as a line like any table's."""
-    if match := _LEFT_KEY.fullmatch(line.strip()):
-        return "" if _NOT_A_FACT.fullmatch(match[2]) else f"{match[1]}: {match[2]}"
     if not line.startswith(("|", "!")):
         return line
+    if match := _LEFT_KEY.fullmatch(line):
+        return f"{match[1]}: {match[2]}" if is_fact(match[1], match[2]) else ""
     cells = re.split(r"\|\||!!", _LEFT_ROW.sub("", line, count=1))
     return "、".join(filter(None, map(str.strip, cells)))
-
-
-def _tags(code: Wikicode | None) -> list[nodes.Tag]:
-    """Tags directly in `code`, those inside <tbody> and <thead> in their place."""
-    found: list[nodes.Tag] = []
-    for node in code.nodes if code is not None else []:
-        if isinstance(node, nodes.Tag):
-            found += _tags(node.contents) if str(node.tag) in ("tbody", "thead") else [node]
-    return found

@@ -1,7 +1,5 @@
 """scripts/evaluate_attribution.py: labelled windows in, one JSON line out."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -176,7 +176,7 @@ def test_no_folders_import_each_other_in_a_circle(imports: Imports) -> None:
         ("roleplay.ui.layout", "import kb.index"),
         ("kb.retrieval", "import roleplay.background"),
         ("kb.index", "if TYPE_CHECKING:\n    import kb.retrieval"),
-        ("roleplay.ui.engine", "import app"),
+        ("roleplay.ui.server", "import app"),
         ("roleplay.stages.jobs", "import scripts.evaluate"),
         ("app", "import scripts.evaluate"),
         ("kb.wiki", "import scripts._common"),

@@ -54,20 +54,50 @@ def load_causal(name: str, *, dtype: torch.dtype | None = None, quantization_bit
             anything is loaded; or a model that cannot be quantized.
     """
     from safetensors import SafetensorError
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # what is under way is told by events
+    path, options = _checked(name, dtype, quantization_bit)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(path, **options)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise _unknown(name, error) from error
+    return model.to(device()).eval().requires_grad_(False)
+
+
+def check_fits(name: str, *, quantization_bit: int = 0, freed: int = 0) -> None:
+    """Refuse a model before another one makes way for it; ``freed`` bytes will be free then.
+
+    Raises:
+        ModelError: as :func:`load_causal`.
+    """
+    _checked(name, None, quantization_bit, freed)
+
+
+def _checked(
+    name: str, dtype: torch.dtype | None, bits: int, freed: int = 0
+) -> tuple[str, dict[str, Any]]:
+    """Where a model lies and how it is loaded, after a look at its config and the memory."""
+    from transformers import AutoConfig
 
     path, hub = resolve(name), {"local_files_only": _offline()}
     try:
         config = AutoConfig.from_pretrained(path, **hub)
-        wanted = dtype or _usual_dtype(config)
-        own, files = _own_options(name, config, quantization_bit), memory.weight_files(path, hub)
-        bits = own.get("quantization_bit", 0)
-        need = memory.needed_bytes(files, config, dtype=wanted, bits=bits)
-        memory.check_memory(name, need, memory.available_bytes(device()))
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=wanted, **hub, **own)
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError) as error:
         raise _unknown(name, error) from error
-    return model.to(device()).eval().requires_grad_(False)
+    wanted = dtype or _usual_dtype(config)
+    own, files = _own_options(name, config, bits), memory.weight_files(path, hub)
+    bits = own.get("quantization_bit", 0)
+    need = memory.needed_bytes(files, config, dtype=wanted, bits=bits)
+    memory.check_memory(name, need, memory.available_bytes(device()) + freed)
+    return path, {"dtype": wanted, **hub, **own}
+
+
+def empty_cache() -> None:
+    """Give a GPU's memory back that no tensor uses any more."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _usual_dtype(config: Any) -> torch.dtype:

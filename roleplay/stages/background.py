@@ -1,7 +1,7 @@
-"""Where the two packages meet: a world's knowledge base as the retriever that the rest asks for background.
+"""Where the two packages meet: a world's knowledge base as the retriever that the rest asks.
 
 retriever = world_retriever(Path("worlds/chuiyan"))
-retriever("闻筝 你喜欢吃什么", 3)                        # [Snippet("闻筝：…", score=0.71, source="闻筝")]
+retriever("闻筝 你喜欢吃什么", 3)           # [Snippet("闻筝：…", score=0.71, source="闻筝")]
 retriever.search_many([Query("钟怎么响了", 3, "闻筝", 4)])  # only what she knows by then
 """
 
@@ -28,7 +28,7 @@ class BackgroundError(RoleplayError):
 
 @contextmanager
 def told(say: Teller | None = None) -> Iterator[None]:
-    """Turn errors of the knowledge base into those of this package, and its warnings into lines of ``say``."""
+    """Turn errors of the knowledge base into ours, and its warnings into lines of ``say``."""
     warnings = _Warnings(say)
     logger = logging.getLogger("kb")
     logger.addHandler(warnings)
@@ -49,9 +49,8 @@ class _Warnings(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if self._say:
-            self._say.say(
-                "plain", text=record.msg if hasattr(record.msg, "text") else record.getMessage()
-            )
+            text = record.msg if hasattr(record.msg, "text") else record.getMessage()
+            self._say.say("plain", text=text)
 
 
 class WorldRetriever:
@@ -68,20 +67,20 @@ class WorldRetriever:
         return self._search(Query(query, k, character, chapter))
 
     def search_many(self, queries: Sequence[Query]) -> list[Sequence[Snippet]]:
-        """What each query finds; their texts are encoded together, which is far faster than one by one."""
+        """What each query finds; encoded together, which is far faster than one by one."""
         asked = [
             KnowledgeQuery(one.text, one.k, known_to=one.character, not_after=one.chapter)
             for one in queries
         ]
         with told():
-            return [_snippets(hits) for hits in self._knowledge.search_many(asked)]
+            return [tuple(map(_snippet, hits)) for hits in self._knowledge.search_many(asked)]
 
     def _search_one(self, query: Query) -> Sequence[Snippet]:
         return self.search_many([query])[0]
 
 
-def _snippets(hits: Sequence[Hit]) -> tuple[Snippet, ...]:
-    return tuple(Snippet(hit.snippet.display, hit.score, hit.snippet.title) for hit in hits)
+def _snippet(hit: Hit) -> Snippet:
+    return Snippet(hit.snippet.display, hit.score, hit.snippet.title)
 
 
 def world_retriever(world: Path) -> WorldRetriever | None:

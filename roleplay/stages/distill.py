@@ -2,9 +2,10 @@
 
     run(Settings(world=Path("worlds/mine"), novel=Path("book.txt")), show)     # makes the world
 
-The backend ``rules`` calls no API. With an endpoint a model labels numbered spans as well, and nothing is paid for
-twice (ledger.jsonl). What is done is skipped when neither the novel nor a setting changed; a script.jsonl that this
-stage did not write, or that was edited since, is kept unless ``force`` is given.
+The backend ``rules`` calls no API. With an endpoint a model labels numbered spans as well, and
+nothing is paid for twice (ledger.jsonl). What is done is skipped when neither the novel nor a
+setting changed; a script.jsonl that this stage did not write, or that was edited since, is kept
+unless ``force`` is given.
 """
 
 import asyncio
@@ -23,15 +24,14 @@ from roleplay.distill.llm.client import CachedClient
 from roleplay.distill.llm.costs import Meter
 from roleplay.distill.llm.labelling import Book, Progress, label_book
 from roleplay.distill.llm.ledger import Ledger
-from roleplay.distill.report import summarize, write_report
-from roleplay.distill.rules.cast import find_people
+from roleplay.distill.report import cast_doubt, summarize, write_report
+from roleplay.distill.rules.cast import find_people, language_of
 from roleplay.distill.rules.script import distil_rules
 from roleplay.errors import ModelError, ScriptError, WorldError
 from roleplay.messages import Message, message
-from roleplay.novel.banners import is_banner
 from roleplay.novel.chapters import find_chapters
 from roleplay.novel.chunking import chunk_chapters
-from roleplay.novel.reading import Novel, read_novel
+from roleplay.novel.reading import Novel, is_banner, read_novel
 from roleplay.options import Options, group, option, required
 from roleplay.records import Chapter, Chunk, Line
 from roleplay.stages.backend import Backend, give_batch, take_batch, tell_answers, tell_estimate
@@ -41,12 +41,13 @@ from roleplay.world import Character, World, WorldInfo
 
 STAGE = "distill"
 LEDGER = "ledger.jsonl"
-RULES_VERSION = 4
+RULES_VERSION = 5
 """Raised when the rules change, so that old scripts are written anew."""
 
 _TOP = 10
 
 Task = Literal["script", "interviews", "summaries", "expressions", "aliases"]
+Lines = list[Line] | None
 
 
 @dataclass(frozen=True)
@@ -54,26 +55,22 @@ class Settings(Options):
     """The options of the stage."""
 
     world: Path = required(
-        "folder of the novel; made where --novel is given", "小说的文件夹；给了 --novel 就新建"
+        "folder, made where --novel is given", "小说的文件夹；给了 --novel 就新建"
     )
-    novel: Path | None = option(
-        None, "txt or epub to copy into a new world", "要放进新世界的 txt 或 epub"
-    )
+    novel: Path | None = option(None, "txt or epub for a new world", "放进新世界的 txt 或 epub")
     backend: Backend = group(Backend)
     tasks: tuple[Task, ...] = option(("script",), "what to make", "要做什么")
     with_summaries: bool = option(
         False,
-        "tell the model summaries.jsonl; other requests, paid anew",
-        "把 summaries.jsonl 告诉模型；问法不同，要重新付费",
+        "tell the model summaries.jsonl; paid anew",
+        "把 summaries.jsonl 告诉模型；要重新付费",
     )
     max_chars: int = option(1200, "longest chunk", "最长的片段", least=1)
     output_dir: Path | None = option(
-        None, "folder for the results (default: the world)", "结果的文件夹（默认：世界）"
+        None, "for results (default: the world)", "放结果（默认：世界）"
     )
     force: bool = option(
-        False,
-        "overwrite a script.jsonl that this stage did not write, or that was edited since",
-        "覆盖不是这一步写出的、或后来被改过的 script.jsonl",
+        False, "overwrite an edited or foreign script.jsonl", "覆盖改过的或别处来的 script.jsonl"
     )
 
     def problems(self) -> Iterator[Message]:
@@ -94,20 +91,22 @@ class Distilled:
 
 @dataclass(frozen=True)
 class _Job:
-    """What a run works on; ``cast`` is name -> aliases, ``shown`` the part of it that world.json has."""
+    """What a run works on; ``cast`` is name -> aliases, ``shown`` the part that world.json has."""
 
     output: Path
     novel: Novel
     cast: dict[str, tuple[str, ...]]
     shown: dict[str, tuple[str, ...]]
     corrections: dict[tuple[tuple[int, int], str], str]
+    deleted: frozenset[str]
     made_by: dict[str, Any]
 
     @property
     def inputs(self) -> str:
         """The digest of all that the script depends on beside the settings."""
-        parts = repr(sorted(self.cast.items())), repr(sorted(self.corrections.items()))
-        return files.digest(self.novel.text, *parts)
+        parts = [repr(sorted(self.cast.items())), repr(sorted(self.corrections.items()))]
+        parts += sorted(self.deleted)
+        return files.digest(self.novel.text, repr(self.novel.titles), *parts)
 
 
 def run(settings: Settings, listener: Listener = silent) -> Distilled:
@@ -122,7 +121,11 @@ def run(settings: Settings, listener: Listener = silent) -> Distilled:
     _check_source(settings)
     output = settings.output_dir or settings.world
     with ExitStack() as held:
-        for folder in dict.fromkeys(path.resolve() for path in (settings.world, output)):
+        # The world itself is written only where it is made or has no cast yet.
+        described = settings.novel is None and (settings.world / "world.json").exists()
+        made = not described or not World.load(settings.world).names
+        written = {output.resolve(), *([settings.world.resolve()] if made else [])}
+        for folder in sorted(written):
             held.enter_context(files.claim(folder, STAGE))
         world = _open_world(settings.world, settings.novel)
         job = _job(world, output, settings, say)
@@ -169,31 +172,41 @@ def _novels(path: Path) -> list[Path]:
 
 def _job(world: World, output: Path, settings: Settings, say: Teller) -> _Job:
     novel = read_novel(world.novel())
-    world = world if world.info.characters else _with_cast(world, novel.text, say)
+    world = world if world.info.characters else _with_cast(world, novel, say)
     shown = {person.name: person.aliases for person in world.info.characters}
     genders = {person.name: person.gender for person in world.info.characters if person.gender}
     backend = settings.backend
     made_by: dict[str, Any] = {"backend": backend.backend, "version": RULES_VERSION}
     made_by |= {"max_chars": settings.max_chars, "genders": genders}
     if backend.asks:
-        made_by |= {
-            "model": backend.model,
-            "with_summaries": settings.with_summaries,
-            "complete": True,
-        }
+        made_by |= {"model": backend.model, "with_summaries": settings.with_summaries}
+        made_by["complete"] = True
     cast = _with_aliases(shown, output) if backend.asks else shown
-    return _Job(output, novel, cast, shown, read_corrections(world.path / FILE), made_by)
+    corrections, deleted = read_corrections(world.path / FILE), _deleted(world)
+    return _Job(output, novel, cast, shown, corrections, deleted, made_by)
 
 
-def _with_cast(world: World, text: str, say: Teller) -> World:
+def _deleted(world: World) -> frozenset[str]:
+    """The names that were found for world.json once, and that a person took out of it."""
+    offered = world.path / "report" / "aliases.json"
+    if not offered.exists():
+        return frozenset()
+    found = {form for row in files.read_json(offered) for form in (row["name"], *row["aliases"])}
+    kept = {form for one in world.info.characters for form in (one.name, *one.aliases)}
+    return frozenset(found - kept)
+
+
+def _with_cast(world: World, novel: Novel, say: Teller) -> World:
     """The world with the names that the novel's cues give away, written to world.json."""
-    people = find_people(text)
+    people = find_people(novel.text, novel.language)
     if people:
         found = tuple(
             Character(name=one.name, aliases=one.aliases, gender=one.gender) for one in people
         )
         files.write_json(world.path / "report" / "aliases.json", [one.to_json() for one in people])
-        info = WorldInfo(title=world.info.title, language=world.info.language, characters=found)
+        info = WorldInfo(
+            title=world.info.title, language=novel.language.split("-")[0], characters=found
+        )
         files.write_json(world.path / "world.json", info.model_dump())
         say.say("distill-stage.cast", count=len(found), path=f"{world.path}/world.json")
     return World.load(world.path)
@@ -212,11 +225,19 @@ def _with_aliases(cast: dict[str, tuple[str, ...]], folder: Path) -> dict[str, t
 
 def _distil(world: World, job: _Job, settings: Settings, say: Teller) -> Distilled:
     text = job.novel.text
-    chapters = find_chapters(text)
+    chapters = find_chapters(text, job.novel.titles)
     chunks = chunk_chapters(text, chapters, max_chars=settings.max_chars)
     size = {"characters": len(text), "chapters": len(chapters), "chunks": len(chunks)}
     say.say("distill-stage.read", encoding=job.novel.encoding, **size)
-    ruled = distil_rules(text, chapters, chunks, job.cast, genders=job.made_by["genders"])
+    for note in job.novel.notes:
+        say.say("distill-stage.note", note=note)
+    if chapters[0].title.startswith("1/"):
+        say.say("distill-stage.cut-by-length", count=len(chapters))
+    if language_of(text, job.novel.language) is None:
+        say.say("distill.no-rules")
+    more: dict[str, Any] = {"genders": job.made_by["genders"], "deleted": job.deleted}
+    more["language"] = job.novel.language
+    ruled = distil_rules(text, chapters, chunks, job.cast, **more)
     asked = _Asked(ruled, complete=True)
     if settings.backend.asks:
         retriever = world_retriever(world.path)
@@ -238,11 +259,8 @@ def _distil(world: World, job: _Job, settings: Settings, say: Teller) -> Distill
 def _write(
     job: _Job, chunks: Sequence[Chunk], lines: Sequence[Line], cost: dict[str, Any] | None
 ) -> dict[str, Any]:
-    settled = [
-        f"{line.span} {line.char}: {line.reason or 'two of three agree'}"
-        for line in lines
-        if line.source == "vote"
-    ]
+    voted = [line for line in lines if line.source == "vote"]
+    settled = [f"{one.span} {one.char}: {one.reason or 'two of three agree'}" for one in voted]
     report = summarize(job.novel.text, chunks, lines, cost=cost, disagreements=settled)
     extra = {**job.made_by, "encoding": job.novel.encoding}
     with files.commit(job.output, STAGE, settings=job.made_by, inputs=job.inputs) as staged:
@@ -263,6 +281,8 @@ def _tell(report: dict[str, Any], script: Path, say: Teller) -> None:
     say.say(
         "distill-stage.speakers", speakers="  ".join(f"{name} {count}" for name, count in speakers)
     )
+    if doubt := cast_doubt(report):
+        say.say(doubt.key, **doubt.values)
     covered = f"{report['quoted']['coverage']:.1%}"
     say.say("distill-stage.report", path=script.parent / "report" / "distill.md", share=covered)
 

@@ -1,9 +1,11 @@
-"""Build the knowledge base of a world from its wiki pages and its plot: reads a world, writes <world>/kb.
+"""Build the knowledge base of a world, <world>/kb, from its wiki pages and its plot.
 
     run(Settings(world=Path("worlds/mine"), query="闻筝最爱吃什么"), show)
 
-Sources are <world>/wiki, summaries.jsonl (what happens and what people are after) and the lines of script.jsonl (what
-was said); unless they are named, the wiki and the summaries, as far as they are there. Only what changed is embedded.
+Sources are <world>/wiki, summaries.jsonl (what happens and what people are after), the plot as
+rules tell it from script.jsonl (who was there with whom, first and last words) and its lines (what
+was said); unless they are named, the wiki and the summaries, or the plot where there are none, as
+far as they are there. Only what changed is embedded.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +26,12 @@ from roleplay.stages import plot
 from roleplay.stages.background import told
 from roleplay.stages.progress import Listener, Teller, silent
 
-SOURCES = {"wiki": "wiki", "summaries": "summaries.jsonl", "lines": "script.jsonl"}
+SOURCES = {
+    "wiki": "wiki",
+    "summaries": "summaries.jsonl",
+    "plot": "script.jsonl",
+    "lines": "script.jsonl",
+}
 """What a knowledge base is made of, and where it lies in a world."""
 
 T = TypeVar("T")
@@ -36,17 +43,16 @@ class Settings(WorldOptions):
 
     embedder: str = option(
         DEFAULT_EMBEDDER,
-        f"{', '.join(known_embedders())}, a folder or a Hugging Face name",
-        f"{'、'.join(known_embedders())}，一个文件夹，或 Hugging Face 上的名字",
+        f"{', '.join(known_embedders())}, a folder or a hub id",
+        f"{'、'.join(known_embedders())}，一个文件夹，或 hub 上的 id",
     )
-    sources: tuple[Literal["wiki", "summaries", "lines"], ...] = option(
+    sources: tuple[Literal["wiki", "summaries", "plot", "lines"], ...] = option(
         (),
-        "what to read (default: wiki and summaries, those that exist; lines only when asked for)",
-        "读什么（默认：有的话就读维基和摘要；台词要点名才读）",
+        "what to read (default: wiki and summaries, those that exist; without summaries the plot as "
+        "rules tell it from the script; lines only when asked for)",
+        "读什么（默认：有的话就读维基和摘要，没有摘要就按规则从剧本里整理情节；台词要点名才读）",
     )
-    query: str = option(
-        "", "also search for this and show what is found", "顺便搜这个，看看找到什么"
-    )
+    query: str = option("", "show what is found for this", "顺便搜这个，看看找到什么")
     k: int = option(5, "number of hits to show", "显示几条", least=1)
 
 
@@ -91,15 +97,21 @@ def _counted(name: str, items: Iterable[T], counts: dict[str, int]) -> Iterator[
 
 
 def _present(world: Path) -> list[str]:
-    """The default sources that the world has; the wiki where it has none, so that its absence is the error."""
-    return [name for name in ("wiki", "summaries") if (world / SOURCES[name]).exists()] or ["wiki"]
+    """The default sources that the world has; the wiki where it has none, so that its absence is
+    the error.
+    """
+    found = [name for name in ("wiki", "summaries", "plot") if (world / SOURCES[name]).exists()]
+    if "summaries" in found or not (world / plot.CHUNKS).exists():
+        found = [name for name in found if name != "plot"]
+    return found or ["wiki"]
 
 
 def _notes(folder: Path, sources: Sequence[str]) -> list[PlotNote]:
-    known = plot.read_plot(folder) if {"summaries", "lines"} & set(sources) else None
-    summaries = plot.summary_notes(known) if known and "summaries" in sources else []
-    lines = plot.line_notes(known) if known and "lines" in sources else []
-    return [*summaries, *lines]
+    told = {"summaries": plot.summary_notes, "plot": plot.script_notes, "lines": plot.line_notes}
+    if not (wanted := [name for name in told if name in sources]):
+        return []
+    known = plot.read_plot(folder)
+    return [note for name in wanted for note in told[name](known)]
 
 
 def _line(hit: Hit) -> str:

@@ -1,10 +1,11 @@
-"""Read the seed's published distillation into a world: script, chapters, summaries, interviews, a first cast.
+"""Read the seed's published distillation into a world: script, chapters, interviews, a first cast.
 
     run(Settings(world=Path("worlds/mine"), content=Path("all_content.json")), show)
     run(Settings(world=Path("worlds/mine"), log=Path("merged_log.txt")), show)      # the later form
 
-Written: ``script.jsonl``, ``chunks.jsonl`` (numbers only), ``interviews.jsonl``, ``summaries.jsonl`` where the files
-tell what happens, ``world.json`` where it has no cast, ``report/import.json`` and ``report/import.md``.
+Written: ``script.jsonl``, ``chunks.jsonl`` (numbers only), ``interviews.jsonl``,
+``summaries.jsonl`` where the files tell what happens, ``world.json`` where it has no cast,
+``report/import.json`` and ``report/import.md``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from roleplay.distill.legacy_log import add_chapters, clean_log
 from roleplay.distill.legacy_names import likely_aliases
 from roleplay.errors import ScriptError
 from roleplay.messages import Message, message
-from roleplay.options import Options, as_dict, option, required
+from roleplay.options import Options, option, required
 from roleplay.records import Chunk
 from roleplay.stages.progress import Listener, Teller, silent
 from roleplay.world import Character, World, WorldInfo
@@ -37,22 +38,16 @@ class Settings(Options):
     world: Path = required("folder; made where it is not there", "文件夹；没有就新建")
     content: Path | None = option(None, "the seed's all_content.json", "原项目的 all_content.json")
     log: Path | None = option(
-        None,
-        "the seed's merged_log.txt, in place of --content",
-        "原项目的 merged_log.txt，代替 --content",
+        None, "its merged_log.txt, in place of --content", "它的 merged_log.txt，代替 --content"
     )
     chapters: Path | None = option(
-        None,
-        "the seed's all_chapters.json: chapters and summaries",
-        "原项目的 all_chapters.json：章节和摘要",
+        None, "its all_chapters.json: chapters and summaries", "它的 all_chapters.json：章节和摘要"
     )
-    interview: Path | None = option(
-        None, "the seed's all_interview.json", "原项目的 all_interview.json"
-    )
+    interview: Path | None = option(None, "its all_interview.json", "它的 all_interview.json")
     expression_map: Path | None = option(
         None,
-        "the author's expression_map.json: each expression to one of the thirteen, or null",
-        "作者的 expression_map.json：把每个表情对应到十三种之一，或 null",
+        "its expression_map.json: an expression to one of the thirteen, or null",
+        "它的 expression_map.json：把表情对应到十三种之一，或 null",
     )
     at_least: int = option(10, "lines that make a character", "多少句台词才算一个角色", least=1)
     force: bool = option(False, "overwrite a script.jsonl that is there", "覆盖已有的 script.jsonl")
@@ -78,15 +73,15 @@ def run(settings: Settings, listener: Listener = silent) -> dict[str, Any]:
         BusyError: another run is at work on this world.
     """
     say = Teller("legacy", listener)
-    script = settings.world / "script.jsonl"
-    if script.exists() and not settings.force:
-        raise ScriptError("legacy.script-there", path=script)
     content = _read(settings)
     interview, asked = settings.interview, Cleaned()
     if interview:
         asked = data.clean_interviews(data.read_old(interview))
     report = _report(content, asked)
+    script = settings.world / "script.jsonl"
     with files.claim(settings.world, STAGE):
+        if script.exists() and not settings.force:
+            raise ScriptError("legacy.script-there", path=script)
         world = World.create(settings.world, settings.world.resolve().name)
         _write(world, content, asked, settings, report)
     shown = {name: report[name] for name in ("lines", "interviews", "unreadable")}
@@ -144,7 +139,8 @@ def _write(
         cast = tuple(Character(name=name) for name in names)
         info = WorldInfo(title=info.title, language=info.language, characters=cast)
     inputs = files.digest(settings.source.read_bytes())
-    with files.commit(world.path, STAGE, settings=as_dict(settings), inputs=inputs) as staged:
+    made_by = {"at_least": settings.at_least}
+    with files.commit(world.path, STAGE, settings=made_by, inputs=inputs) as staged:
         files.write_jsonl(staged / "chunks.jsonl", (chunk.model_dump() for chunk in chunks))
         files.write_jsonl(staged / "script.jsonl", (line.to_json() for line in content.lines))
         rows = (row.model_dump() for row in asked.interviews)
@@ -178,10 +174,12 @@ def _markdown(report: dict[str, Any]) -> str:
     return "\n".join(
         [
             "# Imported from the seed's data",
-            f"\n{report['lines']} lines, {report['interviews']} interviews, {report['speakers']} names.",
+            f"\n{report['lines']} lines, {report['interviews']} interviews, "
+            f"{report['speakers']} names.",
             "\n| cleaned | times |\n|---|---|",
             *rows,
-            "\n## Names that may be one person\n\nNothing was merged; write aliases into world.json.\n",
+            "\n## Names that may be one person\n",
+            "Nothing was merged; write aliases into world.json.\n",
             *_aliases(report["likely_aliases"]),
             "\n## What could not be read\n",
             *(f"* {problem}" for problem in report["problems"]),

@@ -1,4 +1,6 @@
-"""The tab for questions: one character, one question, several answers side by side, their background."""
+"""The tab for questions: one character, one question, several answers side by side, their
+background.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

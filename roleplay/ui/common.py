@@ -1,5 +1,5 @@
-"""What the tabs share: the engine behind the page, what depends on the world, the sampling controls,
-and errors shown as one line in the reader's language.
+"""What the tabs share: the engine behind the page, what depends on the world, the sampling
+controls, and errors shown as one line in the reader's language.
 """
 
 import inspect
@@ -21,10 +21,11 @@ P = ParamSpec("P")
 
 @dataclass
 class Page:
-    """What a tab leaves for the layout: texts in the browser's language, and what the world decides.
+    """What a tab leaves for the layout: texts in the browser's language, and what the world
+    decides.
 
-    ``greetings`` are (component, text in a language), ``choices`` (component, its update for a world).
-    ``newest`` is shown until something is loaded.
+    ``greetings`` are (component, text in a language), ``choices`` (component, its update for a
+    world). ``newest`` is shown until something is loaded.
     """
 
     engine: Any

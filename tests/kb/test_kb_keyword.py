@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kb.keyword import KeywordIndex
-from kb.names import normalise
+from kb.names import NameFinder, normalise
 
 TEXTS = [
     "沈灯 最喜欢桂花糕。",
@@ -57,19 +57,19 @@ def test_bigrams_count_more_than_single_characters() -> None:
 def test_names_count_less_than_what_is_asked() -> None:
     texts = ["沈灯沈灯沈灯住在河边", "别的人喝茶水", "沈灯沈灯", "甲乙丙丁"]
     assert (
-        KeywordIndex(texts, ["沈灯"]).scores("沈灯喝茶")[1]
+        KeywordIndex(texts, NameFinder(["沈灯"])).scores("沈灯喝茶")[1]
         > KeywordIndex(texts).scores("沈灯喝茶")[1]
     )
 
 
 def test_a_name_is_found_whole() -> None:
     texts = ["沈砚秋住在塔上", "沈砚冬住在塔下"]
-    assert KeywordIndex(texts, ["沈砚秋", "沈砚冬"]).scores("沈砚秋")[1] == 0
+    assert KeywordIndex(texts, NameFinder(["沈砚秋", "沈砚冬"])).scores("沈砚秋")[1] == 0
     assert KeywordIndex(texts).scores("沈砚秋")[1] > 0
 
 
 def test_part_of_a_name_is_still_found() -> None:
-    assert KeywordIndex(["沈砚秋住在塔上"], ["沈砚秋"]).scores("沈砚")[0] > 0
+    assert KeywordIndex(["沈砚秋住在塔上"], NameFinder(["沈砚秋"])).scores("沈砚")[0] > 0
 
 
 def test_a_long_scene_may_hold_more_than_any_text_can_answer() -> None:

@@ -98,9 +98,9 @@ def test_a_cause_is_told_in_the_language_of_its_error(tmp_path: Path, kb: object
 
 def test_what_a_library_said_stays_out_of_chinese(tmp_path: Path) -> None:
     (tmp_path / "P").write_text("{", encoding="utf-8")
-    with pytest.raises(QuestionSetError, match="it is not JSON, Expecting") as caught:
+    with pytest.raises(QuestionSetError, match="Invalid JSON: EOF") as caught:
         read_passages(tmp_path / "P")
-    assert caught.value.text("zh") == f"“{tmp_path / 'P'}”第 1 行不能用：它不是 JSON"
+    assert caught.value.text("zh") == f"“{tmp_path / 'P'}”第 1 行不能用：'{{' 这一项不合要求"
 
 
 def test_a_warning_is_logged_as_a_message(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -119,7 +119,7 @@ def test_bold_names_of_the_first_sentence_are_aliases(tmp_path: Path) -> None:
     write(
         tmp_path,
         "沈灯.wiki",
-        "{{人物信息|性别=女}}\n'''沈灯'''（又名'''灯儿'''）是'''唯一'''的灯匠。她也叫'''阿灯'''。",
+        "{{人物信息|性别=女}}\n'''沈灯'''（又名'''灯儿'''）是'''唯一'''的灯匠。她爱吃'''桂花'''。",
     )
     write(tmp_path, "杜若.md", "# 杜若\n**杜若**，人称**阿若**。\n## 喜好\n**茶**\n")
     assert [entry.aliases for entry in read_wiki(tmp_path)] == [("阿若",), ("灯儿",)]

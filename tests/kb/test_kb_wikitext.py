@@ -113,7 +113,7 @@ def test_an_infobox_that_never_closes_still_gives_its_facts(
 
 
 def test_a_table_that_never_closes_keeps_its_rows() -> None:
-    assert text_of("{|\n! 雨 !! 价格\n|-\n| 晨醒 || 三枚") == "雨、价格\n晨醒、三枚"
+    assert text_of("{|\n! 雨 !! 价格\n|-\n| 晨醒 || 三枚") == "雨: 晨醒，价格: 三枚"
 
 
 def test_style_parameters_are_no_facts() -> None:

@@ -1,4 +1,4 @@
-"""The local backend with ChatGLM: the whole prompt in one piece, candidates from one prefill, replies as they are shown."""
+"""The local backend with ChatGLM: the prompt in one piece, candidates from one prefill."""
 
 from pathlib import Path
 from typing import Any

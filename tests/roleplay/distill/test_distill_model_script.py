@@ -1,6 +1,4 @@
-"""scripts/distill_dialogues.py with a model, run as a user does, against a real server on loopback."""
-
-from __future__ import annotations
+"""Distilling with a model by its script, against a real server on loopback."""
 
 import json
 import random

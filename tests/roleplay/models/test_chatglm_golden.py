@@ -22,7 +22,6 @@ from roleplay.errors import ModelError
 from roleplay.models.chatglm import (
     ChatGLMConfig,
     ChatGLMForConditionalGeneration,
-    ChatGLMTokenizer,
     kernels,
     positions,
 )
@@ -483,11 +482,6 @@ def test_state_dict_keys_and_shapes_at_full_size(name: str) -> None:
         if not key.endswith("inv_freq")
     }
     assert ours == theirs
-
-
-@pytest.fixture(scope="session")
-def ice_text() -> ChatGLMTokenizer:
-    return ChatGLMTokenizer(str(data.ICE_TEXT))
 
 
 TOKENS = data.read("tokenizer")
