@@ -24,7 +24,7 @@ from roleplay.stages.progress import Teller
 
 RULES = "rules"
 _SHOWN = 20
-_FATES = ("read", "cut", "unreadable", "refused", "failed")
+_FATES = ("used", "strange", "cut", "unreadable", "refused", "failed")
 
 
 @dataclass(frozen=True)
@@ -107,12 +107,12 @@ def tell_estimate(
 
 
 def tell_answers(client: CachedClient, task: str, say: Teller) -> bool:
-    """Tell what became of the answers of a task, unless all were of use; whether any was."""
+    """Tell what became of the answers of a task, unless all were of use; False: all held nothing."""
     counts = {name: client.tally[name] for name in _FATES}
     client.tally.clear()
-    if sum(counts.values()) > counts["read"]:
+    if sum(counts.values()) > counts["used"]:
         say.say("backend.answers", task=task, **counts)
-    return bool(counts["read"]) or not sum(counts.values())
+    return bool(counts["used"] + counts["strange"]) or not sum(counts.values())
 
 
 def give_batch(settings: Backend, pending: Iterable[LLMRequest], say: Teller) -> bool:
