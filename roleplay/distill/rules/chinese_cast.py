@@ -153,7 +153,11 @@ class Endings:
             surname = _SURNAME.match(name)
             short = surname and len(name) == len(surname[0]) + 1 and not _ROLE.search(name)
             return bool(short) and len(rest) > 1
-        return count >= _AGREED * total
+        if count >= _AGREED * total:
+            return True
+        # 沈砚冬: 沈砚 never stands alone, his brother 沈砚秋 is all that is seen of it.
+        most = following.most_common(1)[0]
+        return most[1] >= _SURE * total and most[0] not in _STOPS and bool(_SURNAME.match(name))
 
     def _following(self, name: str) -> Counter[str]:
         if name not in self._next:
@@ -235,7 +239,9 @@ def _after_surnames(text: str) -> frozenset[str]:
 
 def is_person(name: str, found: Found, least: int, text: str) -> bool:
     """Whether what a name heads shows a person: cues, or acts of a word that looks like one."""
-    if not (chinese.may_be_name(name) or _TITLED.fullmatch(name)):
+    # 花三更: what speaks again and again, and does what people do, may look like a thing.
+    speaks = found.say >= 3 and 2 * found.human >= found.total
+    if not (speaks or chinese.may_be_name(name) or _TITLED.fullmatch(name)):
         return False
     looks = looks_like_name(name)
     if _FULL.fullmatch(name):
