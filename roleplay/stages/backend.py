@@ -24,43 +24,31 @@ from roleplay.stages.progress import Teller
 
 RULES = "rules"
 _SHOWN = 20
-_FATES = ("read", "cut", "unreadable", "refused", "failed")
+_FATES = ("used", "strange", "cut", "unreadable", "refused", "failed")
 
 
 @dataclass(frozen=True)
 class Backend(Options):
     """The options of whatever may ask an endpoint."""
 
-    backend: str = option(
-        RULES, "rules, openai, or the address of an endpoint", "rules、openai，或一个接口的地址"
-    )
-    model: str = option(
-        "", "the endpoint's model, for example gpt-4o-mini", "接口上的模型，例如 gpt-4o-mini"
-    )
+    backend: str = option(RULES, "rules, openai, or an address", "rules、openai，或一个接口的地址")
+    model: str = option("", "the endpoint's, like gpt-4o-mini", "接口上的模型，例如 gpt-4o-mini")
     max_cost: float | None = option(
-        None,
-        "USD for this world, all runs together: stop before passing it",
-        "这个世界所有运行合计的上限（美元）：超过之前停下",
-        least=0,
+        None, "USD, all runs together: stop before it", "各次运行合计的上限（美元）", least=0
     )
     prices: Path = option(PRICES, "prices to count with", "计价用的价目表")
     concurrency: int = option(8, "requests at a time", "同时进行的请求数", least=1)
-    limit: int | None = option(
-        None, "ask at most so many requests in this run", "这次最多问几次", least=0
-    )
+    limit: int | None = option(None, "most requests of this run", "这次最多问几次", least=0)
     dry_run: bool = option(False, "tell what it would cost and stop", "只估算费用，然后停下")
     batch_out: Path | None = option(
-        None,
-        "write the open requests in OpenAI's Batch format and stop",
-        "把未问的写成 OpenAI 批量格式，然后停下",
+        None, "write open requests as an OpenAI batch, stop", "把未问的写成 OpenAI 批量格式，停下"
     )
     batch_in: Path | None = option(None, "take the answers of a batch first", "先读入一份批量结果")
 
     def problems(self) -> Iterator[Message]:
         """An unknown backend, or one without a model."""
-        if self.backend not in (RULES, "openai") and not self.backend.startswith(
-            ("http://", "https://")
-        ):
+        known = self.backend in (RULES, "openai")
+        if not known and not self.backend.startswith(("http://", "https://")):
             yield message("backend.unknown", value=self.backend)
         elif self.asks and not self.model:
             yield message("backend.no-model", value=self.backend)
@@ -119,12 +107,12 @@ def tell_estimate(
 
 
 def tell_answers(client: CachedClient, task: str, say: Teller) -> bool:
-    """Tell what became of the answers of a task, unless all were of use; whether any was."""
+    """Tell what became of the answers of a task, unless all were of use; False: all held nothing."""
     counts = {name: client.tally[name] for name in _FATES}
     client.tally.clear()
-    if sum(counts.values()) > counts["read"]:
+    if sum(counts.values()) > counts["used"]:
         say.say("backend.answers", task=task, **counts)
-    return bool(counts["read"]) or not sum(counts.values())
+    return bool(counts["used"] + counts["strange"]) or not sum(counts.values())
 
 
 def give_batch(settings: Backend, pending: Iterable[LLMRequest], say: Teller) -> bool:

@@ -102,6 +102,13 @@ def choose_checkpoint(
     return min(fitting)[1] if fitting else None
 
 
+def check_cast(world: World) -> World:
+    """The world itself. Raises WorldError: it names no characters."""
+    if not world.names:
+        raise WorldError("character.nobody", path=world.path / "world.json")
+    return world
+
+
 def load_agent(world: World, choice: Choice, tell: Tell) -> CharacterAgent:
     """The model with its adapter and the world's background, ready to answer.
 
@@ -109,9 +116,7 @@ def load_agent(world: World, choice: Choice, tell: Tell) -> CharacterAgent:
         WorldError: the world names no characters.
         ModelError, AdapterError, BackgroundError: what is missing or does not fit.
     """
-    if not world.names:
-        raise WorldError("character.nobody", path=world.path / "world.json")
-    checkpoint = choose_checkpoint(choice.checkpoint, world, choice.model, tell)
+    checkpoint = choose_checkpoint(choice.checkpoint, check_cast(world), choice.model, tell)
     return join_agent(world, load_backend(choice, checkpoint, tell), tell)
 
 

@@ -47,6 +47,7 @@ RULES_VERSION = 5
 _TOP = 10
 
 Task = Literal["script", "interviews", "summaries", "expressions", "aliases"]
+Lines = list[Line] | None
 
 
 @dataclass(frozen=True)
@@ -54,26 +55,22 @@ class Settings(Options):
     """The options of the stage."""
 
     world: Path = required(
-        "folder of the novel; made where --novel is given", "小说的文件夹；给了 --novel 就新建"
+        "folder, made where --novel is given", "小说的文件夹；给了 --novel 就新建"
     )
-    novel: Path | None = option(
-        None, "txt or epub to copy into a new world", "要放进新世界的 txt 或 epub"
-    )
+    novel: Path | None = option(None, "txt or epub for a new world", "放进新世界的 txt 或 epub")
     backend: Backend = group(Backend)
     tasks: tuple[Task, ...] = option(("script",), "what to make", "要做什么")
     with_summaries: bool = option(
         False,
-        "tell the model summaries.jsonl; other requests, paid anew",
-        "把 summaries.jsonl 告诉模型；问法不同，要重新付费",
+        "tell the model summaries.jsonl; paid anew",
+        "把 summaries.jsonl 告诉模型；要重新付费",
     )
     max_chars: int = option(1200, "longest chunk", "最长的片段", least=1)
     output_dir: Path | None = option(
-        None, "folder for the results (default: the world)", "结果的文件夹（默认：世界）"
+        None, "for results (default: the world)", "放结果（默认：世界）"
     )
     force: bool = option(
-        False,
-        "overwrite a script.jsonl that this stage did not write, or that was edited since",
-        "覆盖不是这一步写出的、或后来被改过的 script.jsonl",
+        False, "overwrite an edited or foreign script.jsonl", "覆盖改过的或别处来的 script.jsonl"
     )
 
     def problems(self) -> Iterator[Message]:
@@ -94,9 +91,7 @@ class Distilled:
 
 @dataclass(frozen=True)
 class _Job:
-    """What a run works on; ``cast`` is name -> aliases, ``shown`` the part of it that world.json
-    has.
-    """
+    """What a run works on; ``cast`` is name -> aliases, ``shown`` the part that world.json has."""
 
     output: Path
     novel: Novel
@@ -184,11 +179,8 @@ def _job(world: World, output: Path, settings: Settings, say: Teller) -> _Job:
     made_by: dict[str, Any] = {"backend": backend.backend, "version": RULES_VERSION}
     made_by |= {"max_chars": settings.max_chars, "genders": genders}
     if backend.asks:
-        made_by |= {
-            "model": backend.model,
-            "with_summaries": settings.with_summaries,
-            "complete": True,
-        }
+        made_by |= {"model": backend.model, "with_summaries": settings.with_summaries}
+        made_by["complete"] = True
     cast = _with_aliases(shown, output) if backend.asks else shown
     corrections, deleted = read_corrections(world.path / FILE), _deleted(world)
     return _Job(output, novel, cast, shown, corrections, deleted, made_by)
@@ -267,11 +259,8 @@ def _distil(world: World, job: _Job, settings: Settings, say: Teller) -> Distill
 def _write(
     job: _Job, chunks: Sequence[Chunk], lines: Sequence[Line], cost: dict[str, Any] | None
 ) -> dict[str, Any]:
-    settled = [
-        f"{line.span} {line.char}: {line.reason or 'two of three agree'}"
-        for line in lines
-        if line.source == "vote"
-    ]
+    voted = [line for line in lines if line.source == "vote"]
+    settled = [f"{one.span} {one.char}: {one.reason or 'two of three agree'}" for one in voted]
     report = summarize(job.novel.text, chunks, lines, cost=cost, disagreements=settled)
     extra = {**job.made_by, "encoding": job.novel.encoding}
     with files.commit(job.output, STAGE, settings=job.made_by, inputs=job.inputs) as staged:

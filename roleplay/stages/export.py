@@ -22,15 +22,9 @@ from roleplay.world import World
 class Settings(WorldOptions):
     """The options of the stage."""
 
-    format: Literal["sharegpt", "messages", "alpaca", "ptuning"] = required(
-        "form of the rows", "行的形式"
-    )
+    format: Literal["sharegpt", "messages", "alpaca", "ptuning"] = required("of the rows", "形式")
     output: Path = required("folder to write into", "写到哪个文件夹")
-    data_dir: Path | None = option(
-        None,
-        "folder of train.json and test.json (default: the world's)",
-        "train.json 和 test.json 的文件夹（默认：世界的）",
-    )
+    data_dir: Path | None = option(None, "of the data (default: the world)", "数据（默认：世界）")
 
 
 def run(settings: Settings, listener: Listener = silent) -> list[Path]:
@@ -41,10 +35,8 @@ def run(settings: Settings, listener: Listener = silent) -> list[Path]:
     """
     say = Teller("export", listener)
     world = World.load(settings.world)
-    parts = {
-        part: read_examples(world.file(f"{part}.json", settings.data_dir))
-        for part in ("train", "test")
-    }
+    paths = {part: world.file(f"{part}.json", settings.data_dir) for part in ("train", "test")}
+    parts = {part: read_examples(path) for part, path in paths.items()}
     written = export(parts, settings.format, settings.output, name=world.name)
     for path in written:
         say.say("export.wrote", path=path)

@@ -1,5 +1,4 @@
-"""Build the knowledge base of a world from its wiki pages and its plot: reads a world, writes
-<world>/kb.
+"""Build the knowledge base of a world, <world>/kb, from its wiki pages and its plot.
 
     run(Settings(world=Path("worlds/mine"), query="闻筝最爱吃什么"), show)
 
@@ -44,8 +43,8 @@ class Settings(WorldOptions):
 
     embedder: str = option(
         DEFAULT_EMBEDDER,
-        f"{', '.join(known_embedders())}, a folder or a Hugging Face name",
-        f"{'、'.join(known_embedders())}，一个文件夹，或 Hugging Face 上的名字",
+        f"{', '.join(known_embedders())}, a folder or a hub id",
+        f"{'、'.join(known_embedders())}，一个文件夹，或 hub 上的 id",
     )
     sources: tuple[Literal["wiki", "summaries", "plot", "lines"], ...] = option(
         (),
@@ -53,9 +52,7 @@ class Settings(WorldOptions):
         "rules tell it from the script; lines only when asked for)",
         "读什么（默认：有的话就读维基和摘要，没有摘要就按规则从剧本里整理情节；台词要点名才读）",
     )
-    query: str = option(
-        "", "also search for this and show what is found", "顺便搜这个，看看找到什么"
-    )
+    query: str = option("", "show what is found for this", "顺便搜这个，看看找到什么")
     k: int = option(5, "number of hits to show", "显示几条", least=1)
 
 

@@ -72,9 +72,7 @@ _AIMS = {"goal": "目标", "obstacle": "阻碍", "plan": "打算", "role": "作�
 
 @dataclass(frozen=True)
 class Plot:
-    """What there is of a world's plot; ``chapter`` is where a line stands (None: unknown),
-    ``titles`` by chapter.
-    """
+    """What there is of a world's plot; ``chapter`` is where a line stands (None: unknown)."""
 
     world: World
     lines: Sequence[Line]
@@ -220,9 +218,7 @@ def _scene(lines: Sequence[Line], plot: Plot) -> Iterator[PlotNote]:
 
 
 def _packed(lines: Sequence[Line]) -> Iterator[str]:
-    """Sayings with their speakers in pieces of at most 150 characters; a longer saying repeats its
-    speaker.
-    """
+    """Sayings with their speakers, at most 150 characters; a longer one repeats its speaker."""
     packed = ""
     said = list(filter(_is_said, lines))
     for text in (f"{line.char}：“{part}”" for line in said for part in cut_text(line.text)):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from roleplay.errors import RoleplayError
-from roleplay.messages import Message
+from roleplay.messages import LANGUAGES, Language, Message, spoken
 
 _NUMBERS = ("done", "total", "rate", "left")
 
@@ -54,15 +54,29 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Message):
         parts = {name: _plain(part) for name, part in value.values.items()}
         return {"key": value.key, "values": parts}
+    if hasattr(value, "text"):  # a message of the knowledge base: its keys are its own
+        return {language: value.text(language) for language in LANGUAGES}
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 def _rich(value: Any) -> Any:
+    if isinstance(value, dict) and "key" not in value:
+        return _Texts(value)
     if isinstance(value, dict):
         return Message(value["key"], {name: _rich(part) for name, part in value["values"].items()})
     return [_rich(part) for part in value] if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """A message whose catalogue is another package's, told in each language."""
+
+    by_language: dict[str, str]
+
+    def text(self, language: Language | None = None) -> str:
+        return self.by_language[language or spoken()]
 
 
 Listener = Callable[[Event], None]

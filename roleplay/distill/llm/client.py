@@ -50,7 +50,8 @@ class CachedClient:
         self.failed: dict[str, RequestError] = {}
         """What was refused or failed while other requests were answered."""
         self.tally: Counter[str] = Counter()
-        """How many answers were of use, cut, refused, unreadable or failed; callers clear it."""
+        """How many answers were used, strange (names that the book lacks), cut, unreadable, refused
+        or failed; callers clear it."""
         known = [entry for entry in ledger if entry.model == meter.model]
         self._thinks = any(entry.task == CUT for entry in known)
         if endpoint:
@@ -83,9 +84,10 @@ class CachedClient:
         # Whoever waits may be cancelled; the call goes on, as it is paid for.
         return await asyncio.shield(self._running[request.key])
 
-    def count(self, entry: Entry, useful: bool) -> None:
-        """Note in ``tally`` what an answer was good for."""
-        kind = "read" if useful else "cut" if entry.finish == CUT else "unreadable"
+    def count(self, entry: Entry, *, found: bool, used: bool) -> None:
+        """Note in ``tally`` whether anything was found in an answer, and whether it was of use."""
+        empty = "cut" if entry.finish == CUT else "unreadable"
+        kind = "used" if used else "strange" if found else empty
         self.tally["refused" if entry.finish == REFUSED else kind] += 1
 
     async def _pay(self, request: LLMRequest) -> Entry:

@@ -213,12 +213,13 @@ class _Part:
             request = replace(self.request(task, numbers, attempt), room=room)
             entry = await client.ask(request)
             found = read_labels(entry.text, set(numbers)).labels
-            client.count(entry, bool(found))
+            known = {n: label for n, one in found.items() if (label := self._known(one))}
+            client.count(entry, found=bool(found), used=bool(known))
             if entry.finish == REFUSED:
                 raise PendingError(REFUSED_BY)
             if entry.finish == CUT:
                 why, room = _CUT_SHORT, ROOM
-            labels |= {n: label for n, one in found.items() if (label := self._known(one))}
+            labels |= known
             if is_empty(entry):
                 break
             numbers = [n for n in numbers if n not in labels and (n in quotes or task == "focus")]

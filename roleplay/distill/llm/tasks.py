@@ -67,7 +67,7 @@ async def _rows(asked: LLMRequest, read: _Read, client: CachedClient) -> list[Ro
         except PendingError:
             break
         found = [] if entry.finish == REFUSED else read_objects(entry.text)[0]
-        client.count(entry, bool(found))
+        client.count(entry, found=bool(found), used=bool(found))
         objects = found or objects
         if entry.finish == REFUSED or is_empty(entry) or (found and entry.finish != CUT):
             break

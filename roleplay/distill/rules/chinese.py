@@ -225,7 +225,6 @@ CHINESE = Grammar(
     cue_alone=cue_alone,
     leads=leads,
     is_pure_cue=is_pure_cue,
-    said=_SAY,
     oneself=re.compile(
         r"(?:我[是叫]|我的名字[是叫]|在下|本官|小的|老夫|贫僧|俺|鄙人|姓[一-鿿]名)[，“‘]?$"
     ),

@@ -235,7 +235,7 @@ def _after_surnames(text: str) -> frozenset[str]:
 
 def is_person(name: str, found: Found, least: int, text: str) -> bool:
     """Whether what a name heads shows a person: cues, or acts of a word that looks like one."""
-    if not chinese.may_be_name(name):
+    if not (chinese.may_be_name(name) or _TITLED.fullmatch(name)):
         return False
     looks = looks_like_name(name)
     if _FULL.fullmatch(name):

@@ -63,37 +63,29 @@ def _pattern(form: str) -> str:
 
 @dataclass(frozen=True)
 class Grammar:
-    """How one language tells who speaks; ``who`` as in :class:`Cue`."""
+    """How one language tells who speaks; ``who`` as in :class:`Cue`.
+
+    ``subjects``: the subject of each clause that has one. ``cue_before``, ``cue_after``: what the
+    narration right before or after a quote tells; ``cue_alone``: what a paragraph of its own after
+    it tells. ``leads``: whether narration leads to the quote after it (by a colon). ``oneself`` and
+    ``oneself_after`` stand before and after the own name (我是, です), ``title`` after a called one.
+    ``female``, ``male``: titles that tell; the ``_given`` ones guess by a given name.
+    ``next_pronoun`` goes from the end of a name to a pronoun (group 1) that means the same person.
+    """
 
     subjects: Callable[[str, Names], list[str | None]]
-    """The subject of each clause of a sentence that has one."""
     cue_before: Callable[[str, Names], Cue | None]
-    """The cue in the narration right before a quote."""
     cue_after: Callable[[str, Names], Cue | None]
-    """The cue in the narration right after a quote."""
     cue_alone: Callable[[str, Names], Cue | None]
-    """The cue in a paragraph of its own after a quote."""
     leads: Callable[[str], bool]
-    """Whether narration leads to the quote after it, by a colon or the like."""
     is_pure_cue: Callable[[str, Names], bool]
-    """Whether a clause tells who speaks and nothing else."""
-    said: re.Pattern[str]
-    """A verb of speech."""
     oneself: re.Pattern[str]
-    """What ends right before a name by which a speaker names himself (我是)."""
     oneself_after: re.Pattern[str]
-    """What follows a name by which a speaker names himself (です)."""
     title: re.Pattern[str]
-    """What may stand between a name that is called and the mark after it (小姐)."""
     female: re.Pattern[str]
     male: re.Pattern[str]
-    """What in a name tells whose it is: a title, a word for kin."""
     female_given: re.Pattern[str]
     male_given: re.Pattern[str]
-    """What in a name is more usual for women or for men: a guess."""
     next_pronoun: re.Pattern[str]
-    """From the end of a name to a pronoun (group 1) that means the same person."""
     sentence: re.Pattern[str]
-    """One sentence, its marks included."""
     narrators: tuple[str, ...]
-    """The words for a first-person narrator."""

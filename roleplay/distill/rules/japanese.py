@@ -123,7 +123,6 @@ JAPANESE = Grammar(
     cue_alone=cue_alone,
     leads=leads,
     is_pure_cue=is_pure_cue,
-    said=_SAY,
     oneself=re.compile(r"(?:私は|僕は|俺は|名前は|駐在の)$"),
     oneself_after=re.compile(r"(?:です(?!か)|といいます|と申します|という者)"),
     title=re.compile(rf"{_HONORIFIC}?"),

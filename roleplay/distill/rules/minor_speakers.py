@@ -38,8 +38,6 @@ _ROLE_HEAD = re.compile(
 _TRADES = re.compile(rf"{_TRADE}{{0,2}}(?:{any_of('titles')})")
 # Whoever wrote a poem long ago is nobody of the story.
 _VERSE = re.compile("[诗赋]")
-_SENTENCE_END = "。！？!?…”’」』》）)：:；"
-_INDENT = 12
 _NOBODY = re.compile(
     rf".*[他她它其我你汝吾咱自谁们众诸俩两几每各某群满些]|[二三四五六七八九十]|[别后旁路行来古今前后世男女老]人|"
     rf"或|.*(?:{any_of('no_persons')})$|[女男]?[人子]$|[止问劝谏]之|常言|须臾|思量|心中"
