@@ -10,6 +10,7 @@ A short line is a heading where most lines of its style have a text under them: 
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from kb.sections import heading_line, tidy_line, without_marks
 
@@ -49,7 +50,7 @@ def read_plain_text(text: str) -> Iterator[tuple[str, str]]:
 def _headings(lines: list[str]) -> dict[int, tuple[int, str]]:
     """Line number -> (level, name): styles rank in the order in which they come."""
     filled = [number for number, line in enumerate(lines) if line.strip()]
-    below = dict(zip(filled, filled[1:], strict=False))
+    below = dict(pairwise(filled))
     styles: dict[int, dict[int, str]] = {}
     for number in filled:
         matches = ((style, mark.fullmatch(lines[number])) for style, mark in enumerate(_STYLES))
