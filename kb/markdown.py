@@ -16,20 +16,20 @@ from markdown_it import MarkdownIt
 from kb.sections import MARK, without_marks
 from kb.webpage import render_fragment
 
-_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.{0,20000}?)\n---[ \t]*\n", re.DOTALL)
-_FRONT_TITLE = re.compile(r"^title\s*:\s*[\"']?(.+?)[\"']?\s*$", re.MULTILINE)
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.{0,20000}?)\n---[ \t]*\n", re.S)
+_FRONT_TITLE = re.compile(r"^title\s*:\s*[\"']?(.+?)[\"']?\s*$", re.M)
 # ##喜好; #喜好 only where no heading is written with a blank, for it may be a tag.
-_TIGHT_HEADING = re.compile(r"^#{2,6}(?=[^#\s])", re.MULTILINE)
-_TIGHT_FIRST = re.compile(r"^#(?=[^#\s!。，]{1,30}$)", re.MULTILINE)
-_FIRST = re.compile(r"^#[ \t]+\S", re.MULTILINE)
+_TIGHT_HEADING = re.compile(r"^#{2,6}(?=[^#\s])", re.M)
+_TIGHT_FIRST = re.compile(r"^#(?=[^#\s!。，]{1,30}$)", re.M)
+_FIRST = re.compile(r"^#[ \t]+\S", re.M)
 # == 喜好 ==, from whoever knows wikitext as well.
-_WIKI_HEADING = re.compile(r"^(={2,5})[ \t]*([^=\n]{1,60}?)[ \t]*\1[ \t]*$", re.MULTILINE)
+_WIKI_HEADING = re.compile(r"^(={2,5})[ \t]*([^=\n]{1,60}?)[ \t]*\1[ \t]*$", re.M)
 # A short line between a blank one and a rule is a heading; a rule under a paragraph is only a rule.
 _UNDERLINED = re.compile(
-    r"(?:\A|(?<=\n\n))([^\n|#>。！？-][^\n|。！？]{0,40})\n(=|-)\2{2,}[ \t]*$", re.MULTILINE
+    r"(?:\A|(?<=\n\n))([^\n|#>。！？-][^\n|。！？]{0,40})\n(=|-)\2{2,}[ \t]*$", re.M
 )
 # Rules of =, and fences: what fans put between them is a form or a text, no code.
-_RULE = re.compile(r"^[ \t]*(?:[=_—]{3,}|(?:`{3,}|~{3,})[\w-]{0,20})[ \t]*$", re.MULTILINE)
+_RULE = re.compile(r"^[ \t]*(?:[=_—]{3,}|(?:`{3,}|~{3,})[\w-]{0,20})[ \t]*$", re.M)
 # CommonMark takes no star for bold that stands between a Chinese mark and a character.
 _BOLD = re.compile(r"\*\*(?=\S)([^*\n]{1,80}?)(?<=\S)\*\*")
 _WIKI_LINK = re.compile(r"!?\[\[([^\[\]|#\n]*)(?:#[^\[\]|\n]*)?(?:\|([^\[\]\n]*))?\]\]")
@@ -39,9 +39,9 @@ _NOTE = re.compile(r"\[\^[^\[\]\n]{1,20}\]:?|(?<=[-*+] )\[[ xX]\] |\[![a-zA-Z]{1
 # Markdown inside these goes on, where HTML alone would end at a blank line only.
 _TAG_LINE = re.compile(
     r"^([ \t]*</?(?:div|details|summary|center|section|font|span|p|blockquote|big|small|[abius]|su[bp]|strong|em)(?:\s[^<>\n]*)?>(?:.*>)?)[ \t]*$",
-    re.MULTILINE | re.IGNORECASE,
+    re.M | re.I,
 )
-_BLOCK_END = re.compile(r"(</(?:table|div|pre|ul|ol)>)[ \t]*\n(?=\S)", re.IGNORECASE)
+_BLOCK_END = re.compile(r"(</(?:table|div|pre|ul|ol)>)[ \t]*\n(?=\S)", re.I)
 # A row of what is no table: it has no line of dashes under it.
 _ROW = re.compile(r"^\|(.*)\|$")
 # Stars that touched no word, and what indents in a wiki.

@@ -30,7 +30,7 @@ from kb.embedding import Embedder, get_embedder
 from kb.errors import EmbedderMismatchError, QueryError
 from kb.index import VectorIndex, load_index
 from kb.keyword import KeywordIndex, Named
-from kb.names import Names, normalise
+from kb.names import Names, normalise, simplified
 from kb.sections import WORDS
 from kb.snippets import Snippet
 
@@ -236,7 +236,8 @@ class KnowledgeBase:
     def _read_by_model(self, query: str) -> str:
         """What is encoded of a query: not who is asked, where it is about somebody else."""
         about = read_question(query, self._names)
-        return shorten_query(self.expand(about.question if about and not about.asked else query))
+        asked = self.expand(about.question if about and not about.asked else query)
+        return shorten_query(simplified(asked))
 
     def _rank(self, words: Scores | None, vector: Scores | None, visible: Mask | None) -> list[Hit]:
         """The 200 best by each method that is used, those with a score above 0, best first."""

@@ -5,10 +5,9 @@
     >>> bold_names(f"{bold('沈灯')}，人称{bold('小灯')}，是灯匠。")
     ['沈灯', '小灯']
 
-The marks are control characters that no page has: `without_marks` takes them out of what is read.
-What is left of a page's furniture goes here, whatever its format: contents lists, edit links, form
-fields that nobody filled in, tags and entities of a source that was escaped. `WORDS` are the word
-lists of the whole package by name, in simplified characters.
+The marks are control characters that no page has. What is left of a page's furniture goes here,
+whatever its format: contents lists, edit links, empty fields, tags and entities of a source that was
+escaped. `WORDS` are the word lists of the whole package by name, in simplified characters.
 """
 
 import html
@@ -34,7 +33,7 @@ _SENTENCE_END = re.compile(r"[。！？!?]|\.\s")
 _BLANKS = re.compile(r"[ \t\u00a0\u3000]+")
 # A bold word after one of these, or at the start, is a name of the page's subject; others are only
 # stressed.
-_CUE = re.compile(r"(?:^|[叫称名号即或、，（(/]|又|aka|or)[\s「『“\"《：:]*$", re.IGNORECASE)
+_CUE = re.compile(r"(?:^|[叫称名号即或、，（(/]|又|aka|or)[\s「『“\"《：:]*$", re.I)
 _NAME_LOOKBACK = 8
 _UNFINISHED = re.compile(r"[^:：]{8,}\w")
 # A line of its own that is all bold is a heading to whoever wrote it; a longer one is stressed. What
@@ -43,14 +42,12 @@ _BOLD_LINE = re.compile(
     f"{_BOLD}([^{_BOLD}{_BOLD_END}\n。！？!?，,；;…（(]{{1,12}})([（(][^{_BOLD}{_BOLD_END}\n]{{0,80}})?{_BOLD_END}[:：]?"
 )
 _BELOW_ALL_LEVELS = 7
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});")
-# Escaped by one tool and again by the next.
-_MOST_ESCAPED = 3
+_ESCAPED = re.compile(r"&(?:amp;)+(?=#?\w{2,8};)")
 _TAG = re.compile(
-    rf"</?(?:{'|'.join(WORDS['html-tags'])})(?:\s[^<>]*)?/?>|<!--[^<>]{0, 300}-->", re.IGNORECASE
+    rf"</?(?:{'|'.join(WORDS['html-tags'])})(?:\s[^<>]*)?/?>|<!--[^<>]{{0,300}}-->", re.I
 )
-_LINK_MARKS = re.compile(rf"\[\s*(?:{'|'.join(WORDS['bracketed'])})\s*\]", re.IGNORECASE)
-_FURNITURE = re.compile("|".join(WORDS["furniture-lines"]), re.IGNORECASE)
+_LINK_MARKS = re.compile(rf"\[\s*(?:{'|'.join(WORDS['bracketed'])})\s*\]", re.I)
+_FURNITURE = re.compile("|".join(WORDS["furniture-lines"]), re.I)
 _NUMBERING = re.compile(
     r"^[\s【\[]*(?:\d{1,2}(?:\.\d{1,2})*\s*[.、．)）\s]|[（(]?[一二三四五六七八九十]{1,3}[、.．)）]"
     r"|第[一二三四五六七八九十\d]{1,3}[章节部分]+\s+)\s*"
@@ -98,17 +95,16 @@ def split_sections(text: str, *, keep_bold: bool = False) -> list[Section]:
             level, _, name = line[len(MARK) :].partition(" ")
             if level.isdigit():
                 path = [part for part in path if part[0] < int(level)]
-                path.append((int(level), _readable(name)))
+                path.append((int(level), _readable(without_marks(name))))
             found.append((tuple(name for _, name in path), [*filter(None, [more])]))
-        elif tidy := _readable(line, keep_bold=keep_bold):
-            found[-1][1].append(tidy)
+        elif tidy := _readable(line if keep_bold else without_marks(line)):
+            # What only leads elsewhere is no text.
+            leads = _FURNITURE.fullmatch(simplified(without_marks(tidy)))
+            found[-1][1].extend([] if leads else [tidy])
     dropped = set(WORDS["dropped-sections"])
-    parts = ((headings, "\n".join(_filled(lines))) for headings, lines in found)
-    return [
-        (path, text)
-        for path, text in parts
-        if text and dropped.isdisjoint(map(plain_heading, path))
-    ]
+    kept = ((path, lines) for path, lines in found if dropped.isdisjoint(map(plain_heading, path)))
+    parts = ((path, "\n".join(_filled(lines))) for path, lines in kept)
+    return [(path, text) for path, text in parts if text]
 
 
 def plain_heading(heading: str) -> str:
@@ -116,15 +112,11 @@ def plain_heading(heading: str) -> str:
     return _NUMBERING.sub("", simplified(heading)).strip(" :：【】[]《》「」#").lower()
 
 
-def _readable(line: str, *, keep_bold: bool = False) -> str:
-    """A line without marks, tags, entities and edit links; '' for what only leads elsewhere."""
-    line = line if keep_bold else without_marks(line)
-    for _ in range(_MOST_ESCAPED):
-        if "&" not in line or not _ENTITY.search(line):
-            break
-        line = html.unescape(line)
-    line = tidy_line(_LINK_MARKS.sub("", _TAG.sub("", line)))
-    return "" if _FURNITURE.fullmatch(simplified(without_marks(line))) else line
+def _readable(line: str) -> str:
+    """A line without tags, entities and edit links."""
+    # Escaped by one tool and again by the next: '&amp;amp;lt;'.
+    line = html.unescape(_ESCAPED.sub("&", line)) if "&" in line else line
+    return tidy_line(_LINK_MARKS.sub("", _TAG.sub("", line)))
 
 
 def _filled(lines: list[str]) -> Iterator[str]:

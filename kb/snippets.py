@@ -23,11 +23,13 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kb.duplicates import numbers_in, similar_pairs
 from kb.errors import SnippetFileError
+from kb.names import simplified
 from kb.plot import PlotNote
 from kb.wiki import Entry
 
@@ -38,8 +40,8 @@ _SHORTEST, _LONGEST, _LONGEST_SENTENCE = 60, 150, 300
 # A snippet still too short to stand alone may take a sentence that makes it somewhat too long.
 _STRETCHED = 200
 # Up to a mark and the quotes that close after it; '.' ends a sentence only before a blank (3.14).
-_SENTENCE = re.compile(r".*?(?:[。！？!?…]+[」』”’）)】》]*|\.(?=\s)|$)", re.DOTALL)
-_CLAUSE = re.compile(r".*?(?:[，,；;、：:]|$)", re.DOTALL)
+_SENTENCE = re.compile(r".*?(?:[。！？!?…]+[」』”’）)】》]*|\.(?=\s)|$)", re.S)
+_CLAUSE = re.compile(r".*?(?:[，,；;、：:]|$)", re.S)
 # Not the words that only begin like one: 他人, 其实, 其中, 其一, 该死, 该不该.
 _PRONOUN = re.compile(
     "他们|她们|它们|他(?![人乡日山国])|[她它]|其(?![他它实中余次后间一二三])|此人|此女|本人"
@@ -49,7 +51,7 @@ _CLOSED = ("。", "！", "？", "!", "?", "…", "：", ":", "；", "」", "』"
 
 
 class Snippet(BaseModel):
-    """One piece of background; `id` is the hash of title, heading and text.
+    """One piece of background; `id` is the hash of title, heading and text, in simplified script.
 
     `chapter` is when it comes to be known (None: always), `people` who knows it (empty: everybody).
     """
@@ -72,9 +74,9 @@ class Snippet(BaseModel):
 
     @property
     def embedded(self) -> str:
-        """What an embedder reads: title, heading, text."""
+        """What an embedder reads: title, heading, text, in simplified characters."""
         text = self.text.removeprefix(f"{self.title}：")
-        return "：".join(filter(None, (self.title, self.heading, text)))
+        return simplified("：".join(filter(None, (self.title, self.heading, text))))
 
     @property
     def searched(self) -> str:
@@ -82,28 +84,11 @@ class Snippet(BaseModel):
         return " ".join((self.title, *self.aliases, self.heading, self.text))
 
 
-def make_snippet(
-    title: str,
-    text: str,
-    *,
-    heading: str = "",
-    source: str = "",
-    aliases: Sequence[str] = (),
-    chapter: int | None = None,
-    people: Sequence[str] = (),
-) -> Snippet:
+def make_snippet(title: str, text: str, *, heading: str = "", **others: Any) -> Snippet:
     """A snippet with its id; the same title, heading and text always give the same id."""
-    digest = hashlib.sha256("\0".join((title, heading, text)).encode()).hexdigest()[:16]
-    return Snippet(
-        id=digest,
-        title=title,
-        heading=heading,
-        text=text,
-        source=source,
-        aliases=tuple(aliases),
-        chapter=chapter,
-        people=tuple(people),
-    )
+    said = simplified("\0".join((title, heading, text)))
+    digest = hashlib.sha256(said.encode()).hexdigest()[:16]
+    return Snippet(id=digest, title=title, heading=heading, text=text, **others)
 
 
 def entries_to_snippets(entries: Iterable[Entry], notes: Iterable[PlotNote] = ()) -> list[Snippet]:
@@ -180,10 +165,8 @@ def read_snippets(path: str | Path) -> list[Snippet]:
         raise SnippetFileError("snippets.format", path=path, start=first[:60], version=VERSION)
     snippets = []
     for number, line in enumerate(lines, 2):
-        if not line:
-            continue
         try:
-            snippets.append(Snippet.model_validate_json(line))
+            snippets += [Snippet.model_validate_json(line)] if line else []
         except ValidationError as error:
             detail = error.errors()[0]["msg"]
             raise SnippetFileError(
@@ -204,26 +187,18 @@ def _entry_snippets(entry: Entry) -> Iterator[Snippet]:
                 gathered[-1] = (path, joined)
             else:
                 gathered.append((path, piece))
-    title, source, aliases = entry.title, entry.source, entry.aliases
+    title, known = entry.title, {"source": entry.source, "aliases": entry.aliases}
     for path, piece in gathered:
-        text, heading = _readable_alone(title, piece), " / ".join(path)
-        yield make_snippet(title, text, heading=heading, source=source, aliases=aliases)
+        yield make_snippet(title, _alone(title, piece), heading=" / ".join(path), **known)
 
 
 def _note_snippets(note: PlotNote) -> Iterator[Snippet]:
+    known = {"source": note.source, "chapter": note.chapter, "people": note.people}
     for piece in cut_text(note.text):
-        text = _readable_alone(note.title, piece)
-        yield make_snippet(
-            note.title,
-            text,
-            heading=note.heading,
-            source=note.source,
-            chapter=note.chapter,
-            people=note.people,
-        )
+        yield make_snippet(note.title, _alone(note.title, piece), heading=note.heading, **known)
 
 
-def _readable_alone(title: str, text: str) -> str:
+def _alone(title: str, text: str) -> str:
     """The title before a text that opens with a pronoun."""
     return f"{title}：{text}" if _PRONOUN.match(text) else text
 

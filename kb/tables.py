@@ -3,8 +3,8 @@
     >>> head = [Cell("雨", header=True), Cell("价格", header=True)]
     >>> table_lines([head, [Cell("晨醒"), Cell("三枚")]])
     ['雨: 晨醒，价格: 三枚']
-    >>> table_lines([[Cell("生日", header=True), Cell("三月初三"), Cell("身高", header=True), Cell("一米六")]])
-    ['生日: 三月初三，身高: 一米六']
+    >>> table_lines([[Cell("生日", header=True), Cell("三月初三")]])
+    ['生日: 三月初三']
 
 Empty cells keep their place. Cells that span columns stand once; cells that span rows are repeated
 in each of them, as long as that does not make much more of a table than its author wrote.
@@ -39,16 +39,17 @@ def table_lines(rows: Iterable[Sequence[Cell]]) -> list[str]:
     lines: list[str] = []
     under_headers = False
     for number, row in enumerate(_placed(rows)):
-        cells = row.values()
-        is_head = all(cell.header or (number == 0 and cell.bold) for cell in cells)
-        if len(row) > 1 and is_head:
-            # A second row of headers says more of the columns that the first one spans.
-            headers = _below(headers, row) if under_headers else _by_column(row)
-        elif line := _under(row, headers) if headers else _labelled(list(cells)):
+        heads = [cell.header or (number == 0 and cell.bold) for cell in row.values()]
+        if is_head := len(row) > 1 and all(heads):
+            # A second row of headers says more of the columns that the first one spans: 尺寸·长.
+            above = headers if under_headers else {}
+            own = {at + n: cell.text for at, cell in row.items() for n in range(cell.columns)}
+            headers = {at: _joined("·", (above.get(at), own.get(at))) for at in above | own}
+        elif line := _under(row, headers) if headers else _labelled([*row.values()]):
             lines.append(line)
-        under_headers = len(row) > 1 and is_head
+        under_headers = is_head
     # Headers with nothing under them are all that the table says.
-    return lines or ["、".join(filter(None, dict.fromkeys(headers.values())))]
+    return lines or [_joined("、", headers.values())]
 
 
 def spanned(value: str | None) -> int:
@@ -83,29 +84,13 @@ def _placed(rows: Iterable[Sequence[Cell]]) -> Iterator[_Row]:
             yield row
 
 
-def _by_column(row: _Row) -> dict[int, str]:
-    return {
-        at: cell.text for first, cell in row.items() for at in range(first, first + cell.columns)
-    }
-
-
-def _below(headers: dict[int, str], row: _Row) -> dict[int, str]:
-    """尺寸 over 长 and 宽 gives 尺寸·长 and 尺寸·宽; what reaches down stands once."""
-    lower = _by_column(row)
-    pairs = {at: (headers.get(at, ""), lower.get(at, "")) for at in headers | lower}
-    return {at: "·".join(filter(None, dict.fromkeys(pair))) for at, pair in pairs.items()}
-
-
 def _under(row: _Row, headers: dict[int, str]) -> str:
-    """'名: 甲，字: 乙' under headers."""
+    """'名: 甲，字: 乙' under headers; one cell under all of them is a title between rows."""
     parts = []
     for column, cell in row.items():
-        spanned_heads = (headers.get(at, "") for at in range(column, column + cell.columns))
-        head = "/".join(filter(None, dict.fromkeys(spanned_heads)))
-        if cell.text:
-            # A row of one cell under all headers is a title between rows.
-            named = head and len(row) > 1 and head != cell.text
-            parts.append(f"{head}: {cell.text}" if named else cell.text)
+        head = _joined("/", (headers.get(column + n) for n in range(cell.columns)))
+        named = head and len(row) > 1 and head != cell.text
+        parts += [f"{head}: {cell.text}" if named else cell.text] if cell.text else []
     return "，".join(parts)
 
 
@@ -114,18 +99,21 @@ def _labelled(cells: Sequence[Cell]) -> str:
 
     A label whose values are empty goes with them: it is a field that nobody filled in.
     """
-    if len(cells) == 1:
-        return cells[0].text
-    parts: list[str] = []
-    label, texts = "", list[str]()
-    followed = True
-    for number, cell in enumerate((*cells, Cell("", header=True))):
+    parts: list[str] = [cells[0].text] if len(cells) == 1 else []
+    label, texts, followed = "", list[str](), True
+    for number, cell in enumerate((*cells, Cell("", header=True)) if len(cells) > 1 else ()):
         if not (cell.header or (cell.bold and number == 0 and not cells[-1].bold)):
             followed = True
-            texts += filter(None, [cell.text])
+            texts.append(cell.text)
         elif followed:
-            parts += [": ".join(filter(None, (label, "、".join(texts))))] if texts else []
+            value = "、".join(filter(None, texts))
+            parts += [_joined(": ", (label, value))] if value else []
             label, texts, followed = cell.text, [], False
         else:
-            label = "·".join(filter(None, (label, cell.text)))
+            label = _joined("·", (label, cell.text))
     return "，".join(parts)
+
+
+def _joined(mark: str, texts: Iterable[str | None]) -> str:
+    """The texts that are any, each once."""
+    return mark.join(filter(None, dict.fromkeys(texts)))

@@ -14,32 +14,32 @@ from kb.names import simplified
 from kb.sections import WORDS
 
 # {{!}} is a bar to whoever reads the template's text, and none that ends a parameter.
-BAR_MARK = "\x05"
+BAR_MARK, END_MARK = "\x05", "\x06"
 # Real pages nest five or six deep; what is opened deeper is read as its text.
 _DEEPEST = 40
 # '|}' ends a table, but in '|}}' the bar is an empty parameter's.
 _TOKEN = re.compile(
     r"(?P<argument>\{\{\{)(?!\{)|(?P<template>\{\{)|(?P<ends>\}\}\}?)|(?P<link>\[\[)|(?P<unlink>\]\])"
     r"|^[ \t:]*(?P<table>\{\|)|(?P<untable>\|\}(?!\}(?!\})))|(?P<bar>\|)|(?P<equals>=)",
-    re.MULTILINE,
+    re.M,
 )
 # A template whose name holds one of these lists facts; every wiki names its own.
 _INFOBOX = re.compile(r"infobox|信息|资料|资讯|人物卡|角色卡|简介")
 _NAVIGATION = re.compile(r"navbox|导航|大家族|sidebar|侧边栏")
-_HIDDEN_LINK = re.compile(rf"\s*({'|'.join(WORDS['hidden-links'])})\s*[:：]", re.IGNORECASE)
+_HIDDEN_LINK = re.compile(rf"\s*({'|'.join(WORDS['hidden-links'])})\s*[:：]", re.I)
 # Lower case only and known codes only: [[Re:第一夜]] is a page like any other.
 _INTERLANGUAGE = re.compile(rf"\s*({'|'.join(WORDS['languages'])})(-[a-z]+)*\s*:")
-_STYLE_KEY = re.compile(rf".*({'|'.join(WORDS['style-keys'])})", re.IGNORECASE)
+_STYLE_KEY = re.compile(rf".*({'|'.join(WORDS['style-keys'])})", re.I)
 # What infoboxes hold for the eye only: pictures, colours, widths, nothing at all.
 _NOT_A_FACT = re.compile(
     r"(\s*|.*\.(png|jpe?g|gif|svg|webp)(\|.*)?|#[0-9a-f]{3,8}|\d+(\.\d+)?(px|em|%)|transparent)",
-    re.IGNORECASE,
+    re.I,
 )
 # Label and data of a row: label1/data1, 标签1/内容1, or label/data of a template that is one row.
 _ROW_KEY = re.compile(
     rf"(?:(?P<label>{'|'.join(WORDS['row-labels'])})|(?P<data>{'|'.join(WORDS['row-data'])})"
     rf"|(?P<header>{'|'.join(WORDS['row-headers'])}))[\s_-]*(?P<number>\d{{0,3}})",
-    re.IGNORECASE,
+    re.I,
 )
 
 # (name or None, text) of a parameter.
@@ -141,7 +141,7 @@ class Expander:
     def _template(self, parameters: Sequence[_Parameter]) -> str:
         name = simplified(parameters[0][1]).strip().lower().replace("_", " ")
         name = re.sub(r"^(?:template|模板)\s*[:：]\s*", "", name)
-        values = [(key, text.replace(BAR_MARK, "|")) for key, text in parameters[1:]]
+        values = parameters[1:]
         texts = [text.strip() for key, text in values if key is None]
         if name.startswith("#"):
             # A parser function, without what it is asked: '#if: x' -> '#if'.
@@ -162,7 +162,7 @@ class Expander:
         # Any other: an infobox gives facts and texts; beside the texts of others, names are style.
         texts = [text for text in texts if not _NOT_A_FACT.fullmatch(text)]
         facts = self._facts(values) if not texts or _INFOBOX.search(name) else ""
-        lines = any("\n" in text or "{|" in text for text in texts)
+        lines = any("\n" in text or text.startswith("{") for text in texts)
         return facts + ("\n" + "\n".join(texts) + "\n" if lines else "、".join(texts))
 
     def _facts(self, values: Sequence[_Parameter]) -> str:

@@ -21,13 +21,11 @@ _ENDS = "|".join(WORDS["collective-ends"])
 # 主要人物介绍, 女性角色一览: what it ends with counts.
 _COLLECTIVE = re.compile(rf".{{0,12}}(?:{'|'.join(WORDS['collective'])})(?:{_ENDS})*")
 _WEAK = re.compile(rf".{{0,8}}(?:{'|'.join(WORDS['weak-collective'])})(?:{_ENDS})*")
-# 魔法能力, 生活状况: what a section tells, not whom it tells of.
+# 魔法能力, 生活状况, 第三章: what a section tells, not whom it tells of.
 _LONG = "|".join(word for word in WORDS["generic"] if len(word) > 1 and not word.isascii())
-_ATTRIBUTE = re.compile(rf".{{0,6}}(?:{_LONG})")
-# 与陆迟的关系, 第三章, 2019年.
-_DESCRIPTION = re.compile(
-    r".*的.*|.*[与和及].+|[对跟同].+|第.{1,4}[章节卷季集话部篇回幕].*|.*\d年.*|[\d\W]+|.*[篇章]"
-)
+_ATTRIBUTE = re.compile(rf".{{0,6}}(?:{_LONG})|第.{{1,4}}[章节卷季集话部篇回幕].*|[\d\W]+")
+# 露易丝的魔法, 技术和产业, 2019年: any of them might be a thing in a list of things.
+_DESCRIPTION = re.compile(r".*的.*|.*[与和及].+|[对跟同].+|.*\d年.*|.*[篇章]")
 # 女主角：露易丝, 1. 露易丝, 【露易丝】.
 _BEFORE_NAME = re.compile(
     r"^[\s\d.、．)）(（【\[]*(?:[一二三四五六七八九十]{1,3}[、.．)）]\s*)?(?:[^：:]{1,6}[：:]\s*)?"
@@ -73,7 +71,7 @@ class _Page:
         lead, parts = self._texts.get((), ""), self._children.get((), {}).values()
         # A page that tells of its title first is that one's page, and its sections are too.
         of_one = simplified(name_and_more(title)[0]) in lead[:_LEAD] or _FACT.search(lead)
-        described = 2 * (len(parts) - sum(parts)) >= max(len(parts), 2)
+        described = len(parts) - sum(parts) >= max(2 * len(parts) / 3, 2)
         self._is_of_one = not _is_list(title) and bool(of_one or described)
         self._depths: dict[_Path, int] = {(): 0}
 

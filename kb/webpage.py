@@ -21,9 +21,9 @@ from kb.tables import Cell, spanned, table_lines
 
 # Whole class names: 'toc' must not take 'stock' with it.
 _DROPPED_CLASSES = re.compile(rf"(?:^|\s)(?:{'|'.join(WORDS['html-dropped-classes'])})(?:\s|$)")
-_HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+_HIDDEN = re.compile(r"display\s*:\s*none", re.I)
 # What a click shows is hidden in a saved page, and is text: folds, and tabs but the open one.
-_FOLDED = re.compile(r"collaps|fold|spoiler|panel|(?<![a-z])tab(?!le)|heimu", re.IGNORECASE)
+_FOLDED = re.compile(r"collaps|fold|spoiler|panel|(?<![a-z])tab(?!le)|heimu", re.I)
 # '沈灯 - 灯百科', '沈灯_百度百科': what follows the dash in a window's title is the site.
 _SITE_NAME = re.compile(r"\s+[-–—|_｜－]\s+.*$|[_|｜-][^_|｜-]*(?:百科|[Ww]iki|维基)[^_|｜]*$")
 _BLANKS = re.compile(r"\s+")
@@ -43,10 +43,7 @@ _CLOSED = re.compile(r"</([a-zA-Z]{1,10})\s*>")
 _MOST_UNCLOSED = 50
 # Beyond this libxml2 itself gives up; Python's own stack holds less than a thousand calls.
 _DEEPEST = 150
-# A content area with less than this was to be filled by a script: the next one is tried.
-_SHORTEST_PAGE = 20
-_MOST_CANDIDATES = 20
-_LONGEST_VALUE = 30
+_MOST_CANDIDATES, _LONGEST_VALUE = 20, 20
 
 
 class WebPage(NamedTuple):
@@ -69,18 +66,12 @@ def render_page(source: str, *, fallback: str) -> WebPage:
     if heading is not None:
         # The title is no part of the text; what follows it in its element is.
         heading.clear(keep_tail=True)
-    longest = ""
-    for area in _areas(root):
-        text = _children(area, 0)
-        longest = max(longest, text, key=lambda text: len(text.strip()))
-        if len(longest.strip()) >= _SHORTEST_PAGE:
-            break
+    # An area without text was to be filled by a script: the next one is tried.
+    text = next(filter(str.strip, (_children(area, 0) for area in _areas(root))), "")
     number = _NAMESPACE.search(" ".join(root.xpath("//body/@class")))
     namespace = int(number[1]) if number else 0
     no_article = namespace % 2 == 1 or namespace < 0 or 0 < namespace < _OWN_NAMESPACES
-    return WebPage(
-        title or fallback, longest, no_article or bool(_first(root, "html-disambiguation"))
-    )
+    return WebPage(title or fallback, text, no_article or bool(_first(root, "html-disambiguation")))
 
 
 def render_fragment(source: str) -> str:

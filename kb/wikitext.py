@@ -15,7 +15,7 @@ import re
 
 from kb.errors import Message
 from kb.sections import WORDS, without_marks
-from kb.templates import BAR_MARK, Expander, is_fact
+from kb.templates import BAR_MARK, END_MARK, Expander, is_fact
 from kb.webpage import render_fragment
 
 _log = logging.getLogger(__name__)
@@ -24,21 +24,17 @@ _log = logging.getLogger(__name__)
 _VARIANT = re.compile(r"-\{(?:([^{}|]{0,40})\|)?([^{}]{0,2000})\}-")
 _BEHAVIOUR_SWITCH = re.compile(r"__[A-Z\u4e00-\u9fff]+__")
 _BAR = re.compile(r"\{\{\s*!\s*\}\}")
+_BAR_END = re.compile(r"^[ \t]*\{\{\s*!\s*\}\}\}", re.M)
 _TAGS = "|".join(WORDS["html-tags"])
-_WRITTEN_TAG = re.compile(rf"</?(?:{_TAGS})[\s/>]", re.IGNORECASE)
-_ESCAPED_TAG = re.compile(rf"&(?:amp;)*(?:lt|#60);/?(?:{_TAGS})(?:\s|/|&)", re.IGNORECASE)
-_COMMENT = re.compile(r"<!--(?:(?!<!--).)*?-->|<!--", re.DOTALL)
-_VERBATIM = re.compile(
-    r"<(nowiki|pre)\b[^<>]*>((?:(?!<nowiki|<pre).)*?)</\1\s*>", re.DOTALL | re.IGNORECASE
-)
+_WRITTEN_TAG = re.compile(rf"</?(?:{_TAGS})[\s/>]", re.I)
+_ESCAPED_TAG = re.compile(rf"&(?:amp;)*(?:lt|#60);/?(?:{_TAGS})(?:\s|/|&)", re.I)
+_COMMENT = re.compile(r"<!--(?:(?!<!--).)*?-->|<!--", re.S)
+_VERBATIM = re.compile(r"<(nowiki|pre)\b[^<>]*>((?:(?!<nowiki|<pre).)*?)</\1\s*>", re.S | re.I)
 _MARKS = re.compile(r"[\[\]{}|='*#:;!<>&_~-]")
 _CLOSED_AT_ONCE = re.compile(r"<(?!br|hr)[a-zA-Z][\w-]*\b[^<>]*/>")
 # Each up to its own end and over no second beginning: one that never closes takes no text with it.
 _DROPPED = [
-    re.compile(
-        rf"<{tag}\b[^<>]*>(?:(?!<{tag}\b).)*?</{tag}\s*>|</?{tag}\b[^<>]*>",
-        re.DOTALL | re.IGNORECASE,
-    )
+    re.compile(rf"<{tag}\b[^<>]*>(?:(?!<{tag}\b).)*?</{tag}\s*>|</?{tag}\b[^<>]*>", re.S | re.I)
     for tag in WORDS["dropped-tags"]
 ]
 _HEADING = re.compile(r"(={1,6})\s*(.+?)\s*\1\s*")
@@ -68,7 +64,7 @@ def to_html(text: str) -> str:
     """Lines of markup without templates and links as HTML on one line."""
     found = []
     tables, rows = 0, False
-    for line in text.replace(BAR_MARK, "|").split("\n"):
+    for line in text.replace(BAR_MARK, "|").replace(END_MARK, "|}").split("\n"):
         bare = line.strip()
         if bare.lstrip(": ").startswith("{|"):
             tables, rows = tables + 1, False
@@ -103,6 +99,8 @@ def _prepared(markup: str) -> str:
         # What a hidden part that never closes hides would be the rest of the page.
         markup = re.sub(r"display\s*:\s*none", "", markup)
     markup = markup.replace("|-|", "\n") if "<tabber" in markup else markup
+    # '{{!}}}' at the start of a line ends a table, whatever braces follow.
+    markup = _BAR_END.sub(END_MARK, markup)
     return _BAR.sub(BAR_MARK, _VARIANT.sub(_choose_variant, _BEHAVIOUR_SWITCH.sub("", markup)))
 
 

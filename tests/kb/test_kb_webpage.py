@@ -104,5 +104,82 @@ def test_bombs_are_read(source: str) -> None:
     assert len(render_page(source, fallback="页").text) <= len(source)
 
 
+MEDIAWIKI = """<html><head><title>阿岚 - 某百科</title></head><body><div id="content" role="main">
+<div id="siteNotice"><div class="mw-parser-output"><p>本站公告：请登录后编辑。</p></div></div>
+<h1 id="firstHeading">阿岚</h1><div id="mw-content-text"><div class="mw-parser-output">
+<p><b>阿岚</b>是塔里的灯匠。</p></div></div></div></body></html>"""
+WIKIDOT = """<html><head><title>阿岚 - 某基金会</title></head><body><div id="header"><h1>某基金会</h1></div>
+<div id="side-bar">导航</div><div id="page-title">阿岚</div><div id="page-content">
+<div class="page-rate-widget-box">评分: +12</div><p>阿岚是塔里的灯匠。</p>
+<div class="collapsible-block"><div class="collapsible-block-folded">+ 显示</div>
+<div class="collapsible-block-unfolded" style="display:none"><p>他怕水。</p></div></div>
+<ul class="yui-nav"><li>甲</li></ul><div id="wiki-tab-0-1" style="display:none">他爱糕。</div>
+<div class="footnotes-footer">脚注</div></div><div class="page-tags">灯</div></body></html>"""
+FANDOM = """<html><head><title>阿岚 | 灯 Wiki | Fandom</title></head><body class="ns-0">
+<header><h1>灯 Wiki</h1></header><main><h1 class="page-header__title" id="firstHeading">阿岚</h1>
+<div class="mw-parser-output"><aside class="portable-infobox"><h2>阿岚</h2>
+<section class="pi-group"><div class="pi-item pi-data"><h3 class="pi-data-label">年龄</h3>
+<div class="pi-data-value">十七<br>或十八</div></div><div class="pi-item pi-data"><h3 class="pi-data-label">空</h3>
+<div class="pi-data-value"></div></div></section><table class="pi-horizontal-group"><thead><tr>
+<th class="pi-data-label">身高</th><th class="pi-data-label">体重</th></tr></thead><tbody><tr>
+<td class="pi-data-value">一米</td><td class="pi-data-value">百斤</td></tr></tbody></table></aside>
+<p>阿岚是塔里的灯匠。</p></div></main></body></html>"""
+
+
+@pytest.mark.parametrize(
+    ("source", "texts"),
+    [
+        (MEDIAWIKI, ["阿岚是塔里的灯匠。"]),
+        (WIKIDOT, ["阿岚是塔里的灯匠。\n他怕水。\n他爱糕。"]),
+        (FANDOM, ["年龄: 十七、或十八\n身高: 一米\n体重: 百斤", "阿岚是塔里的灯匠。"]),
+    ],
+)
+def test_the_content_of_each_kind_of_wiki(source: str, texts: list[str]) -> None:
+    page = render_page(source, fallback="页")
+    assert (page.title, page.left_out) == ("阿岚", False)
+    assert [text for _, text in split_sections(page.text)] == texts
+
+
+def test_a_content_area_that_a_script_was_to_fill_is_passed_over() -> None:
+    source = "<div id='mw-content-text'></div><div id='content'><p>沈灯是灯匠，住在河边的塔里，爱吃桂花糕。</p></div>"
+    assert "桂花糕" in render_page(source, fallback="页").text
+
+
+@pytest.mark.parametrize("space", ["1", "-1", "2", "10"])
+def test_pages_of_other_namespaces_are_no_articles(space: str) -> None:
+    assert render_page(f"<body class='a ns-{space}'>甲</body>", fallback="页").left_out
+    assert not render_page(f"<body class='ns-0'>{space}</body>", fallback="页").left_out
+
+
+def test_boxes_and_lists_of_links_leave_nothing() -> None:
+    links = "·".join(f"<a href='{n}'>页面{n}</a>" for n in range(12))
+    assert sections_of(f"<table><tr><td>{links}</td></tr></table>") == []
+    assert (
+        sections_of("<ul><li><a href='#a'>1 喜好</a></li><li><a href='#b'>2 经历</a></li></ul>")
+        == []
+    )
+    assert sections_of("<ul><li><a href='a'>糕</a></li><li><a href='b'>茶</a></li></ul>") == [
+        ((), "糕\n茶")
+    ]
+
+
+def test_contents_references_and_their_headings_leave_nothing() -> None:
+    body = "<h2>目錄</h2><p>一</p><h2>喜好</h2><p>糕[编辑][1]</p><h2>參考資料</h2><p>书</p><h2>导航</h2>x"
+    assert sections_of(body) == [(("喜好",), "糕")]
+
+
+def test_a_term_before_a_long_text_is_a_heading() -> None:
+    long = "男主角，十七岁的普通高中生，身高一百七十三公分，喜欢美乃滋。"
+    assert sections_of(f"<dl><dt>菜月昴（声：某某）</dt><dd>{long}</dd></dl>") == [
+        (("菜月昴",), f"（声：某某）\n{long}")
+    ]
+
+
+@pytest.mark.parametrize("tag", ["font", "div", "b", "span", "table", "p", "li"])
+def test_tags_that_never_close_lose_no_text(tag: str) -> None:
+    source = "".join(f"<{tag}>行{number}字" for number in range(1000))
+    assert render_page(source, fallback="页").text.count("行") == 1000
+
+
 def test_an_empty_page_has_no_text() -> None:
     assert render_page(" \n", fallback="页").text == ""

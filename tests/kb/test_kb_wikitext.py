@@ -102,6 +102,69 @@ def test_lists_and_definitions_are_lines() -> None:
     assert text_of("* 甲\n** 乙\n# 丙\n; 丁 : 戊") == "甲\n乙\n丙\n丁: 戊"
 
 
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        (
+            "{{人物信息|本名=沈灯|职业=<li>灯匠<li>更夫|生日=三月}}",
+            "本名: 沈灯\n职业: 灯匠、更夫\n生日: 三月",
+        ),
+        ("{{人物信息|职业=<ul><li>灯匠</li><li>更夫</li></ul>}}", "职业: 灯匠、更夫"),
+        (
+            "{{Infobox|title=沈灯|label1=本名|data1=沈灯|label2=别号|data2=灯叔}}",
+            "本名: 沈灯\n别号: 灯叔",
+        ),
+        ("{{資訊框|標籤1=生日|內容1=三月|標籤2=空|內容2=}}", "生日: 三月"),
+        (
+            "{{Infobox|header1=亲属|data2=[[阿沅]]（徒弟）|label3=年|data3=三}}",
+            "亲属: 阿沅（徒弟）\n年: 三",
+        ),
+        ("{{人物信息|{{行|标签=本名|内容=沈灯}}{{行|标签=年|内容=三}}}}", "本名: 沈灯\n年: 三"),
+        ("{{人物信息|姓名=沈灯|外貌=|图=|底色=red}}", "姓名: 沈灯"),
+        (
+            "{{人物信息|表={{{!}}\n! 年 !! 事\n{{!}}-\n{{!}} 三 {{!}}{{!}} 灯会\n{{!}}}}}",
+            "表: 年: 三，事: 灯会",
+        ),
+        ("{{折叠|题|\n{|\n! 年 !! 事\n|-\n| 三 ||\n|-\n| || 灯会\n|}\n}}", "题\n年: 三\n事: 灯会"),
+        ("{{人物信息|友={{人物信息|友={{人物信息|名=灯}}}}}}", "友: 友: 名: 灯"),
+    ],
+)
+def test_infoboxes_of_every_build(markup: str, text: str) -> None:
+    assert text_of(markup) == text
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("&lt;s&gt;旧&lt;/s&gt;&lt;br&gt;新&lt;ref&gt;三&lt;/ref&gt;", "旧\n新"),
+        ("&amp;lt;div&amp;gt;新&amp;lt;/div&amp;gt;", "新"),
+        ("甲<references/>乙<ref name=a />丙", "甲乙丙"),
+        ("甲<ref>出处\n乙<ref>出处</ref>丙", "甲出处\n乙丙"),
+        ("'''沈灯是灯匠。\n''斜", "沈灯是灯匠。\n斜"),
+        ("[[沈灯是{{黑幕|灯匠。", "沈灯是黑幕|灯匠。"),
+        ("{{灯会导航|甲}}{{Navbox|甲}}{{提示|甲}}乙", "乙"),
+        ("<div style='display:none'>甲", "甲"),
+        ("甲[[文件:灯.png|thumb|灯[[会]]]]乙", "甲乙"),
+        ("姓名：沈灯\n外貌：\n性别：？\n喜好：", "姓名：沈灯"),
+        ("喜好：\n* 糕", "喜好：\n糕"),
+    ],
+)
+def test_what_is_escaped_or_never_closes(markup: str, text: str) -> None:
+    assert text_of(markup) == text
+
+
+def test_a_bold_line_and_a_term_are_headings() -> None:
+    assert sections_of("'''外貌'''\n短发。\n;[[喜好]]\n:糕") == [
+        (("外貌",), "短发。"),
+        (("喜好",), "糕"),
+    ]
+
+
+def test_empty_cells_keep_their_columns() -> None:
+    table = "{|\n! 代号 !! 座位 !! 序列\n|-\n| 愚者 || || 占卜家\n|-\n|\n| 巨龙\n| \n|}"
+    assert text_of(table) == "代号: 愚者，序列: 占卜家\n座位: 巨龙"
+
+
 def test_an_infobox_that_never_closes_still_gives_its_facts(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -91,12 +91,20 @@ def merge_aliases(text: str, counts: Mapping[str, int], grammar: Grammar = CHINE
             known = {part, name}.intersection(known for pair in pairs for known in pair)
             if not known and part not in counts and len(_owners(part, counts)) == 1:
                 pairs.append((part, f"{part} is a part of {name}, and of no other name"))
+        # In the book's own script, as the name itself is.
+        pairs = [(_own(text, form), told) for form, told in pairs]
         others, evidence = zip(*pairs, strict=True) if pairs else ((), ())
         made.append(Alias(name, tuple(dict.fromkeys(others)), None, tuple(dict.fromkeys(evidence))))
     people = People({one.name: one.aliases for one in made}, None, grammar)
     people.learn_pronouns(text)
     told = {name: _GENDERS.get(people.pronoun[name]) for name in set(people.all) - people.guessed}
     return [replace(one, gender=told.get(one.name)) for one in made]
+
+
+def _own(text: str, form: str) -> str:
+    """A simplified form as the text writes it (许俊杰: 許俊傑)."""
+    at = -1 if form in text else simplified(text).find(form)
+    return form if at < 0 else text[at : at + len(form)]
 
 
 def _joined(found: Mapping[str, list[tuple[str, str]]], name: str) -> list[tuple[str, str]]:
@@ -112,6 +120,13 @@ def _other_forms(text: str, name: str, counts: Mapping[str, int]) -> list[tuple[
     text, plain = simplified(text), simplified(name)
     surname = _SURNAME.match(plain)
     given = plain[surname.end() :] if surname else ""
+    # 俊杰 is called 许俊杰 in full somewhere.
+    places = re.finditer(plain, text) if len(plain) == 2 and not surname else ()
+    fulls = {
+        text[at.start() - 1 : at.end()] for at in places if _SURNAME.match(text, at.start() - 1)
+    }
+    if len(fulls) == 1 and not fulls.intersection(map(simplified, counts)):
+        return [(full, f"{full} ends with {name}, and no other surname does") for full in fulls]
     if not surname or not given or len(given) > 2 or _TITLED.fullmatch(plain):
         return []
     forms = []
@@ -156,7 +171,7 @@ def _owners(part: str, counts: Mapping[str, int]) -> list[str]:
 
 def _partner(text: str, short: str, counts: Mapping[str, int]) -> tuple[str, str] | None:
     """The one longer name that ``short`` is a part of, with the evidence; None where unsure."""
-    full = [name for name in counts if short in _parts(name) and name != short]
+    full = [one for one in counts if short in one and one != short and short in _parts(one)]
     if full:
         told = f"{short} is a part of {full[0]}, and of no other name"
         return (full[0], told) if len(full) == 1 else None

@@ -187,7 +187,10 @@ ENGLISH = Grammar(
     female=re.compile(rf"^(?:{_any('female')})\b"),
     male=re.compile(rf"^(?:{_any('male')})\b"),
     female_given=re.compile(r"(?!)"),
-    male_given=re.compile(r"(?!)"),
+    # More often than not in the novels of which one reads.
+    male_given=re.compile(
+        r"^(?:Dr|Doctor|Captain|Sergeant|Colonel|Major|General|Inspector|Judge)\b"
+    ),
     next_pronoun=re.compile(
         r"[^.!?“”\"]{0,60}?[.,;]? (?:and |but |as |when )?\b(he|she|his|her)\b", re.I
     ),

@@ -67,7 +67,9 @@ def weigh(turn: Turn, around: Around, people: People, names: Sequence[str]) -> d
         score += _W[f"{cut}follow"] * (name == around.follow)
         score += _W["object"] * (name in turn.objects)
         if name in selves:
-            score += _W["self"]
+            # I am Anna, says a woman whom the cue cannot name.
+            unknown = turn.cue is not None and turn.cue.who is None
+            score += _W["self"] + unknown * _W["cue_other"]
         else:
             score += _W["called"] * (name in called) + _W["named"] * (name in named)
         answers, asks = name in around.called_before, name in around.called_after

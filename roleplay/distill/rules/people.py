@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 from roleplay.distill.rules.chinese import CHINESE
-from roleplay.distill.rules.cues import NARRATORS, Cast, Grammar, Names
+from roleplay.distill.rules.cues import GROUP, NARRATORS, Cast, Grammar, Names
 
 _OF_GENDER = {"m": "他", "f": "她", "n": "它"}
 _PRONOUN = {"he": "他", "his": "他", "she": "她", "her": "她", "彼": "他", "彼女": "她"}
@@ -58,7 +58,8 @@ class People:
 
     def fits(self, name: str, pronoun: str) -> bool | None:
         """Whether the pronoun may mean the person; ``None`` where that is not known."""
-        known = "我" if name in NARRATORS else self.pronoun.get(name)
+        # Neither the one who tells nor several at once are he or she.
+        known = "我" if name in (*NARRATORS, GROUP) else self.pronoun.get(name)
         return None if known is None else known == pronoun
 
 

@@ -79,7 +79,9 @@ def tell_speakers(
     for _ in range(2 if book and len(turns) < _MANY else 1):
         voices = Voices(zip(shown, (turn.text for turn in turns), strict=True) if book else ())
         for turn, near in zip(turns, around, strict=True):
-            near.voices = voices.score(turn.text)
+            # A cue that names somebody needs no voice beside it.
+            cued = turn.cue is not None and turn.cue.who not in (None, *PRONOUNS)
+            near.voices = {} if cued else voices.score(turn.text)
         scores = [
             _scores(turn, near, people, book=book) for turn, near in zip(turns, around, strict=True)
         ]

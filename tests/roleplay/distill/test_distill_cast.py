@@ -47,7 +47,7 @@ def test_a_given_name_of_one_character() -> None:
     ("name", "expected"),
     [
         ("xiyouji.utf8.txt", ["行者", "八戒", "三藏", "沙僧"]),
-        ("sanguo.gb18030.txt", ["玄德", "孔明", "操", "瑜"]),
+        ("sanguo.gb18030.txt", ["玄德", "孔明", "操", "关公"]),
     ],
 )
 def test_the_main_persons_of_a_real_book_lead(name: str, expected: list[str]) -> None:
