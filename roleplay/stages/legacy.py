@@ -12,8 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from roleplay import files
-from roleplay.distill import legacy_data
-from roleplay.distill.legacy_data import Cleaned, read_old
+from roleplay.distill.legacy_data import (
+    Cleaned,
+    chapter_of,
+    clean_content,
+    clean_interviews,
+    likely_aliases,
+    read_old,
+)
 from roleplay.errors import ScriptError
 from roleplay.options import Options, option, required
 from roleplay.records import Chunk
@@ -43,14 +49,10 @@ def run(settings: Settings, listener: Listener = silent) -> dict[str, Any]:
         BusyError: another run is at work on this world.
     """
     say = Teller("legacy", listener)
-    content = legacy_data.clean_content(read_old(settings.content))
+    content = clean_content(read_old(settings.content))
     if not content.lines:
         raise ScriptError("legacy.unreadable", path=settings.content, problems=content.problems[:2])
-    asked = (
-        legacy_data.clean_interviews(read_old(settings.interview))
-        if settings.interview
-        else Cleaned()
-    )
+    asked = clean_interviews(read_old(settings.interview)) if settings.interview else Cleaned()
     report = _report(content, asked)
     script = settings.world / "script.jsonl"
     with files.claim(settings.world, STAGE):
@@ -76,10 +78,7 @@ def _write(
     world: World, content: Cleaned, asked: Cleaned, settings: Settings, report: dict[str, Any]
 ) -> None:
     ids = sorted({line.src_id or 0 for line in content.lines})
-    chunks = [
-        Chunk(id=number, chapter=legacy_data.chapter_of(number), text="", span=(0, 0))
-        for number in ids
-    ]
+    chunks = [Chunk(id=number, chapter=chapter_of(number), text="", span=(0, 0)) for number in ids]
     info = world.info
     if not info.characters:
         names = [name for name, count in content.names.most_common() if count >= settings.at_least]
@@ -107,7 +106,7 @@ def _report(content: Cleaned, asked: Cleaned) -> dict[str, Any]:
         "unreadable": len(content.problems) + len(asked.problems),
         "cleaned": dict((content.counts + asked.counts).most_common()),
         "names": dict(content.names.most_common()),
-        "likely_aliases": legacy_data.likely_aliases(content.names),
+        "likely_aliases": likely_aliases(content.names),
         "problems": [*content.problems, *asked.problems],
     }
 

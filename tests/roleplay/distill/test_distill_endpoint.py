@@ -1,4 +1,4 @@
-"""The endpoint's client against a real server on loopback with every fault that passes, and every one that does not."""
+"""The endpoint's client against a real server on loopback, with faults that pass and others."""
 
 from __future__ import annotations
 
@@ -303,7 +303,7 @@ def test_slots_are_filled_once() -> None:
 
 
 def test_what_was_sent_before_a_stop_is_kept(tmp_path: Path) -> None:
-    """The second request would pass the limit; the first is on its way then, and its answer is not lost."""
+    """The second request would pass the limit; the answer of the first, on its way, is kept."""
     other = LLMRequest(
         "label", "m", ({"role": "user", "content": "又是谁？"},), {"type": "object"}, 50
     )
