@@ -187,7 +187,7 @@ def _strong(line: re.Match[str]) -> _Heading | None:
     numeral = next(filter(None, found.group(*"abcdefghi")), None)
     number = number_of(numeral) if numeral else None
     body, title = text[after:end], text[found.start("head") : end].rstrip(_MARKS)
-    title += "".join(b for a, b in _BRACKETS if a in title and b not in title)
+    title += "".join(pair[1] for pair in _BRACKETS if pair[0] in title and pair[1] not in title)
     tight = body[:1] not in _SEPARATORS
     # "Part one of it" goes on in small letters.
     sentence = head.isascii() and body.lstrip()[:1].islower()
