@@ -86,6 +86,11 @@ def _build(settings: Settings, say: Teller) -> BuildReport:
     if settings.query:
         for hit in KnowledgeBase.load(folder, embedder=embedder).search(settings.query, settings.k):
             say.say("plain", text=_line(hit))
+    else:
+        say.say("knowledge.look", world=settings.world)
+    following = (settings.world / plot.CHUNKS).exists()
+    script = "prepare_seq2seq_training" if following else "distill_dialogues"
+    say.next(script, "--world", settings.world)
     return report
 
 
