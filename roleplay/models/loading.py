@@ -2,7 +2,7 @@
 
     model, tokenizer = load_causal("gemma3-270m"), load_tokenizer("gemma3-270m")
 
-ChatGLM is registered with the Auto classes here. No remote code is ever run.
+ChatGLM is registered with the Auto classes here. Code that lies beside a model is never run.
 """
 
 import os
@@ -15,6 +15,9 @@ import roleplay.models.chatglm  # noqa: F401  registers it before an Auto class 
 from roleplay.errors import ModelError
 from roleplay.models import bundled, memory
 from roleplay.models.chatglm.shards import first_line
+
+# Left out, transformers asks on the terminal whether to run the code of a folder.
+_NO_CODE = {"trust_remote_code": False}
 
 
 def resolve(name: str, *, on_progress: bundled.Progress = lambda told: None) -> str:
@@ -36,7 +39,8 @@ def load_tokenizer(name: str) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(resolve(name), local_files_only=_offline())
+        path, hub = resolve(name), {"local_files_only": _offline()}
+        return AutoTokenizer.from_pretrained(path, **hub, **_NO_CODE)
     except (OSError, ValueError) as error:
         raise _unknown(name, error) from error
 
@@ -83,7 +87,7 @@ def _checked(
 
     path, hub = resolve(name), {"local_files_only": _offline()}
     try:
-        config = AutoConfig.from_pretrained(path, **hub)
+        config = AutoConfig.from_pretrained(path, **hub, **_NO_CODE)
     except (OSError, ValueError) as error:
         raise _unknown(name, error) from error
     wanted = dtype or _usual_dtype(config)
@@ -91,7 +95,7 @@ def _checked(
     bits = own.get("quantization_bit", 0)
     need = memory.needed_bytes(files, config, dtype=wanted, bits=bits)
     memory.check_memory(name, need, memory.available_bytes(device()) + freed)
-    return path, {"dtype": wanted, **hub, **own}
+    return path, {"dtype": wanted, **hub, **own, **_NO_CODE}
 
 
 def empty_cache() -> None:
@@ -137,5 +141,7 @@ def _offline() -> bool:
 
 
 def _unknown(name: str, error: Exception) -> ModelError:
+    if "trust_remote_code" in str(error):
+        return ModelError("models.own-code", name=name)
     key = "models.no-causal" if Path(name).is_dir() else "models.unknown"
     return ModelError(key, name=name, known=bundled.NAME, detail=first_line(error))
