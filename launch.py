@@ -1,7 +1,8 @@
 """The launcher: `python3 launch.py` starts the app, `python3 launch.py test` runs every check.
 
-It needs Python 3.11 or newer and the standard library alone. It makes `.venv` beside itself, installs `requirements.txt`
-and the package into it (again only when a file changed) and hands over. Flags are passed through to `app.py`:
+It needs Python 3.11 or newer and the standard library alone. It makes `.venv` beside itself,
+installs `requirements.txt` and the package into it (again only when a file changed) and hands over.
+Flags are passed through to `app.py`:
 
     python3 launch.py --port 8000
     HOST=0.0.0.0 MODEL=/models/mine CHECKPOINT=none WORLD=worlds/mine python3 launch.py
@@ -22,9 +23,8 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 def main(argv: list[str]) -> int:
     """Install what is missing, then run the app or the checks; their exit status."""
     if sys.version_info < (3, 11):  # noqa: UP036 - this file meets whatever Python the user has
-        print(
-            f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: install a newer one and start again"
-        )
+        found = sys.version.split()[0]
+        print(f"Python 3.11 or newer is needed, this is {found}: install a newer one, start again")
         return 2
     testing = argv[:1] == ["test"]
     try:
@@ -36,9 +36,7 @@ def main(argv: list[str]) -> int:
             install_browser()
     except subprocess.CalledProcessError as error:
         print(f"a step failed with status {error.returncode}: {' '.join(map(str, error.cmd))}")
-        print(
-            "check the network and the free disk space, then start again: what is installed is kept"
-        )
+        print("check the network and the free disk space, then start again: what is done is kept")
         return 2
     if testing:
         return run_checks(argv[1:])
@@ -47,45 +45,40 @@ def main(argv: list[str]) -> int:
 
 def make_venv() -> None:
     """Create `.venv` unless it is there and works."""
-    if (
-        PYTHON.exists()
-        and subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0
-    ):
+    probe = [str(PYTHON), "-m", "pip", "--version"]
+    if PYTHON.exists() and subprocess.run(probe, capture_output=True).returncode == 0:
         return
     print(f"creating {VENV}", flush=True)
-    made = subprocess.run(
-        [sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True
-    )
+    command = [sys.executable, "-m", "venv", "--clear", str(VENV)]
+    made = subprocess.run(command, capture_output=True, text=True)
     if made.returncode:
         print((made.stdout + made.stderr).strip())
-        print(
-            "Python's venv module is missing or broken. Debian and Ubuntu: `apt-get install python3-venv`; "
-        )
-        print(
-            "Fedora: `dnf install python3`; Windows and macOS: install Python from its own installer. Then start again."
-        )
+        print("Python's venv module is missing or broken. Debian, Ubuntu: `apt-get install")
+        print("python3-venv`; Fedora: `dnf install python3`; Windows and macOS: Python's own")
+        print("installer. Then start again.")
         raise SystemExit(2)
 
 
 def install(name: str, *arguments: str) -> None:
-    """Let pip install into `.venv`; at once done if the file `name` did not change since the last time."""
+    """Let pip install into `.venv`, unless the file `name` is as it was the last time."""
     digest = hashlib.sha256((ROOT / name).read_bytes()).hexdigest()
     stamp = VENV / f".installed-{name}"
     if stamp.exists() and stamp.read_text() == digest:
         return
     print(f"installing {name} (minutes the first time)", flush=True)
-    pip = [
-        str(PYTHON),
-        "-m",
-        "pip",
-        "install",
-        "--disable-pip-version-check",
-        "--progress-bar",
-        "off",
-        "-q",
-    ]
-    subprocess.run([*pip, *arguments], check=True, cwd=ROOT)
+    quiet = ["--disable-pip-version-check", "--progress-bar", "off", "-q"]
+    pip = [str(PYTHON), "-m", "pip", "install", *quiet, *arguments]
+    subprocess.run(pip, check=True, cwd=ROOT, env=without_socks())
     stamp.write_text(digest)
+
+
+def without_socks() -> dict[str, str]:
+    """The environment without SOCKS proxies: pip fails where there is one, with `all_proxy` alone."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not (name.lower().endswith("_proxy") and value.lower().startswith("socks"))
+    }
 
 
 def install_browser() -> None:
@@ -118,8 +111,7 @@ def run_checks(extra: list[str]) -> int:
     ]
     for name, *command in steps:
         print(f"== {name}", flush=True)
-        status = subprocess.run(command, cwd=ROOT).returncode
-        if status:
+        if status := subprocess.run(command, cwd=ROOT).returncode:
             print(f"{name} failed")
             return status
     return 0

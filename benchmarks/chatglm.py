@@ -11,8 +11,6 @@ through a prefix), ``peer`` (chatglm.cpp, in its own environment). Every part is
 own; the repacked weights go to a folder that is removed at the end (``--cache`` keeps them).
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import json

@@ -8,8 +8,6 @@ Speed and memory do not depend on the numbers. Names, shapes and dtypes are thos
 beside it, if the app is to run on it.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import re

@@ -10,8 +10,6 @@ the original ran (a growing cache, a launch an operation) and, on a GPU, with th
 CUDA graph.
 """
 
-from __future__ import annotations
-
 import argparse
 import platform
 import shutil

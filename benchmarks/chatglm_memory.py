@@ -11,8 +11,6 @@ products and attention may be left out (``computed=False``): 28 layers then take
 are expanded a few thousand rows at a time, as the GPU's kernel does.
 """
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Iterator
 from typing import Any

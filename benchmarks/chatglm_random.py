@@ -7,8 +7,6 @@ norms of a usual size. For speed and memory, which do not depend on what the num
 means nothing.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

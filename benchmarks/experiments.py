@@ -12,8 +12,6 @@ again, so the program can be stopped and started. Seeds are those of training (f
 order); the table has the means over them.
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import json

@@ -1,7 +1,5 @@
 """The machine and the versions that a benchmark ran on, as a Markdown line."""
 
-from __future__ import annotations
-
 import os
 import platform
 from importlib.metadata import version

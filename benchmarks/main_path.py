@@ -10,8 +10,6 @@ them). Each reads what the world and the checkpoint hold; nothing is written but
 of ``--cold``.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import statistics
@@ -34,7 +32,7 @@ from roleplay.adapters.checkpoint import load_adapter
 from roleplay.backends.base import generate
 from roleplay.backends.local import LocalBackend
 from roleplay.dialogue import CharacterAgent, Session, last_reply
-from roleplay.evaluation import check_form, holds_fact, share
+from roleplay.evaluation.form import check_form, holds_fact, share
 from roleplay.models import bundled, loading
 from roleplay.prompts import question_query
 from roleplay.records import Line

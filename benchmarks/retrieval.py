@@ -8,8 +8,6 @@ postings of BM25 are as uneven as those of real text; their vectors are random, 
 through `KnowledgeBase.search` whole, embedding included. Run it alone.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import tempfile

@@ -40,7 +40,7 @@ from roleplay.training.data import TokenRow, encode_passages, read_passages
 from roleplay.training.examples import read_examples
 from roleplay.training.families import family_of
 from roleplay.training.settings import RATES, TrainSettings
-from roleplay.training.steps import collate, features, mean_loss, target_states
+from roleplay.training.steps import collate, mean_loss, target_states
 
 ROOT = Path(__file__).resolve().parents[1]
 WAYS = ("plain", "packed")
@@ -243,7 +243,7 @@ class _Packed(_Way):
     def learn(self, step: list[TokenRow]) -> tuple[int, int]:
         targets = sum(row.targets for row in step)
         for row in step:
-            hidden, labels, weights = target_states(self.adapted, collate([features(row)]))
+            hidden, labels, weights = target_states(self.adapted, collate([row]))
             loss = family_of(self.adapted).loss(self.adapted, hidden, labels, weights)
             (loss / targets).backward()  # type: ignore[no-untyped-call]
         return targets, sum(len(row.ids) for row in step)

@@ -1,13 +1,12 @@
-"""Stages in a terminal: flags from the settings, events drawn, errors as one line in the reader's language.
+"""Stages in a terminal: flags from the settings, events drawn, errors in the reader's language.
 
     main("distill", ["--world", "worlds/mine"])     # what scripts/distill_dialogues.py does
     roleplay distill --world worlds/mine            # the console command
 
-The terminal's language follows ROLEPLAY_LANGUAGE, the locale or ``--language``. ``--job FOLDER`` is how
-:mod:`roleplay.stages.jobs` starts a script: events and the exit status are written there as well.
+The terminal's language follows ROLEPLAY_LANGUAGE, the locale or ``--language``. ``--job FOLDER`` is
+how :mod:`roleplay.stages.jobs` starts a script: events and the exit status are written there as
+well.
 """
-
-from __future__ import annotations
 
 import argparse
 import json
@@ -22,7 +21,7 @@ from typing import Any
 import typer
 from tqdm import tqdm
 
-from roleplay import files, messages
+from roleplay import files, messages, proxies
 from roleplay.errors import RoleplayError, reason
 from roleplay.options import add_options, read_options
 from roleplay.stages import SCRIPTS, Stage, find
@@ -33,15 +32,8 @@ FAILED = 2
 
 
 def main(stage: str, argv: Sequence[str] | None = None, **more: Any) -> int:
-    """Run a stage as a command; 0 on success, 2 after an error that the user can mend, 130 after Ctrl-C.
-
-    ``more`` is handed to the stage as it is.
-    """
-    messages.speak(messages.system_language())
-    given = [normal(part) for part in (sys.argv[1:] if argv is None else argv)]
-    if "--language" in given[:-1]:
-        messages.speak(messages.language_of(given[given.index("--language") + 1]))
-    _never_fail_on_a_character()
+    """Run a stage as a command; its exit status as in :func:`run`. ``more`` goes to the stage."""
+    given = begin(argv)
     found = find(stage)
     args = parser_of(found).parse_args(given)
     screen = Screen(args.job)
@@ -55,6 +47,20 @@ def main(stage: str, argv: Sequence[str] | None = None, **more: Any) -> int:
         return ended(args.job, run(work, debug=args.debug))
 
 
+def begin(argv: Sequence[str] | None) -> list[str]:
+    """The flags in today's spelling; from here on the terminal speaks the language of its user."""
+    given = [normal(part) for part in (sys.argv[1:] if argv is None else argv)]
+    messages.speak(messages.system_language())
+    # Before the flags are read: the language decides on their help.
+    if wanted := re.search(r"--language[= ](\w+)", " ".join(given)):
+        messages.speak(messages.language_of(wanted[1]))
+    # A console or a file of another encoding shows a mark in place of what it cannot show.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    return given
+
+
 def normal(part: str) -> str:
     """A flag in today's spelling: ``--like_this`` of earlier versions is ``--like-this``."""
     match = re.match(r"--\w[\w-]*", part)
@@ -63,9 +69,8 @@ def normal(part: str) -> str:
 
 def parser_of(stage: Stage) -> argparse.ArgumentParser:
     """The parser of a stage's flags."""
-    parser = argparse.ArgumentParser(
-        prog=f"{stage.script}.py", description=stage.title, fromfile_prefix_chars="@"
-    )
+    name, about = f"{stage.script}.py", stage.title
+    parser = argparse.ArgumentParser(prog=name, description=about, fromfile_prefix_chars="@")
     add_options(parser, stage.settings)
     add_common(parser)
     parser.add_argument("--job", type=Path, help=argparse.SUPPRESS)
@@ -82,8 +87,10 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 def run(work: Callable[[], object], *, debug: bool) -> int:
     """Do ``work``: 0, 2 after an error that the user can mend, 130 after Ctrl-C.
 
-    ``debug`` lets such an error through with its traceback. An error of the program itself always shows one.
+    ``debug`` lets such an error through with its traceback; other errors always show one.
     """
+    if left_out := proxies.mend():
+        print(messages.text("cli.proxy", names=" ".join(left_out)), file=sys.stderr)
     try:
         work()
     except KeyboardInterrupt:
@@ -106,25 +113,18 @@ def ended(job: Path | None, code: int) -> int:
     return code
 
 
-def _never_fail_on_a_character() -> None:
-    """A console or a file of another encoding shows a mark in place of what it cannot show."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
-
-
 class Screen:
-    """Draws events: lines are printed, steps become bars; a job's are written to its folder as well."""
+    """Draws events: lines are printed, steps become bars; a job's folder keeps them as well."""
 
     def __init__(self, job: Path | None = None) -> None:
         self._bar: tqdm[Any] | None = None
         self._step = ""
         self._events = (job / EVENTS).open("a", encoding="utf-8") if job else None
         if job:
-            # A shell that starts something in the background lets it ignore Ctrl-C, which jobs.stop() sends.
+            # What a shell starts in the background ignores Ctrl-C, which jobs.stop() sends.
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    def __enter__(self) -> Screen:
+    def __enter__(self) -> "Screen":
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -165,9 +165,8 @@ def roleplay() -> None:
     app = typer.Typer(add_completion=False, no_args_is_help=True, help=messages.text("cli.about"))
     raw = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
     for name, script in SCRIPTS.items():
-        app.command(name, help=messages.text("cli.script", script=script), context_settings=raw)(
-            _command(name)
-        )
+        about = messages.text("cli.script", script=script)
+        app.command(name, help=about, context_settings=raw)(_command(name))
     app()
 
 

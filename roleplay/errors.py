@@ -1,13 +1,11 @@
 """The one small tree of errors that a user can cause and mend.
 
-Each has a message: one line that gives the rule, the value and the next step, in the reader's language. Scripts and
-the page show it alone and keep the traceback for ``--debug``.
+Each has a message: one line that gives the rule, the value and the next step, in the reader's
+language. Scripts and the page show it alone and keep the traceback for ``--debug``.
 
     raise WorldError("world.no-novel", path=path)
     # no novel.txt or novel.epub in worlds/mine: put the novel there under one of these names
 """
-
-from __future__ import annotations
 
 import errno
 from typing import Any
@@ -81,12 +79,13 @@ class SamplingError(RoleplayError):
 
 
 class DialogueError(RoleplayError):
-    """A move that the session cannot make: unknown character, nothing to undo, a broken save file."""
+    """A move that the session cannot make: unknown character, nothing to undo, a broken file."""
 
 
 _SYSTEM = {
     errno.ENOSPC: "system.full",
     errno.EDQUOT: "system.full",
+    errno.EFBIG: "system.too-large",
     errno.EACCES: "system.forbidden",
     errno.EPERM: "system.forbidden",
     errno.EROFS: "system.read-only",
@@ -95,7 +94,8 @@ _SYSTEM = {
     errno.ENOTDIR: "system.no-folder",
     errno.EADDRINUSE: "system.port-taken",
 }
-_FORMS = {
+_NUMBERS = ("int_type", "int_parsing", "int_from_float", "float_type", "float_parsing")
+_FORMS = dict.fromkeys(_NUMBERS, "form.number") | {
     "missing": "form.missing",
     "extra_forbidden": "form.extra",
     "literal_error": "form.choice",
@@ -105,11 +105,6 @@ _FORMS = {
     "model_type": "form.object",
     "dict_type": "form.object",
     "json_invalid": "form.json",
-    "int_type": "form.number",
-    "int_parsing": "form.number",
-    "int_from_float": "form.number",
-    "float_type": "form.number",
-    "float_parsing": "form.number",
     "greater_than": "form.above",
     "greater_than_equal": "form.least",
     "less_than": "form.below",
@@ -137,9 +132,7 @@ def _form_reason(error: ValidationError) -> Message:
         what = own.message
     else:
         bound = next((bounds[name] for name in ("ge", "gt", "le", "lt") if name in bounds), "")
-        shown = str(first.get("input", ""))[:60]
-        what = Message(
-            _FORMS.get(first["type"], "form.other"),
-            {"bound": bound, "value": shown, "known": bounds.get("expected", "")},
-        )
+        values = {"bound": bound, "value": str(first.get("input", ""))[:60]}
+        values["known"] = bounds.get("expected", "")
+        what = Message(_FORMS.get(first["type"], "form.other"), values)
     return Message("form.at", {"place": place, "what": what}) if place else what

@@ -1,4 +1,4 @@
-"""An option is declared once, as a field of a settings dataclass; its flag, its help and its control come from that.
+"""An option is declared once, as a field of a settings class; its flag and help come from that.
 
     @dataclass(frozen=True)
     class Settings(Options):
@@ -8,16 +8,14 @@
     parser = argparse.ArgumentParser()
     add_options(parser, Settings)                        # --world WORLD, --seed 7
     settings = read_options(Settings, parser.parse_args())
-    arguments(settings)                                  # ["--world", "worlds/mine"]: what differs from the defaults
+    arguments(settings)             # ["--world", "worlds/mine"]: what differs from the defaults
 
-A field made by :func:`group` holds another settings dataclass, whose options stand beside the others. One made by
-:func:`given` holds, by name, only those that were given: their defaults depend on something known later.
+A field made by :func:`group` holds another settings dataclass, whose options stand beside the
+others. One made by :func:`given` holds, by name, only those that were given: their defaults depend
+on something known later.
 """
 
-from __future__ import annotations
-
 import argparse
-import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
@@ -35,8 +33,8 @@ T = TypeVar("T")
 class Option:
     """What is declared of an option beside its name, type and default.
 
-    ``least`` and ``most`` bound a number, ``old`` are names it had before, ``environment`` the variable that gives
-    its default. ``required`` options have no default.
+    ``least`` and ``most`` bound a number, ``old`` are names it had before, ``environment`` the
+    variable that gives its default. ``required`` options have no default.
     """
 
     en: str
@@ -52,7 +50,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Declared:
-    """One option of a settings class: ``kind`` is the type of a value, ``many`` whether there may be several."""
+    """One option of a settings class; ``kind`` is the type of a value, of which are ``many``."""
 
     name: str
     kind: type
@@ -69,16 +67,16 @@ class Declared:
 
     def help(self, language: Language | None = None) -> str:
         """The help text with the default."""
-        told = self.option.zh if (language or spoken()) == "zh" else self.option.en
-        if self.kind is bool or self.default in (None, "", ()) or self.option.required:
-            return told.replace("%", "%%")
-        shown = " ".join(map(str, self.default)) if self.many else self.default
-        mark = f"（默认 {shown}）" if (language or spoken()) == "zh" else f" (default: {shown})"
-        return (told + mark).replace("%", "%%")
+        chinese = (language or spoken()) == "zh"
+        told = self.option.zh if chinese else self.option.en
+        if self.kind is not bool and self.default not in (None, "", ()):
+            shown = " ".join(map(str, self.default)) if self.many else self.default
+            told += f"（默认 {shown}）" if chinese else f" (default: {shown})"
+        return told.replace("%", "%%")  # argparse fills %-slots of its own
 
 
 def option(default: Any, en: str, zh: str, **more: Any) -> Any:
-    """A field with its option; ``more`` as :class:`Option`. A mutable default is a tuple, never a list."""
+    """A field with its option; ``more`` as :class:`Option`. Several values are a tuple."""
     return field(default=default, metadata={"option": Option(en, zh, **more)})
 
 
@@ -109,12 +107,8 @@ def declared(kind: type) -> Iterator[Declared]:
             yield from (replace(one, given=True) for one in declared(inner))
         elif "option" in item.metadata:
             default = None if item.default is MISSING else item.default
-            yield Declared(
-                item.name,
-                default=default,
-                option=item.metadata["option"],
-                **_type(hints[item.name]),
-            )
+            more = {"default": default, "option": item.metadata["option"]}
+            yield Declared(item.name, **more, **_type(hints[item.name]))
 
 
 def _type(hint: Any) -> dict[str, Any]:
@@ -124,20 +118,24 @@ def _type(hint: Any) -> dict[str, Any]:
     if get_origin(hint) is tuple:
         return _type(get_args(hint)[0]) | {"many": True}
     if get_origin(hint) is Literal:
-        known = tuple(value for value in get_args(hint))
-        return {"kind": type(known[0]), "choices": known}
+        return {"kind": type(get_args(hint)[0]), "choices": get_args(hint)}
     return {"kind": hint}
 
 
 @dataclass(frozen=True)
 class Options:
-    """Base of settings classes: a value out of range is refused when one is made."""
+    """Base of settings classes: values out of range are refused when one is made, all at once.
+
+    Raises:
+        UsageError: a number out of its bounds, an unknown choice, or ``problems`` finds something.
+    """
 
     def __post_init__(self) -> None:
-        check(self, *self.problems())
+        if wrong := [*_problems(self), *self.problems()]:
+            raise UsageError("options.wrong", problems=wrong)
 
-    def problems(self) -> Iterable[Message | None]:
-        """What else is wrong with the values together; None is nothing."""
+    def problems(self) -> Iterable[Message]:
+        """What else is wrong with the values together."""
         return ()
 
 
@@ -148,22 +146,19 @@ class WorldOptions(Options):
     world: Path = required("folder of the novel", "小说的文件夹")
 
 
-def check(settings: Any, *more: Message | None) -> None:
-    """Refuse values out of range, all of them named at once, with what else is wrong.
+@dataclass(frozen=True, kw_only=True)
+class DataOptions(WorldOptions):
+    """Base of the settings of a stage that makes or reads training data."""
 
-    Raises:
-        UsageError: a number out of its bounds, an unknown choice, or ``more`` holds a message.
-    """
-    wrong = [*_problems(settings), *(part for part in more if part)]
-    if wrong:
-        raise UsageError("options.wrong", problems=wrong)
+    data_dir: Path | None = option(
+        None, "folder of the training data (default: the world)", "训练数据的文件夹（默认：世界）"
+    )
 
 
 def _problems(settings: Any) -> Iterator[Message]:
     own = {item.name for item in fields(settings)}
-    for item in declared(type(settings)):
-        if item.name not in own:
-            continue
+    # Those of a group are checked by the group, and what was given by whoever makes the class.
+    for item in (item for item in declared(type(settings)) if item.name in own):
         value = getattr(settings, item.name)
         for one in value if item.many else [value]:
             if one is not None and (found := _problem(item, one)):
@@ -174,6 +169,7 @@ def _problem(item: Declared, value: Any) -> Message | None:
     bounds, shown = item.option, {"flag": item.flag, "value": value}
     if item.choices and value not in item.choices:
         return message("options.choice", known=" ".join(map(str, item.choices)), **shown)
+    # Negated, for a number that is none (nan) is in no bounds.
     if bounds.least is not None and not value >= bounds.least:
         return message("options.least", bound=bounds.least, **shown)
     if bounds.above is not None and not value > bounds.above:
@@ -183,12 +179,10 @@ def _problem(item: Declared, value: Any) -> Message | None:
     return None
 
 
-def add_options(
-    parser: argparse.ArgumentParser, kind: type, language: Language | None = None
-) -> None:
-    """Add the options of a settings class as flags; their values keep their defaults until they are given."""
+def add_options(parser: argparse.ArgumentParser, kind: type) -> None:
+    """Add the options of a settings class as flags; what is not given stands in no namespace."""
     for item in declared(kind):
-        more: dict[str, Any] = {"help": item.help(language), "default": argparse.SUPPRESS}
+        more: dict[str, Any] = {"help": item.help(), "default": argparse.SUPPRESS}
         names = [item.flag, *(f"--{old.replace('_', '-')}" for old in item.option.old)]
         if item.option.positional:
             names = [item.name]
@@ -197,10 +191,9 @@ def add_options(
         if item.kind is bool:
             more["action"] = argparse.BooleanOptionalAction if item.default else "store_true"
         else:
+            plain = item.choices or item.option.positional
+            more |= {"metavar": None if plain else item.kind.__name__.upper()}
             more |= {"type": item.kind, "choices": item.choices or None}
-            more["metavar"] = (
-                None if item.choices or item.option.positional else item.kind.__name__.upper()
-            )
             more |= {"nargs": "+"} if item.many else {}
         parser.add_argument(*names, **more)
 
@@ -209,42 +202,29 @@ def read_options(kind: type[T], namespace: argparse.Namespace | Mapping[str, Any
     """The settings of parsed flags, or of values by name.
 
     Raises:
-        UsageError: as :func:`check`, where the class calls it.
+        UsageError: as :class:`Options`, or a variable of the environment holds no such value.
     """
-    values = dict(namespace if isinstance(namespace, Mapping) else vars(namespace))
-    return _read(kind, values)
-
-
-def _read(kind: type[T], values: Mapping[str, Any]) -> T:
+    values = namespace if isinstance(namespace, Mapping) else vars(namespace)
     found: dict[str, Any] = {}
     for item in fields(kind):  # type: ignore[arg-type]
         if inner := item.metadata.get("group"):
-            found[item.name] = _read(inner, values)
+            found[item.name] = read_options(inner, values)
         elif inner := item.metadata.get("given"):
             names = [one.name for one in declared(inner)]
             found[item.name] = {name: values[name] for name in names if name in values}
         elif item.name in values:
             value = values[item.name]
             found[item.name] = tuple(value) if isinstance(value, list) else value
-        elif (name := _variable(item.metadata.get("option"))) and os.environ.get(name):
-            hint = _type(get_type_hints(kind)[item.name])["kind"]
-            found[item.name] = _from_text(hint, name, os.environ[name])
+        elif (known := item.metadata.get("option")) and (text := os.environ.get(known.environment)):
+            try:
+                found[item.name] = _type(get_type_hints(kind)[item.name])["kind"](text)
+            except ValueError as error:
+                raise UsageError("options.variable", name=known.environment, value=text) from error
     return kind(**found)
 
 
-def _variable(declaration: Option | None) -> str:
-    return declaration.environment if declaration else ""
-
-
-def _from_text(kind: type, name: str, text: str) -> Any:
-    try:
-        return kind(text)
-    except ValueError as error:
-        raise UsageError("options.variable", name=name, value=text) from error
-
-
 def arguments(settings: Any) -> list[str]:
-    """The flags of all that was given or differs from its default: the command that makes these settings again."""
+    """The flags of all that was given or is no default: they make these settings again."""
     flags: list[str] = []
     values = dict(_values(settings))
     for item in declared(type(settings)):
@@ -270,9 +250,3 @@ def _flags(item: Declared, value: Any) -> Sequence[str]:
         return [item.flag if value else f"--no-{item.flag[2:]}"]
     shown = [str(part) for part in value] if item.many else [str(value)]
     return shown if item.option.positional else [item.flag, *shown]
-
-
-def as_dict(settings: Any) -> dict[str, Any]:
-    """The settings as JSON holds them: groups inside, paths as texts."""
-    made: dict[str, Any] = dataclasses.asdict(settings)
-    return {name: str(value) if isinstance(value, Path) else value for name, value in made.items()}

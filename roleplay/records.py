@@ -124,13 +124,6 @@ class Line(Record):
         return lines
 
 
-class Scene(Record):
-    """Consecutive lines of one chapter: what is trained on in one pass and what a session shows."""
-
-    chapter: int
-    lines: tuple[Line, ...]
-
-
 class Interview(Record):
     """A question to a character and its answer; ``evidence`` is a sentence that holds it."""
 

@@ -73,6 +73,7 @@ class World:
             known = sorted(found.parent.name for found in path.parent.glob("*/world.json"))
             named = " ".join(known) or message("world.none", folder=path.parent)
             raise WorldError("world.no-folder", path=path, known=named)
+        files.settle(path)  # what a killed stage left half-moved is none of its readers' business
         source = path / "world.json"
         try:
             info = WorldInfo.model_validate(files.read_json(source))

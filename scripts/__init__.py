@@ -1,1 +1,1 @@
-"""One stage, one script: `python scripts/<stage>.py --help`. Each has a `main(argv=None) -> int`."""
+"""One stage, one script: `python scripts/STAGE.py --help`; each has `main(argv=None) -> int`."""

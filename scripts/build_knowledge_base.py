@@ -1,6 +1,5 @@
-"""Wiki pages and what the novel itself tells to a searchable knowledge base: reads a world, writes <world>/kb.
+"""Wiki pages and what the novel itself tells to a searchable knowledge base, in <world>/kb.
 
-python scripts/build_knowledge_base.py --world worlds/chuiyan
 python scripts/build_knowledge_base.py --world worlds/chuiyan --query "闻筝最爱吃什么"
 python scripts/build_knowledge_base.py --world worlds/mine --sources wiki summaries lines
 

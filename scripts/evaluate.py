@@ -1,7 +1,7 @@
-"""Put a character's model to the test: loss on held-out chapters, role choice, identity, facts, what was forgotten.
+"""Put a character's model to the test: loss, role choice, identity, facts, what was forgotten.
 
-python scripts/evaluate.py --world worlds/chuiyan --checkpoint checkpoints/chuiyan-gemma3-270m-lora
-python scripts/evaluate.py --world worlds/chuiyan --checkpoint none --output base.json     # the base model
+python scripts/evaluate.py --world worlds/chuiyan --checkpoint checkpoints/mine
+python scripts/evaluate.py --world worlds/chuiyan --checkpoint none --output base.json
 """
 
 from functools import partial

@@ -2,7 +2,7 @@
 
 python scripts/evaluate_attribution.py tests/data/attribution_own.jsonl --baseline nearest
 python scripts/evaluate_attribution.py DATA.jsonl --abstain
-python scripts/evaluate_attribution.py DATA.jsonl --backend openai --model gpt-4o-mini [--batch-out F | --batch-in F]
+python scripts/evaluate_attribution.py DATA.jsonl --backend openai --model gpt-4o-mini
 python scripts/evaluate_attribution.py --make-from worlds/chuiyan OUT.jsonl [--split]
 """
 

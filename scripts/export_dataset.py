@@ -1,6 +1,6 @@
 """Write a world's prompt/response rows for another trainer.
 
-python scripts/export_dataset.py --world worlds/chuiyan --format sharegpt|messages|alpaca|ptuning --output DIR
+python scripts/export_dataset.py --world worlds/chuiyan --format sharegpt --output DIR
 """
 
 from functools import partial

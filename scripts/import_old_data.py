@@ -1,6 +1,8 @@
-"""Read the seed's published distillation into a world: the script, the interviews, a first cast, what was cleaned.
+"""Read the seed's published distillation into a world: script, chapters, interviews, a first cast.
 
-python scripts/import_old_data.py --world worlds/mine --content all_content.json [--interview all_interview.json]
+python scripts/import_old_data.py --world worlds/mine --content all_content.json
+    --interview all_interview.json --expression-map expression_map.json
+python scripts/import_old_data.py --world worlds/mine --log merged_log.txt
 """
 
 from functools import partial

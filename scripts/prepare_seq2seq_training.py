@@ -1,6 +1,6 @@
 """Prepare training data from a world's script, interviews and knowledge base.
 
-python scripts/prepare_seq2seq_training.py --world worlds/chuiyan [--mode one|many|profile] [--characters 闻筝 陆迟]
+python scripts/prepare_seq2seq_training.py --world worlds/chuiyan [--mode one|many|profile]
 """
 
 from functools import partial

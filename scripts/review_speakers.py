@@ -1,8 +1,8 @@
-"""Lines whose speaker is unknown or doubtful, each with its scene; a person's answer is kept forever.
+"""Lines whose speaker is unknown or doubtful; a person's answer is kept forever.
 
-python scripts/review_speakers.py --world worlds/mine                  # list them
-python scripts/review_speakers.py --world worlds/mine --answer 17 铜婆  # line 17 is hers
-python scripts/review_speakers.py --world worlds/mine --interactive    # one after another; empty: next, q: stop
+python scripts/review_speakers.py --world worlds/mine                     # list them
+python scripts/review_speakers.py --world worlds/mine --answer 17 铜婆     # line 17 is hers
+python scripts/review_speakers.py --world worlds/mine --interactive       # empty: next, q: stop
 """
 
 import sys

@@ -1,10 +1,9 @@
 """Ask characters questions and let them act, from the command line; the samples as Markdown.
 
-    python scripts/test_dialogue.py --world worlds/chuiyan --characters 闻筝 陆迟 --questions 你是谁？ 你好笨啊 --samples 3
-    python scripts/test_dialogue.py --world worlds/chuiyan --characters 闻筝 --scene scene.txt --output samples.md
+    python scripts/test_dialogue.py --world worlds/chuiyan --characters 闻筝 --questions 你是谁？
+    python scripts/test_dialogue.py --world worlds/chuiyan --scene scene.txt --output samples.md
 
-A file given as ``@questions.txt`` holds one argument a line. A ChatGLM's ``--checkpoint`` may also be a folder of its
-original script.
+A file given as ``@questions.txt`` holds one argument a line.
 """
 
 from functools import partial

@@ -4,8 +4,6 @@ subprocess.run(command("distill_dialogues", "--world", world), env=environment()
 subprocess.run(command("distill_dialogues", "--world", world, disk=900), env=environment())
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path

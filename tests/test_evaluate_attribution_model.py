@@ -1,6 +1,4 @@
-"""Who speaks in a window, asked of a model on loopback beside the rules; and through batch files."""
-
-from __future__ import annotations
+"""Who speaks in a window, asked of a model on loopback beside the rules, and by batch files."""
 
 import json
 import sys

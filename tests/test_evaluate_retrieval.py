@@ -1,7 +1,5 @@
 """scripts/evaluate_retrieval.py with the bundled embedder: files, and the example world's must."""
 
-from __future__ import annotations
-
 import inspect
 import json
 from pathlib import Path

@@ -1,6 +1,4 @@
-"""The shipped example world: as large as promised, true to its source, and its questions are fair."""
-
-from __future__ import annotations
+"""The shipped example world: large enough, true to its source, its questions fair."""
 
 import shutil
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The launcher, as a copy in a folder of its own with a `.venv` whose Python only writes down what it is asked."""
+"""The launcher, copied to a folder whose `.venv` has a Python that writes down what it is asked."""
 
 from __future__ import annotations
 
@@ -79,6 +79,19 @@ def test_changed_requirements_are_installed_again(launch: ModuleType, tmp_path: 
     (tmp_path / "requirements.txt").write_text("gradio==6.32.0\n", encoding="utf-8")
     launch.install("requirements.txt", "-r", "requirements.txt")
     assert len(calls(tmp_path)) == 2
+
+
+def test_pip_gets_no_proxy_that_it_cannot_use(
+    launch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:7891")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:7890")
+    told = (
+        PYTHON.format(folder=tmp_path) + f'echo "$all_proxy $https_proxy" >> "{tmp_path}/calls"\n'
+    )
+    executable(tmp_path / ".venv" / "bin" / "python", told)
+    launch.install("requirements.txt", "-r", "requirements.txt")
+    assert calls(tmp_path)[-1] == " http://127.0.0.1:7890"
 
 
 def test_a_failed_installation_is_tried_again(launch: ModuleType, tmp_path: Path) -> None:

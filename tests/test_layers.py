@@ -1,6 +1,6 @@
-"""The layers of the house (docs/architecture.md): who may import whom, and that nobody imports in a circle.
+"""The layers of the house (docs/architecture.md): who may import whom, and no circles.
 
-A module is looked up by its longest prefix; imports inside functions and under TYPE_CHECKING count as well.
+A module is looked up by its longest prefix; imports inside functions and under TYPE_CHECKING count.
 """
 
 from __future__ import annotations
@@ -27,15 +27,18 @@ LAYERS = (
     ("roleplay.files",),
     ("roleplay.background", "roleplay.records", "roleplay.options"),
     ("roleplay.errors",),
-    ("roleplay.messages",),
+    ("roleplay.messages", "roleplay.proxies"),
     ("kb.retrieval",),
-    ("kb.index", "kb.keyword"),
-    ("kb.building", "kb.names", "kb.questions"),
+    ("kb.index", "kb.keyword", "kb.asking"),
+    ("kb.building", "kb.questions"),
     ("kb.embedding", "kb.snippets"),
     ("kb.duplicates", "kb.plot"),
     ("kb.wiki",),
-    ("kb.wikitext", "kb.webpage", "kb.export", "kb.aliases"),
-    ("kb.markup", "kb.sections", "kb.tables"),
+    ("kb.wikitext", "kb.export", "kb.topics"),
+    ("kb.markdown", "kb.plaintext", "kb.articles", "kb.templates", "kb.aliases"),
+    ("kb.webpage",),
+    ("kb.sections", "kb.tables"),
+    ("kb.names",),
     ("kb.errors",),
 )
 """Top to bottom; a module imports from its own row or from one further down."""
@@ -65,7 +68,7 @@ def imports_of(texts: dict[str, str]) -> Imports:
 
 
 def imported(node: ast.AST, known: dict[str, str]) -> Iterator[str]:
-    """Our modules that an import statement names; ``from a import b`` is a.b where that is a module."""
+    """Our modules that an import names; ``from a import b`` is a.b where that is a module."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names if is_ours(alias.name))
     elif isinstance(node, ast.ImportFrom):
@@ -90,8 +93,8 @@ def violations(imports: Imports) -> list[str]:
 def allowed(name: str, target: str) -> bool:
     """Down or beside; nothing imports the top row, and the knowledge base stands apart.
 
-    Only the stages reach into ``kb``, and the page, the API and the terminal reach no deeper than what they need to
-    show: nothing that loads, trains or searches.
+    Only the stages reach into ``kb``, and the page, the API and the terminal reach no deeper than
+    what they need to show: nothing that loads, trains or searches.
     """
     package, other = name.split(".")[0], target.split(".")[0]
     if row(target) == 0:
@@ -104,7 +107,7 @@ def allowed(name: str, target: str) -> bool:
 
 
 def row(module: str) -> int:
-    """The row that a module stands in, 0 at the top; a package's own ``__init__`` stands below all others."""
+    """The row of a module, 0 at the top; a package's own ``__init__`` stands below all others."""
     if module in ("roleplay", "kb"):
         return len(LAYERS)
     return next(
@@ -176,7 +179,7 @@ def test_no_folders_import_each_other_in_a_circle(imports: Imports) -> None:
         ("roleplay.ui.layout", "import kb.index"),
         ("kb.retrieval", "import roleplay.background"),
         ("kb.index", "if TYPE_CHECKING:\n    import kb.retrieval"),
-        ("roleplay.ui.engine", "import app"),
+        ("roleplay.ui.server", "import app"),
         ("roleplay.stages.jobs", "import scripts.evaluate"),
         ("app", "import scripts.evaluate"),
         ("kb.wiki", "import scripts._common"),
@@ -209,6 +212,6 @@ def test_a_circle_of_folders_is_seen() -> None:
 
 def test_imports_from_below_and_beside_are_allowed() -> None:
     texts = {
-        "roleplay.dialogue": "import roleplay.errors\nimport roleplay.distill.rules.cues\nimport torch"
+        "roleplay.dialogue": "import roleplay.errors\nimport roleplay.distill.rules\nimport torch"
     }
     assert violations(imports_of(texts)) == []

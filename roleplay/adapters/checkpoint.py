@@ -209,4 +209,4 @@ def _save_peft(peft_model: Any, folder: Path, info: AdapterInfo) -> None:
     # PEFT writes the cache path of the model here; a checkpoint is shared between machines.
     config = folder / "adapter_config.json"
     files.write_json(config, files.read_json(config) | {"base_model_name_or_path": info.base.name})
-    (folder / "README.md").unlink(missing_ok=True)
+    (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card

@@ -59,6 +59,7 @@ def prefix_cache(peft_model: Any) -> Any:
     weight, base = table(peft_model), peft_model.get_base_model()
     heads, size = _kv_shape(base.config)
     layers = weight.shape[1] // (2 * heads * size)
+    # The table stays float32, whose small steps bfloat16 would round away.
     slots = weight.view(1, -1, layers * 2, heads, size).permute(2, 0, 3, 1, 4).to(base.dtype)
     cache = new_cache(base)
     for layer in range(layers):

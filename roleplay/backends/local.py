@@ -113,6 +113,7 @@ class LocalBackend:
             return [generate(self, prompt, n=1, params=params)[0] for prompt in prompts]
         encoded = [causal.encode_prompt(self.tokenizer, prompt.segments) for prompt in prompts]
         missing = [max(map(len, encoded)) - len(ids) for ids in encoded]
+        # Which token fills a gap is no matter: no row sees its own.
         padded = [[0] * gap + ids for gap, ids in zip(missing, encoded, strict=True)]
         rows, gaps = (torch.tensor(part, device=self.model.device) for part in (padded, missing))
         *_, texts = self._replies(rows, len(prompts), params, gaps)
@@ -144,7 +145,7 @@ class LocalBackend:
         """
         cache, live = self.new_cache(len(ids)), n
         logits = self._logits(ids, cache, padding)
-        cache.batch_repeat_interleave(n // len(ids))
+        cache.batch_repeat_interleave(n // len(ids))  # by 1 where each row is its own prompt
 
         def step(tokens: Tensor, kept: Tensor) -> Tensor:
             nonlocal live, padding

@@ -6,14 +6,14 @@
 Lengths are tokens of the model that is trained; shares are parts of 1.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, Self
 
 from roleplay.background import Query, Retriever, Snippet, search_many
-from roleplay.messages import message
-from roleplay.options import check, option
+from roleplay.messages import Message, message
+from roleplay.options import Options, option
 from roleplay.prompts import MIN_SCORE, Count
 
 Mode = Literal["one", "many", "profile"]
@@ -29,7 +29,7 @@ def _taught(default: float, en: str, zh: str, **more: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class DatasetSettings:
+class DatasetSettings(Options):
     """How passages and rows are cut, chosen and mixed; the help of an option says what it does.
 
     Raises:
@@ -77,14 +77,12 @@ class DatasetSettings:
     )
     seed: int = option(7, "of every choice", "一切随机选择的种子")
 
-    def __post_init__(self) -> None:
-        # All other tokens are counted from those of scenes, by a division: scenes must keep a part.
-        total = self.protection_share
-        check(
-            self,
-            message("dataset.only-interviews") if self.interview_share == 1 else None,
-            None if total < 1 else message("dataset.shares", total=f"{total:g}"),
-        )
+    def problems(self) -> Iterator[Message]:
+        """All other tokens are counted from those of scenes, by a division: they keep a part."""
+        if self.interview_share == 1:
+            yield message("dataset.only-interviews")
+        if not (total := self.protection_share) < 1:
+            yield message("dataset.shares", total=f"{total:g}")
 
     @property
     def shares(self) -> dict[str, float]:

@@ -15,11 +15,14 @@ from typing import Any
 
 from roleplay import files
 from roleplay.distill.rules.turns import spoken_quotes
+from roleplay.messages import Message, message
 from roleplay.records import UNKNOWN, Chunk, Line
 from roleplay.world import chapter_finder
 
 _SPOKEN = ("say", "think")
 _SHOWN = 30
+# Fewer lines than this are a sample; a novel has three speakers, and none of them says most of it.
+_ENOUGH, _FEW, _MOST_SHARE = 20, 2, 0.6
 
 
 def summarize(
@@ -57,6 +60,21 @@ def summarize(
         "disagreements": list(disagreements),
         "cost": dict(cost or {}),
     }
+
+
+def cast_doubt(report: Mapping[str, Any]) -> Message | None:
+    """What looks wrong about who speaks, in one line; ``None`` if nothing does."""
+    speakers, named = report["speakers"], report["spoken"] - report["unknown"]
+    if report["spoken"] < _ENOUGH:
+        return None
+    if not speakers:
+        return message("distill.cast-none")
+    if len(speakers) <= _FEW:
+        return message("distill.cast-few", names=" ".join(speakers))
+    name, most = next(iter(speakers.items()))
+    if most > _MOST_SHARE * named:
+        return message("distill.cast-one", name=name, share=f"{most / named:.0%}")
+    return None if report["unknown"] else message("distill.cast-all")
 
 
 def _counts(values: Iterable[Any], most: int | None = None) -> dict[Any, int]:

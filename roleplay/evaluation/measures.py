@@ -19,7 +19,7 @@ from roleplay.backends.local import LocalBackend
 from roleplay.dialogue import CharacterAgent, Session, last_reply
 from roleplay.evaluation import form
 from roleplay.evaluation.roles import choose_role, role_places
-from roleplay.options import check, option
+from roleplay.options import Options, option
 from roleplay.records import Line, Question
 from roleplay.sampling import SamplingParams
 
@@ -54,7 +54,7 @@ class EvalSet:
 
 
 @dataclass(frozen=True)
-class EvalSizes:
+class EvalSizes(Options):
     """How much is measured."""
 
     roles: int = option(60, "lines for role choice in all", "猜说话人用多少句台词（共计）", least=1)
@@ -62,9 +62,6 @@ class EvalSizes:
     questions: int = option(0, "questions a character; 0: all", "每人几道题；0 表示全部", least=0)
     scenes: int = option(12, "scene places in all", "接几处场景（共计）", least=0)
     candidates: int = option(4, "replies a scene place", "每处场景几条候选", least=1)
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @dataclass

@@ -3,12 +3,10 @@
     text("world.missing", path="worlds/x")          # in the language of this process
     Message("world.missing", {"path": "worlds/x"}).text("zh")
 
-A value may be a message itself, or several: they are told in the same language. ``zh.json`` and ``en.json`` hold
-the texts, with named slots as ``str.format`` takes them. A slot ``detail`` (what a library said, in English) stands
-in the English text alone.
+A value may be a message itself, or several: they are told in the same language. ``zh.json`` and
+``en.json`` hold the texts, with named slots as ``str.format`` takes them. A slot ``detail`` (what a
+library said, in English) stands in the English text alone.
 """
-
-from __future__ import annotations
 
 import json
 import os
@@ -51,9 +49,8 @@ def text(key: str, language: Language | None = None, /, **values: Any) -> str:
         KeyError: the catalogue has no such key, or a slot has no value.
     """
     wanted = language or _spoken
-    return catalogue(wanted)[key].format(
-        **{name: _told(part, wanted) for name, part in values.items()}
-    )
+    told = {name: _told(part, wanted) for name, part in values.items()}
+    return catalogue(wanted)[key].format(**told)
 
 
 def speak(language: Language) -> None:
@@ -68,13 +65,13 @@ def spoken() -> Language:
 
 
 def language_of(wanted: str) -> Language:
-    """``zh`` or ``en`` from a locale (zh_CN.UTF-8) or an Accept-Language header; Chinese where nothing is said."""
+    """That of a locale (zh_CN.UTF-8) or Accept-Language header; Chinese where nothing is said."""
     first = wanted.split(",")[0].strip().lower()
     return "en" if first and not first.startswith("zh") else "zh"
 
 
 def system_language(environment: Mapping[str, str] = os.environ) -> Language:
-    """The language of a terminal: ROLEPLAY_LANGUAGE, else the locale; English where that says nothing (C, POSIX)."""
+    """That of a terminal: ROLEPLAY_LANGUAGE, else the locale; English where that is C or POSIX."""
     names = ("ROLEPLAY_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
     return language_of(next(filter(None, map(environment.get, names)), "en"))
 
@@ -82,12 +79,10 @@ def system_language(environment: Mapping[str, str] = os.environ) -> Language:
 @cache
 def catalogue(language: Language) -> dict[str, str]:
     """Key -> text, all of one language."""
-    parts = sorted(Path(__file__).parent.glob(f"{language}*.json"))
-    return {
-        key: told
-        for part in parts
-        for key, told in json.loads(part.read_text(encoding="utf-8")).items()
-    }
+    found: dict[str, str] = {}
+    for part in Path(__file__).parent.glob(f"{language}*.json"):
+        found |= json.loads(part.read_text(encoding="utf-8"))
+    return found
 
 
 def _told(value: Any, language: Language) -> Any:

@@ -9,13 +9,13 @@ stand under the Gemma Terms of Use; they are not part of this repository.
 """
 
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from roleplay.errors import ModelError
+from roleplay.files import cache_folder
 from roleplay.messages import Message
 
 NAME = "gemma3-270m"
@@ -26,11 +26,6 @@ _LAYOUT = "v1"
 """Of the converted folder; another form of it takes another name, so that none is misread."""
 
 Progress = Callable[[Message], None]
-
-
-def cache_folder() -> Path:
-    """Where converted models are kept: ``$ROLEPLAY_CACHE`` or ``~/.cache/roleplay``."""
-    return Path(os.environ.get("ROLEPLAY_CACHE") or Path.home() / ".cache" / "roleplay")
 
 
 def bundled_folder(*, on_progress: Progress = lambda told: None) -> Path:

@@ -2,7 +2,7 @@
 
     model, tokenizer = load_causal("gemma3-270m"), load_tokenizer("gemma3-270m")
 
-ChatGLM is registered with the Auto classes here. No remote code is ever run.
+ChatGLM is registered with the Auto classes here. Code that lies beside a model is never run.
 """
 
 import os
@@ -15,6 +15,9 @@ import roleplay.models.chatglm  # noqa: F401  registers it before an Auto class 
 from roleplay.errors import ModelError
 from roleplay.models import bundled, memory
 from roleplay.models.chatglm.shards import first_line
+
+# Left out, transformers asks on the terminal whether to run the code of a folder.
+_NO_CODE = {"trust_remote_code": False}
 
 
 def resolve(name: str, *, on_progress: bundled.Progress = lambda told: None) -> str:
@@ -36,7 +39,8 @@ def load_tokenizer(name: str) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(resolve(name), local_files_only=_offline())
+        path, hub = resolve(name), {"local_files_only": _offline()}
+        return AutoTokenizer.from_pretrained(path, **hub, **_NO_CODE)
     except (OSError, ValueError) as error:
         raise _unknown(name, error) from error
 
@@ -54,20 +58,50 @@ def load_causal(name: str, *, dtype: torch.dtype | None = None, quantization_bit
             anything is loaded; or a model that cannot be quantized.
     """
     from safetensors import SafetensorError
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
-    path, hub = resolve(name), {"local_files_only": _offline()}
+    logging.disable_progress_bar()  # what is under way is told by events
+    path, options = _checked(name, dtype, quantization_bit)
     try:
-        config = AutoConfig.from_pretrained(path, **hub)
-        wanted = dtype or _usual_dtype(config)
-        own, files = _own_options(name, config, quantization_bit), memory.weight_files(path, hub)
-        bits = own.get("quantization_bit", 0)
-        need = memory.needed_bytes(files, config, dtype=wanted, bits=bits)
-        memory.check_memory(name, need, memory.available_bytes(device()))
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=wanted, **hub, **own)
+        model = AutoModelForCausalLM.from_pretrained(path, **options)
     except (OSError, ValueError, SafetensorError) as error:
         raise _unknown(name, error) from error
     return model.to(device()).eval().requires_grad_(False)
+
+
+def check_fits(name: str, *, quantization_bit: int = 0, freed: int = 0) -> None:
+    """Refuse a model before another one makes way for it; ``freed`` bytes will be free then.
+
+    Raises:
+        ModelError: as :func:`load_causal`.
+    """
+    _checked(name, None, quantization_bit, freed)
+
+
+def _checked(
+    name: str, dtype: torch.dtype | None, bits: int, freed: int = 0
+) -> tuple[str, dict[str, Any]]:
+    """Where a model lies and how it is loaded, after a look at its config and the memory."""
+    from transformers import AutoConfig
+
+    path, hub = resolve(name), {"local_files_only": _offline()}
+    try:
+        config = AutoConfig.from_pretrained(path, **hub, **_NO_CODE)
+    except (OSError, ValueError) as error:
+        raise _unknown(name, error) from error
+    wanted = dtype or _usual_dtype(config)
+    own, files = _own_options(name, config, bits), memory.weight_files(path, hub)
+    bits = own.get("quantization_bit", 0)
+    need = memory.needed_bytes(files, config, dtype=wanted, bits=bits)
+    memory.check_memory(name, need, memory.available_bytes(device()) + freed)
+    return path, {"dtype": wanted, **hub, **own, **_NO_CODE}
+
+
+def empty_cache() -> None:
+    """Give a GPU's memory back that no tensor uses any more."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _usual_dtype(config: Any) -> torch.dtype:
@@ -107,5 +141,7 @@ def _offline() -> bool:
 
 
 def _unknown(name: str, error: Exception) -> ModelError:
+    if "trust_remote_code" in str(error):
+        return ModelError("models.own-code", name=name)
     key = "models.no-causal" if Path(name).is_dir() else "models.unknown"
     return ModelError(key, name=name, known=bundled.NAME, detail=first_line(error))

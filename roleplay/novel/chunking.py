@@ -26,27 +26,22 @@ def chunk_chapters(text: str, chapters: Sequence[Chapter], max_chars: int = 1200
     if max_chars < 1:
         raise FormError("novel.chunk-size", value=max_chars)
     ends = [end for _, end in paragraph_spans(text)]
-    spans = [
-        (row.index, span) for row in chapters for span in _cut(text, row.span, ends, max_chars)
-    ]
+    cut = [(row.index, span) for row in chapters for span in _cut(text, row.span, ends, max_chars)]
     return [
         Chunk(id=i, chapter=chapter, text=text[slice(*span)], span=span)
-        for i, (chapter, span) in enumerate(spans)
+        for i, (chapter, span) in enumerate(cut)
     ]
 
 
 def _cut(text: str, span: Span, ends: Sequence[int], max_chars: int) -> Iterator[Span]:
     start, stop = span
-    while start < stop:
+    while stop - start > max_chars:
         limit = start + max_chars
-        end = stop if stop <= limit else _next_cut(text, start, limit, ends)
+        end = ends[bisect_right(ends, limit) - 1] if ends[0] <= limit else start
+        if end <= start:
+            found = _SENTENCE.finditer(text, start, limit)
+            end = max((match.end() for match in found), default=limit)
         yield start, end
         start = end
-
-
-def _next_cut(text: str, start: int, limit: int, ends: Sequence[int]) -> int:
-    """The best place to end a chunk that begins at ``start`` and may not pass ``limit``."""
-    before = bisect_right(ends, limit)
-    if before and ends[before - 1] > start:
-        return ends[before - 1]
-    return max((match.end() for match in _SENTENCE.finditer(text, start, limit)), default=limit)
+    if start < stop:
+        yield start, stop

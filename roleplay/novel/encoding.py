@@ -1,74 +1,74 @@
 """The bytes of a text -> its characters, with the encoding told by evidence.
 
-    text, encoding = decode("第一章　漏雨的早晨\\r\\n".encode("gb18030"), "book.txt")
-    (text, encoding)        # ("第一章　漏雨的早晨\\n", "gb18030")
+    decode("第一章　漏雨的早晨\\r\\n".encode("gb18030"), "book.txt")
+    # ("第一章　漏雨的早晨\\n", "gb18030")
 
-A byte order mark decides; else UTF-8 where it decodes; else, of the encodings that Chinese novels
-come in, the one in which the text reads most like Chinese (share of the commonest characters, no
-control characters). No byte is repaired.
+A byte order mark decides; else UTF-8 where it decodes; else, of the encodings that novels come in,
+the one in which the text reads most like prose (share of the commonest characters, no control
+characters). charset-normalizer is asked about others. What cannot be read becomes ``\\ufffd``.
 """
 
-import codecs
 import re
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from roleplay.errors import NovelError
-from roleplay.messages import message
+from charset_normalizer import from_bytes
 
-# UTF-32 before UTF-16: its mark begins with theirs.
-_BOMS = {
-    codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF32_LE: "utf-32-le",
-    codecs.BOM_UTF16_LE: "utf-16-le",
-    codecs.BOM_UTF16_BE: "utf-16-be",
-}
-_CANDIDATES = ("utf-8", "gb18030", "big5", "utf-16-le", "utf-16-be")
-_PLAUSIBLE = 0.15  # novels score 0.5 to 0.6, and below zero in a wrong encoding
-# Control and private-use characters and undecodable bytes: a wrong encoding gives many of them.
-_ODD = re.compile("[\x00-\x08\x0e-\x1f\x7f\x80-\x9f\ue000-\uf8ff\ufffd\ufffe\uffff]")
-_ODD_SHARE = 0.002
+from roleplay.errors import NovelError
+from roleplay.novel import pattern, table
+
+_MARKED = ("utf-8", "utf-32-le", "utf-16-le", "utf-16-be")  # the mark of 32 begins with that of 16
+_WESTERN, _CANDIDATES = (str(names).split() for names in table("encodings").values())
+_SAMPLE = 20_000  # bytes from the beginning, where licences stand, and as many from the middle
+# Novels score 0.5 to 0.9, and next to nothing in a wrong encoding; western ones have few accents,
+# and a Polish or Russian text looks half western.
+_PLAUSIBLE, _PLAUSIBLE_WESTERN = 0.15, 0.8
+_LETTERS, _UNREADABLE = 0.5, 0.2  # the least share of letters, the largest of odd characters
+_ODD, _ACCENTED = pattern("encoding.odd"), pattern("encoding.accented")
 
 
 def decode(data: bytes, name: str) -> tuple[str, str]:
-    """The text of ``data``, and the encoding that the evidence speaks for.
+    """The text of ``data``, with ``\\n`` for every line end, and its encoding.
 
-    Line ends become ``\\n`` and a byte order mark goes. Raises NovelError: no known encoding reads
-    it as text; the message has ``name`` and the first bad byte.
+    Raises NovelError: over a fifth of the text of ``name`` cannot be read in any encoding.
     """
-    marked = next((encoding for bom, encoding in _BOMS.items() if data.startswith(bom)), None)
-    encoding = marked or _likeliest(data, name)
-    try:
-        text = data.decode(encoding).removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        place = {"byte": error.start, "bytes": data[error.start : error.start + 4].hex(" ")}
-        raise NovelError("novel.bad-byte", path=name, encoding=encoding, **place) from error
+    marked = (name for name in _MARKED if data.startswith("\ufeff".encode(name)))
+    encoding = next(marked, None) or _likeliest(data)
+    text = data.decode(encoding or "ascii", errors="replace").removeprefix("\ufeff")
+    # Zeros at the end are what a full disk or a broken download leaves.
+    if not encoding or _odd_share(text.rstrip("\0")) > _UNREADABLE:
+        raise NovelError("novel.unreadable", path=name)
     return text.replace("\r\n", "\n").replace("\r", "\n"), encoding
 
 
-def _likeliest(data: bytes, name: str) -> str:
-    try:
-        text = data.decode("utf-8")
-        if _odd_share(text) <= _ODD_SHARE:
+def _likeliest(data: bytes) -> str | None:
+    data = data.rstrip(b"\0") if data.endswith(bytes(4)) else data
+    if data.isascii() and re.search(rb"\x1b\$[@B]", data):
+        return "iso2022_jp_2"
+    with suppress(UnicodeDecodeError):
+        if _odd_share(data.decode("utf-8")) <= _UNREADABLE:
             return "utf-8"
-        first = next(_ODD.finditer(text)).start()
-        place = message("novel.control-character", byte=len(text[:first].encode()))
-    except UnicodeDecodeError as error:
-        place = message("novel.no-utf8", byte=error.start)
-    scores = {encoding: _score(data, encoding) for encoding in _CANDIDATES}
-    best = max(_CANDIDATES, key=lambda encoding: scores[encoding])
-    if scores[best] < _PLAUSIBLE:
-        known = " ".join(_CANDIDATES)
-        raise NovelError("novel.no-encoding", path=name, known=known, place=place)
-    return best
+    middle = max(len(data) // 4 * 2, _SAMPLE)  # even, for UTF-16
+    sample = data[:_SAMPLE] + data[middle : middle + _SAMPLE]
+    score, _, best = max((_score(sample, name), -i, name) for i, name in enumerate(_CANDIDATES))
+    if score >= (_PLAUSIBLE_WESTERN if best in _WESTERN else _PLAUSIBLE):
+        return best
+    found = from_bytes(sample).best()
+    text = str(found or "")
+    if found and sum(map(str.isalpha, text)) >= _LETTERS * len(text) and not _ODD.search(text):
+        return str(found.encoding)
+    return best if score >= _PLAUSIBLE else None
 
 
 def _score(data: bytes, encoding: str) -> float:
-    """Share of commonest characters among the non-ASCII ones, less ten times that of odd ones."""
+    """Share of commonest characters among the non-ASCII ones, less four times that of odd ones."""
     text = data.decode(encoding, errors="replace")
-    letters = [c for c in text[:200_000] if c > "\x7f"]
-    common = sum(c in _commonest() for c in letters) / max(len(letters), 1)
-    return common - 10 * _odd_share(text) if letters else -_odd_share(text)
+    letters = sum(c > "\x7f" for c in text)
+    common = len(_ACCENTED.findall(text))
+    if encoding not in _WESTERN:
+        common = max(common, sum(c in _commonest() for c in text))
+    return (common / letters if letters else 0.5) - 4 * _odd_share(text)
 
 
 def _odd_share(text: str) -> float:
@@ -77,5 +77,6 @@ def _odd_share(text: str) -> float:
 
 @cache
 def _commonest() -> frozenset[str]:
-    """The commonest characters of Chinese prose, old and new, in both scripts, and its marks."""
-    return frozenset(Path(__file__).with_name("common_characters.txt").read_text(encoding="utf-8"))
+    """The commonest characters of Chinese, Japanese and Korean prose, and its marks."""
+    text = Path(__file__).with_name("common_characters.txt").read_text("utf-8")
+    return frozenset(text) - {"\n", " "}

@@ -3,11 +3,10 @@
     stage = find("distill")
     result = stage.run(stage.settings(world=Path("worlds/mine")), print)
 
-A stage takes a frozen settings class, whose fields are its options, and a listener for its events; it returns a
-record. It knows no argparse, no print and no Gradio. This is the only place that imports ``kb``.
+A stage takes a frozen settings class, whose fields are its options, and a listener for its events;
+it returns a record. It knows no argparse, no print and no Gradio. This is the only place that
+imports ``kb``.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from roleplay.errors import UsageError
+from roleplay.messages import text
 
 SCRIPTS = {
     "distill": "distill_dialogues",
@@ -35,13 +35,17 @@ SCRIPTS = {
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: its module's ``Settings`` and ``run``, and the first line of the module's docstring."""
+    """One stage: its module's ``Settings`` and ``run``."""
 
     name: str
     script: str
     settings: type
     run: Callable[..., Any]
-    title: str
+
+    @property
+    def title(self) -> str:
+        """What it does, in the language of this process."""
+        return text(f"stage.{self.name}")
 
 
 def find(name: str) -> Stage:
@@ -53,5 +57,4 @@ def find(name: str) -> Stage:
     if name not in SCRIPTS:
         raise UsageError("stages.unknown", name=name, known=" ".join(SCRIPTS))
     module = import_module(f"roleplay.stages.{name}")
-    title = (module.__doc__ or "").split("\n")[0]
-    return Stage(name, SCRIPTS[name], module.Settings, module.run, title)
+    return Stage(name, SCRIPTS[name], module.Settings, module.run)

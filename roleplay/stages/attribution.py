@@ -1,21 +1,21 @@
-"""Score who-speaks on labelled windows, by rules alone or with a model; or make such windows from a gold script.
+"""Score who-speaks on labelled windows, or make such windows from a gold script.
 
     run(Settings(data=Path("tests/data/attribution_own.jsonl"), baseline="nearest"), show)
     run(Settings(data=Path("OUT.jsonl"), make_from=Path("worlds/chuiyan")), show)
 
     nearest  {"n": 66, "accuracy": 0.6364, "by_category": {...}}
-    {"n": 66, "accuracy": 0.9848, "by_category": {"explicit": 1.0, "implicit": 1.0, "latent": 0.9655}}
+    {"n": 66, "accuracy": 0.9848, "by_category": {"explicit": 1.0, "implicit": 1.0, ...}}
 
-A row is a quote (``sentences[target_index]``) between its neighbours, with the candidates and the true speaker::
+A row is a quote (``sentences[target_index]``) between its neighbours, with the candidates and the
+true speaker::
 
-    {"sentences": [21 strings], "target_index": 10, "candidates": [{"name": "闻筝", "aliases": ["小筝"], "gender": "f"}],
-     "speaker": "闻筝", "category": "explicit|implicit|latent"}
+    {"sentences": [21 strings], "target_index": 10, "speaker": "闻筝", "category": "explicit",
+     "candidates": [{"name": "闻筝", "aliases": ["小筝"], "gender": "f"}, ...]}
 
-Each row is judged alone: nothing is learned from the others. With a model its choice and the rules' chances are
-multiplied: a sure cue stands against an unsure model, and the other way round. Answers stand in DATA.ledger.jsonl.
+Each row is judged alone: nothing is learned from the others. With a model its choice and the rules'
+chances are multiplied: a sure cue stands against an unsure model, and the other way round. Answers
+stand in DATA.ledger.jsonl.
 """
-
-from __future__ import annotations
 
 import asyncio
 import json
@@ -23,6 +23,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,6 +55,7 @@ _SIDE = 10
 _EXPLICIT = ("before", "after", "inside")
 _IMPLICIT = ("action", "pronoun", "thought")
 _QUOTED = re.compile(r"[“「『\"‘].*?[”」』\"’]")
+# A quote with what introduces it, a sentence with its marks, or marks that are left over.
 _PIECE = re.compile(r"[^。！？…“”]*“[^”]*”|[^。！？…“”]+[。！？…]*|[。！？…]+")
 
 Category = Literal["explicit", "implicit", "latent"]
@@ -64,26 +66,14 @@ Judge = Callable[[Window], Mapping[str, float]]
 class Settings(Options):
     """The options of the stage."""
 
-    data: Path = required(
-        "JSON Lines of labelled windows (to be written with --make-from)",
-        "标注好的窗口，JSON Lines（用 --make-from 时写到这里）",
-        positional=True,
-    )
+    data: Path = required("labelled windows, JSON Lines", "标注好的窗口", positional=True)
     backend: Backend = group(Backend)
     abstain: bool = option(False, "let doubtful rows go unanswered", "拿不准的不答")
     sure: float = option(SURE, "chance from which to answer", "多大把握才答", least=0, most=1)
-    baseline: Literal["", "nearest"] = option(
-        "", "score this baseline as well", "同时给这个基线打分"
-    )
+    baseline: Literal["", "nearest"] = option("", "score this as well", "同时给这个打分")
     wrong: bool = option(False, "show the rows that are wrong", "列出答错的行")
-    make_from: Path | None = option(
-        None, "write DATA from this world's gold script", "从这个世界的标准剧本写出 DATA"
-    )
-    split: bool = option(
-        False,
-        "with --make-from: windows of sentences, not paragraphs",
-        "用 --make-from 时：按句子而不是段落",
-    )
+    make_from: Path | None = option(None, "write DATA from this world", "从这个世界写出 DATA")
+    split: bool = option(False, "then by sentences, not paragraphs", "按句子写，而不是段落")
 
 
 class Candidate(Record):
@@ -108,11 +98,9 @@ class Row(Record):
     category: Category
 
     @model_validator(mode="after")
-    def _check(self) -> Row:
-        if self.target_index >= len(self.sentences):
-            raise FormError(
-                "attribution.outside", index=self.target_index, count=len(self.sentences)
-            )
+    def _check(self) -> "Row":
+        if (index := self.target_index) >= (count := len(self.sentences)):
+            raise FormError("attribution.outside", index=index, count=count)
         names = [candidate.name for candidate in self.candidates]
         if self.speaker not in names:
             raise FormError("attribution.no-candidate", speaker=self.speaker, names=" ".join(names))
@@ -129,19 +117,16 @@ def run(settings: Settings, listener: Listener = silent) -> dict[str, Any]:
     """The score; empty where rows were made, or requests written to a batch file.
 
     Raises:
+        WorldError: there is no such file or world.
         ScriptError: no rows, or a broken one; the message has its number, counted from 1.
         ModelError: the endpoint failed, or a limit was reached.
     """
     say = Teller("attribution", listener)
     if settings.make_from:
-        rows = list(make_rows(World.load(settings.make_from), split=settings.split))
-        files.write_jsonl(settings.data, rows)
-        say.say("attribution.made", count=len(rows), path=settings.data)
+        made = list(make_rows(World.load(settings.make_from), split=settings.split))
+        files.write_jsonl(settings.data, made)
+        say.say("attribution.made", count=len(made), path=settings.data)
         return {}
-    return _evaluate(settings, say)
-
-
-def _evaluate(settings: Settings, say: Teller) -> dict[str, Any]:
     rows = read_rows(settings.data)
     if settings.baseline:
         say.say("plain", text=f"{settings.baseline}  {json.dumps(score(rows, nearest))}")
@@ -161,22 +146,19 @@ def _evaluate(settings: Settings, say: Teller) -> dict[str, Any]:
 def read_rows(path: Path) -> list[Row]:
     """The rows of a data file. Raises as :func:`run`."""
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
-        if line.strip():
-            try:
-                rows.append(Row.model_validate_json(line))
-            except ValidationError as error:
-                told = reason(error)
-                raise ScriptError(
-                    "attribution.bad-row", path=path, row=number, reason=told
-                ) from error
+    for number, line in enumerate(files.read_text(path).split("\n"), 1):
+        try:
+            rows += [Row.model_validate_json(line)] if line.strip() else []
+        except ValidationError as error:
+            values = {"path": path, "row": number, "reason": reason(error)}
+            raise ScriptError("attribution.bad-row", **values) from error
     if not rows:
         raise ScriptError("attribution.no-rows", path=path)
     return rows
 
 
 def score(rows: Sequence[Row], judge: Judge, *, sure: float | None = None) -> dict[str, Any]:
-    """The share of rows whose likeliest candidate is the speaker; with ``sure``, also of those answered."""
+    """The share of rows whose likeliest candidate speaks; with ``sure``, also of those answered."""
     right: dict[str, list[bool]] = defaultdict(list)
     answered = []
     for row in rows:
@@ -184,15 +166,12 @@ def score(rows: Sequence[Row], judge: Judge, *, sure: float | None = None) -> di
         right[row.category].append(best == row.speaker)
         if sure is not None and chance >= sure:
             answered.append(best == row.speaker)
-    every = [value for values in right.values() for value in values]
-    result: dict[str, Any] = {"n": len(rows), "accuracy": _share(every)}
+    result: dict[str, Any] = {"n": len(rows), "accuracy": _share([*chain(*right.values())])}
     known = [name for name in ("explicit", "implicit", "latent") if name in right]
     result["by_category"] = {name: _share(right[name]) for name in known}
     if sure is not None:
-        result |= {
-            "answered": round(len(answered) / len(rows), 4),
-            "accuracy_answered": _share(answered),
-        }
+        result["answered"] = round(len(answered) / len(rows), 4)
+        result["accuracy_answered"] = _share(answered)
     return result
 
 
@@ -205,7 +184,7 @@ def _share(values: Sequence[bool]) -> float:
 
 
 def nearest(window: Window) -> dict[str, float]:
-    """The baseline: the candidate mentioned nearest to the quote, outside quotes; before wins over after."""
+    """The baseline: who is named nearest to the quote, outside quotes; before wins over after."""
     found: dict[str, float] = {}
     for i, sentence in enumerate(window.sentences):
         told = _QUOTED.sub("", sentence)
@@ -233,7 +212,7 @@ def model_judge(windows: Sequence[Window], settings: Settings, say: Teller) -> J
     take_batch(backend, ledger, say)
     meter = backend.meter(ledger)
     requests = [request_of(window, backend.model) for window in windows]
-    tell_estimate(requests, ledger, meter, say)
+    tell_estimate(requests, ledger, meter, say, settings=backend)
     if backend.dry_run:
         return None
     client = backend.client(ledger, meter, alone=backend.batch_in is not None)
@@ -255,51 +234,40 @@ def model_judge(windows: Sequence[Window], settings: Settings, say: Teller) -> J
 def request_of(window: Window, model: str) -> LLMRequest:
     """The request of a window; empty sentences at its edges are left out."""
     forms = window.people.names.canonical.items()
-    aliases = {
-        name: [form for form, of in forms if of == name != form] for name in window.people.all
-    }
-    names = "\n".join(f"{name}：{' '.join(others) or '无'}" for name, others in aliases.items())
-    marked = [
-        f"{'>> ' if at == window.target else ''}{text}"
-        for at, text in enumerate(window.sentences)
-        if text
-    ]
-    slots = {"candidates": names, "sentences": "\n".join(marked)}
+    names = []
+    for name in window.people.all:
+        others = " ".join(form for form, of in forms if of == name != form)
+        names.append(f"{name}：{others or '无'}")
+    texts = [(at, text) for at, text in enumerate(window.sentences) if text]
+    marked = [f"{'>> ' if at == window.target else ''}{text}" for at, text in texts]
+    slots = {"candidates": "\n".join(names), "sentences": "\n".join(marked)}
     return request_for("attribute", model, slots, expected_tokens=40)
 
 
 def combined(window: Window, entry: Entry | None) -> dict[str, float]:
-    """The chances of the candidates by rules and model; by rules alone where the answer names none of them."""
+    """The candidates' chances by rules and model; by rules alone where the answer names none."""
     chances = tell_window(window)
     items = read_objects(entry.text)[0] if entry and entry.finish != "length" else []
-    named = (
-        window.people.names.canonical.get(str(items[0].get("speaker")).strip()) if items else None
-    )
-    if named not in chances:
+    answer = items[0] if items else {}
+    named = window.people.names.canonical.get(str(answer.get("speaker")).strip())
+    if not answer or named not in chances:
         return chances
-    value = items[0].get("confidence")
+    value = answer.get("confidence")
     # Never quite sure, so that a certain cue of the rules is not erased.
     sure = min(max(float(value), 0.05), 0.95) if isinstance(value, int | float) else _UNSURE
-    other = (1 - sure) / max(len(chances) - 1, 1)
-    weighed = {
-        name: chance * (sure if name == named else other) for name, chance in chances.items()
-    }
+    weights = dict.fromkeys(chances, (1 - sure) / max(len(chances) - 1, 1)) | {named: sure}
+    weighed = {name: chance * weights[name] for name, chance in chances.items()}
     total = sum(weighed.values()) or 1.0
     return {name: chance / total for name, chance in weighed.items()}
 
 
 def make_rows(world: World, *, split: bool = False) -> Iterator[dict[str, Any]]:
-    """Labelled windows from a world's gold script; ``split``: cut at the ends of sentences and quotes."""
+    """Labelled windows from a world's gold script; ``split``: cut after sentences and quotes."""
     text = read_novel(world.novel()).text
     spans = [span for span in paragraph_spans(text) if text[slice(*span)].strip()]
     if split:
-        pieces = (
-            match.span()
-            for span in spans
-            for match in _PIECE.finditer(text, *span)
-            if match[0].strip()
-        )
-        spans = list(pieces)
+        found = [match for span in spans for match in _PIECE.finditer(text, *span)]
+        spans = [match.span() for match in found if match[0].strip()]
     people = world.info.characters
     canonical = {alias: person.name for person in people for alias in person.aliases}
     for line in world.read_script():
@@ -307,9 +275,8 @@ def make_rows(world: World, *, split: bool = False) -> Iterator[dict[str, Any]]:
         at = next((i for i, span in enumerate(spans) if span[0] <= start < span[1]), None)
         if at is None:
             continue
-        around = [
-            spans[i] if 0 <= i < len(spans) else (0, 0) for i in range(at - _SIDE, at + _SIDE + 1)
-        ]
+        places = range(at - _SIDE, at + _SIDE + 1)
+        around = [spans[i] if 0 <= i < len(spans) else (0, 0) for i in places]
         sentences = [text[slice(*span)].strip() for span in around]
         speaker = canonical.get(line.char or "", line.char or "")
         yield {

@@ -1,11 +1,9 @@
-"""Where the two packages meet: a world's knowledge base as the retriever that the rest asks for background.
+"""Where the two packages meet: a world's knowledge base as the retriever that the rest asks.
 
 retriever = world_retriever(Path("worlds/chuiyan"))
-retriever("闻筝 你喜欢吃什么", 3)                        # [Snippet("闻筝：…", score=0.71, source="闻筝")]
+retriever("闻筝 你喜欢吃什么", 3)           # [Snippet("闻筝：…", score=0.71, source="闻筝")]
 retriever.search_many([Query("钟怎么响了", 3, "闻筝", 4)])  # only what she knows by then
 """
-
-from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -14,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from kb.errors import KnowledgeBaseError
+from kb.errors import Message as KnowledgeMessage
 from kb.retrieval import Hit, KnowledgeBase
 from kb.retrieval import Query as KnowledgeQuery
 from roleplay.background import Query, Snippet
@@ -30,14 +29,15 @@ class BackgroundError(RoleplayError):
 
 @contextmanager
 def told(say: Teller | None = None) -> Iterator[None]:
-    """Turn errors of the knowledge base into those of this package, and its warnings into lines of ``say``."""
+    """Turn errors of the knowledge base into ours, and its warnings into lines of ``say``."""
     warnings = _Warnings(say)
     logger = logging.getLogger("kb")
     logger.addHandler(warnings)
     try:
         yield
     except KnowledgeBaseError as error:
-        raise BackgroundError("plain", text=error) from error
+        # Its message alone: the error holds the frames that it came from, and they the model.
+        raise BackgroundError("plain", text=KnowledgeMessage(error.key, **error.values)) from error
     finally:
         logger.removeHandler(warnings)
 
@@ -51,9 +51,8 @@ class _Warnings(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if self._say:
-            self._say.say(
-                "plain", text=record.msg if hasattr(record.msg, "text") else record.getMessage()
-            )
+            text = record.msg if hasattr(record.msg, "text") else record.getMessage()
+            self._say.say("plain", text=text)
 
 
 class WorldRetriever:
@@ -70,20 +69,20 @@ class WorldRetriever:
         return self._search(Query(query, k, character, chapter))
 
     def search_many(self, queries: Sequence[Query]) -> list[Sequence[Snippet]]:
-        """What each query finds; their texts are encoded together, which is far faster than one by one."""
+        """What each query finds; encoded together, which is far faster than one by one."""
         asked = [
             KnowledgeQuery(one.text, one.k, known_to=one.character, not_after=one.chapter)
             for one in queries
         ]
         with told():
-            return [_snippets(hits) for hits in self._knowledge.search_many(asked)]
+            return [tuple(map(_snippet, hits)) for hits in self._knowledge.search_many(asked)]
 
     def _search_one(self, query: Query) -> Sequence[Snippet]:
         return self.search_many([query])[0]
 
 
-def _snippets(hits: Sequence[Hit]) -> tuple[Snippet, ...]:
-    return tuple(Snippet(hit.snippet.display, hit.score, hit.snippet.title) for hit in hits)
+def _snippet(hit: Hit) -> Snippet:
+    return Snippet(hit.snippet.display, hit.score, hit.snippet.title)
 
 
 def world_retriever(world: Path) -> WorldRetriever | None:

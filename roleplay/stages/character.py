@@ -1,12 +1,11 @@
-"""A character ready to answer: model, adapter, background and profiles joined; and who the people of a world are.
+"""A character ready to answer: model, adapter, background and profiles joined.
 
     agent = load_agent(world, Choice(model="gemma3-270m"), print)
-    introduce(world)        # Introduction(title="第十三场雨", characters=("闻筝", ...), questions=(...), ...)
+    introduce(world)        # Introduction(title="第十三场雨", characters=("闻筝", ...), ...)
 
-``choose_checkpoint`` finds the adapter where none is named: the world's best for the model, by held-out loss.
+``choose_checkpoint`` finds the adapter where none is named: the world's best for the model, by
+held-out loss.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Callable
@@ -30,32 +29,33 @@ ROOT = Path(__file__).resolve().parents[2]
 CHECKPOINTS = ROOT / "checkpoints"
 NO_CHECKPOINT = "none"
 
-_QUESTIONS = ("你是谁？", "你最爱吃什么？", "你好笨啊", "我喜欢你")
+QUESTIONS = ("你是谁？", "你最爱吃什么？", "你好笨啊", "我喜欢你")
 """The seed's own, which fit any character."""
 
 Tell = Callable[[Message], None]
+
+
+def model_option() -> Any:
+    """The option that names a model."""
+    told = "a name, a folder or a hub id", "名字、文件夹或 hub 上的 id"
+    return option(bundled.NAME, *told, environment="MODEL")
 
 
 @dataclass(frozen=True)
 class Choice(Options):
     """Which model speaks, with which adapter."""
 
-    model: str = option(
-        bundled.NAME,
-        "model: a name, a folder or a hub id",
-        "模型：名字、文件夹或 hub 上的 id",
-        environment="MODEL",
-    )
+    model: str = model_option()
     checkpoint: str = option(
         "",
-        "adapter folder, ours or the original ChatGLM script's; 'none' for the base model (without it: the world's)",
-        "适配器文件夹（本项目的，或 ChatGLM 原脚本的）；none 表示不用（不写：用这个世界自己的）",
+        "adapter folder, also of the original ChatGLM script; none: without (default: the world's)",
+        "适配器文件夹，也可以是 ChatGLM 原脚本的；none 表示不用（默认：这个世界自己的）",
         environment="CHECKPOINT",
     )
     quantization_bit: Literal[0, 4, 8] = option(
         0,
-        "4 or 8 quantizes a ChatGLM stored in full while it is loaded",
-        "载入完整存储的 ChatGLM 时量化为 4 或 8 位",
+        "ChatGLM stored in full: load it in 4 or 8 bits",
+        "ChatGLM：载入时量化为 4 或 8 位",
         environment="QUANTIZATION_BIT",
     )
 
@@ -80,10 +80,10 @@ class Introduction:
 def choose_checkpoint(
     wanted: str, world: World, model: str, tell: Tell = lambda text: None
 ) -> Path | None:
-    """The adapter to load: the one named, else the world's best for this model (held-out loss), else none.
+    """The one named, else the world's best for this model by held-out loss, else none.
 
     Raises:
-        AdapterError: what is named is no checkpoint, neither ours nor of the original ChatGLM script.
+        AdapterError: what is named is no checkpoint, neither ours nor of the original script.
     """
     if wanted == NO_CHECKPOINT:
         return None
@@ -102,6 +102,13 @@ def choose_checkpoint(
     return min(fitting)[1] if fitting else None
 
 
+def check_cast(world: World) -> World:
+    """The world itself. Raises WorldError: it names no characters."""
+    if not world.names:
+        raise WorldError("character.nobody", path=world.path / "world.json")
+    return world
+
+
 def load_agent(world: World, choice: Choice, tell: Tell) -> CharacterAgent:
     """The model with its adapter and the world's background, ready to answer.
 
@@ -109,9 +116,7 @@ def load_agent(world: World, choice: Choice, tell: Tell) -> CharacterAgent:
         WorldError: the world names no characters.
         ModelError, AdapterError, BackgroundError: what is missing or does not fit.
     """
-    if not world.names:
-        raise WorldError("character.nobody", path=world.path / "world.json")
-    checkpoint = choose_checkpoint(choice.checkpoint, world, choice.model, tell)
+    checkpoint = choose_checkpoint(choice.checkpoint, check_cast(world), choice.model, tell)
     return join_agent(world, load_backend(choice, checkpoint, tell), tell)
 
 
@@ -126,22 +131,19 @@ def load_backend(choice: Choice, checkpoint: Path | None, tell: Tell) -> Any:
     return backend
 
 
-def join_agent(
-    world: World, backend: Any, tell: Tell, *, background: bool = True
-) -> CharacterAgent:
+def join_agent(world: World, backend: Any, tell: Tell, background: bool = True) -> CharacterAgent:
     """The people of a world on a loaded backend, with the world's background."""
     retriever = None
     if background:
         tell(message("character.background"))
-        retriever = world_retriever(world.path)
-    if retriever:
-        retriever(world.names[0], 1)  # loads the embedder now, not at the first question
+        if retriever := world_retriever(world.path):
+            retriever(world.names[0], 1)  # loads the embedder now, not at the first question
     profiles = trained_profiles(world, getattr(backend, "adapter", None))
     return CharacterAgent(backend, characters=world.names, retriever=retriever, profiles=profiles)
 
 
 def trained_profiles(world: World, adapter: AdapterInfo | None) -> dict[str, str]:
-    """The characters' profiles, by name, if the adapter was trained with them in its prompts; else none."""
+    """The characters' profiles, by name, if the adapter was trained with them in its prompts."""
     if adapter is None or adapter.mode != "profile":
         return {}
     return {person.name: person.profile for person in world.info.characters if person.profile}
@@ -156,13 +158,9 @@ def introduce(world: World) -> Introduction:
     own = world.read_questions() if world.is_there("questions.jsonl") else []
     asked = [row.question for row in own if row.character == world.names[0]][:2]
     script = world.read_script()[:8] if world.is_there("script.jsonl") else []
-    return Introduction(
-        world.info.title,
-        tuple(world.names),
-        (*_QUESTIONS, *asked),
-        format_script(script),
-        _chapters(world),
-    )
+    questions, opening = (*QUESTIONS, *asked), format_script(script)
+    people = tuple(world.names)
+    return Introduction(world.info.title, people, questions, opening, _chapters(world))
 
 
 def _chapters(world: World) -> tuple[tuple[str, int], ...]:
@@ -171,6 +169,6 @@ def _chapters(world: World) -> tuple[tuple[str, int], ...]:
         with told():
             chapters = read_meta(world.path / "kb").chapters
     except BackgroundError:
-        return ()  # there is none, or the engine, which opens it as well, says what is wrong with it
+        return ()  # none, or the engine, which opens it as well, says what is wrong with it
     plot = read_plot(world.path) if chapters else None
     return tuple((plot.title(number), number) for number in chapters) if plot else ()

@@ -2,12 +2,11 @@
 
     run(Settings(world=Path("worlds/chuiyan")), show)
 
-Written into ``data_dir``: ``train.json`` and ``test.json`` (prompt/response rows, JSON Lines, for ChatGLM),
-``train.passages.jsonl`` and ``test.passages.jsonl`` (whole scenes, for causal models), ``report/dataset.{json,md,png}``.
-Chapters are held out whole. Lengths are counted by the tokenizer of ``model``.
+Written into ``data_dir``: ``train.json`` and ``test.json`` (prompt/response rows, JSON Lines, for
+ChatGLM), ``train.passages.jsonl`` and ``test.passages.jsonl`` (whole scenes, for causal models),
+``report/dataset.{json,md,png}``. Chapters are held out whole. Lengths are counted by the tokenizer
+of ``model``.
 """
-
-from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
@@ -23,43 +22,24 @@ from roleplay.dataset.build import Part, Source, build, check_mode, profiles_of
 from roleplay.dataset.report import summarize, write_report
 from roleplay.dataset.settings import BuildContext, DatasetSettings
 from roleplay.models import bundled, causal, loading
-from roleplay.options import WorldOptions, group, option
+from roleplay.options import DataOptions, group, option
 from roleplay.prompts import Budget
 from roleplay.stages.background import WorldRetriever, world_retriever
+from roleplay.stages.character import model_option
 from roleplay.stages.progress import Listener, Teller, silent
 from roleplay.world import World
 
 STAGE = "dataset"
-_INPUTS = (
-    "world.json",
-    "script.jsonl",
-    "chunks.jsonl",
-    "interviews.jsonl",
-    "kb/snippets.jsonl",
-    "kb/meta.json",
-)
+_WORLD = ("world.json", "script.jsonl", "chunks.jsonl", "interviews.jsonl")
+_INPUTS = (*_WORLD, "kb/snippets.jsonl", "kb/meta.json")
 
 
 @dataclass(frozen=True)
-class Settings(WorldOptions):
+class Settings(DataOptions):
     """The options of the stage."""
 
-    data_dir: Path | None = option(
-        None,
-        "where the data goes (default: the world's folder)",
-        "数据放在哪里（默认：世界的文件夹）",
-    )
-    characters: tuple[str, ...] = option(
-        (),
-        "whose lines are learnt (default: all of world.json)",
-        "学谁的台词（默认：world.json 里的所有人）",
-    )
-    model: str = option(
-        bundled.NAME,
-        "whose tokenizer counts: a name, a folder or a hub id",
-        "用谁的分词器计数：名字、文件夹或 hub 上的 id",
-        environment="MODEL",
-    )
+    characters: tuple[str, ...] = option((), "whose lines (default: all)", "学谁的（默认：所有人）")
+    model: str = model_option()
     max_source_tokens: int = option(512, "prompt budget of a row", "一行里提示的长度上限", least=16)
     interviews: bool = option(True, "use interviews", "使用访谈")
     rows: DatasetSettings = group(DatasetSettings)
@@ -83,9 +63,8 @@ def run(settings: Settings, listener: Listener = silent) -> Prepared:
     """
     say = Teller(STAGE, listener)
     world = World.load(settings.world)
-    names = [
-        world.character(name).name for name in dict.fromkeys(settings.characters or world.names)
-    ]
+    wanted = dict.fromkeys(settings.characters or world.names)
+    names = [world.character(name).name for name in wanted]
     check_mode(settings.rows.mode, names)
     made_by = settings.rows.effective() | {"characters": names, "model": settings.model}
     made_by |= {"prompt_tokens": settings.max_source_tokens, "interviews": settings.interviews}
@@ -96,17 +75,14 @@ def run(settings: Settings, listener: Listener = silent) -> Prepared:
             say.say("dataset-stage.done-before")
             report = files.read_json(folder / "report" / "dataset.json")
         else:
-            report = _prepare(world, names, settings, made_by, say)
+            made, report = _prepare(world, names, settings, made_by, say)
             with files.commit(folder, STAGE, settings=made_by, inputs=inputs) as staged:
-                _write(staged, *report)
-            report = report[1]
+                _write(staged, made, report)
             _tell(report, folder, say)
-    more = "" if settings.model == bundled.NAME else f" --model {shlex.quote(settings.model)}"
-    more += f" --data-dir {settings.data_dir}" if settings.data_dir else ""
-    say.say(
-        "dataset-stage.next",
-        command=f"python scripts/train_roleplaying.py --world {world.path}{more}",
-    )
+    command = ["python", "scripts/train_roleplaying.py", "--world", str(world.path)]
+    command += [] if settings.model == bundled.NAME else ["--model", settings.model]
+    command += ["--data-dir", str(settings.data_dir)] if settings.data_dir else []
+    say.say("dataset-stage.next", command=shlex.join(command))
     return Prepared(folder, report)
 
 
@@ -139,34 +115,29 @@ def _source(world: World, *, interviews: bool) -> Source:
 
 def _retriever(world: Path, say: Teller) -> WorldRetriever | None:
     found = world_retriever(world)
-    say.say(
-        "dataset-stage.background" if found else "dataset-stage.no-background", folder=world / "kb"
-    )
+    key = "dataset-stage.background" if found else "dataset-stage.no-background"
+    say.say(key, folder=world / "kb")
     return found
 
 
 def _inputs(world: World) -> str:
     """The digest of all that the data is made from."""
-    paths = [world.path / name for name in _INPUTS] + sorted(
-        Path(texts.__file__).parent.glob("*.jsonl")
-    )
+    shared = sorted(Path(texts.__file__).parent.glob("*.jsonl"))
+    paths = [*(world.path / name for name in _INPUTS), *shared]
     return files.digest(*(path.read_bytes() if path.exists() else b"" for path in paths))
 
 
 def _write(folder: Path, made: dict[str, Part], report: dict[str, Any]) -> None:
     """Write the rows and passages of both parts, and the report."""
     for name, part in made.items():
-        files.write_jsonl(
-            folder / f"{name}.passages.jsonl", (row.model_dump() for row in part.passages)
-        )
+        passages = (row.model_dump() for row in part.passages)
+        files.write_jsonl(folder / f"{name}.passages.jsonl", passages)
         files.write_jsonl(folder / f"{name}.json", (row.model_dump() for row in part.rows))
     write_report(folder / "report", report)
 
 
 def _tell(report: Mapping[str, Any], folder: Path, say: Teller) -> None:
+    told = ("chapters", "passages", "rows", "target_tokens")
     for name in ("train", "test"):
-        counts = {
-            key: report[name][key] for key in ("chapters", "passages", "rows", "target_tokens")
-        }
-        say.say("dataset-stage.part", part=name, **counts)
+        say.say("dataset-stage.part", part=name, **{key: report[name][key] for key in told})
     say.say("dataset-stage.report", path=folder / "report" / "dataset.md")

@@ -2,12 +2,11 @@
 
     run(Settings(world=Path("worlds/mine"), novel=Path("book.txt")), show)     # makes the world
 
-The backend ``rules`` calls no API. With an endpoint a model labels numbered spans as well, and nothing is paid for
-twice (ledger.jsonl). What is done is skipped when neither the novel nor a setting changed; a script.jsonl that this
-stage did not write, or that was edited since, is kept unless ``force`` is given.
+The backend ``rules`` calls no API. With an endpoint a model labels numbered spans as well, and
+nothing is paid for twice (ledger.jsonl). What is done is skipped when neither the novel nor a
+setting changed; a script.jsonl that this stage did not write, or that was edited since, is kept
+unless ``force`` is given.
 """
-
-from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -17,64 +16,52 @@ from pathlib import Path
 from typing import Any, Literal
 
 from roleplay import files
+from roleplay.distill import tables
 from roleplay.distill.checks import verify_verbatim
 from roleplay.distill.corrections import FILE, apply_corrections, read_corrections
 from roleplay.distill.llm import tasks
+from roleplay.distill.llm.client import CachedClient
 from roleplay.distill.llm.costs import Meter
-from roleplay.distill.llm.labelling import Book, first_requests, label_book
+from roleplay.distill.llm.labelling import Book, Progress, label_book
 from roleplay.distill.llm.ledger import Ledger
-from roleplay.distill.llm.requests import LLMRequest
-from roleplay.distill.report import summarize, write_report
-from roleplay.distill.rules.cast import find_people
+from roleplay.distill.report import cast_doubt, summarize, write_report
+from roleplay.distill.rules.cast import find_people, language_of
 from roleplay.distill.rules.script import distil_rules
-from roleplay.errors import ScriptError, WorldError
+from roleplay.errors import ModelError, ScriptError, WorldError
 from roleplay.messages import Message, message
-from roleplay.novel.banners import is_banner
 from roleplay.novel.chapters import find_chapters
 from roleplay.novel.chunking import chunk_chapters
-from roleplay.novel.reading import Novel, read_novel
-from roleplay.options import Options, group, option, required
+from roleplay.novel.reading import Novel, is_banner, read_novel
+from roleplay.options import WorldOptions, group, option
 from roleplay.records import Chapter, Chunk, Line
-from roleplay.stages.backend import Backend, give_batch, take_batch, tell_estimate
+from roleplay.stages.backend import Backend, give_batch, take_batch, tell_answers, tell_estimate
 from roleplay.stages.background import world_retriever
 from roleplay.stages.progress import Listener, Teller, silent
 from roleplay.world import Character, World, WorldInfo
 
 STAGE = "distill"
 LEDGER = "ledger.jsonl"
-RULES_VERSION = 4
+RULES_VERSION = 5
 """Raised when the rules change, so that old scripts are written anew."""
 
 _TOP = 10
 
 Task = Literal["script", "interviews", "summaries", "expressions", "aliases"]
+Lines = list[Line] | None
 
 
 @dataclass(frozen=True)
-class Settings(Options):
+class Settings(WorldOptions):
     """The options of the stage."""
 
-    world: Path = required(
-        "folder of the novel; made where --novel is given", "小说的文件夹；给了 --novel 就新建"
-    )
-    novel: Path | None = option(
-        None, "txt or epub to copy into a new world", "要放进新世界的 txt 或 epub"
-    )
+    novel: Path | None = option(None, "txt or epub for a new world", "放进新世界的 txt 或 epub")
     backend: Backend = group(Backend)
     tasks: tuple[Task, ...] = option(("script",), "what to make", "要做什么")
-    with_summaries: bool = option(
-        False,
-        "tell the model summaries.jsonl; other requests, paid anew",
-        "把 summaries.jsonl 告诉模型；问法不同，要重新付费",
-    )
+    with_summaries: bool = option(False, "tell the model the summaries", "把摘要也告诉模型")
     max_chars: int = option(1200, "longest chunk", "最长的片段", least=1)
-    output_dir: Path | None = option(
-        None, "folder for the results (default: the world)", "结果的文件夹（默认：世界）"
-    )
+    output_dir: Path | None = option(None, "for results (default: the world)", "结果（默认：世界）")
     force: bool = option(
-        False,
-        "overwrite a script.jsonl that this stage did not write, or that was edited since",
-        "覆盖不是这一步写出的、或后来被改过的 script.jsonl",
+        False, "overwrite an edited or foreign script.jsonl", "覆盖改过的或别处来的 script.jsonl"
     )
 
     def problems(self) -> Iterator[Message]:
@@ -95,20 +82,22 @@ class Distilled:
 
 @dataclass(frozen=True)
 class _Job:
-    """What a run works on; ``cast`` is name -> aliases, ``shown`` the part of it that world.json has."""
+    """What a run works on; ``cast`` is name -> aliases, ``shown`` the part that world.json has."""
 
     output: Path
     novel: Novel
     cast: dict[str, tuple[str, ...]]
     shown: dict[str, tuple[str, ...]]
     corrections: dict[tuple[tuple[int, int], str], str]
+    deleted: frozenset[str]
     made_by: dict[str, Any]
 
     @property
     def inputs(self) -> str:
         """The digest of all that the script depends on beside the settings."""
-        parts = repr(sorted(self.cast.items())), repr(sorted(self.corrections.items()))
-        return files.digest(self.novel.text, *parts)
+        parts = [repr(sorted(self.cast.items())), repr(sorted(self.corrections.items()))]
+        parts += sorted(self.deleted)
+        return files.digest(self.novel.text, repr(self.novel.titles), *parts)
 
 
 def run(settings: Settings, listener: Listener = silent) -> Distilled:
@@ -123,7 +112,11 @@ def run(settings: Settings, listener: Listener = silent) -> Distilled:
     _check_source(settings)
     output = settings.output_dir or settings.world
     with ExitStack() as held:
-        for folder in dict.fromkeys(path.resolve() for path in (settings.world, output)):
+        # The world itself is written only where it is made or has no cast yet.
+        described = settings.novel is None and (settings.world / "world.json").exists()
+        made = not described or not World.load(settings.world).names
+        written = {output.resolve(), *([settings.world.resolve()] if made else [])}
+        for folder in sorted(written):
             held.enter_context(files.claim(folder, STAGE))
         world = _open_world(settings.world, settings.novel)
         job = _job(world, output, settings, say)
@@ -170,31 +163,41 @@ def _novels(path: Path) -> list[Path]:
 
 def _job(world: World, output: Path, settings: Settings, say: Teller) -> _Job:
     novel = read_novel(world.novel())
-    world = world if world.info.characters else _with_cast(world, novel.text, say)
+    world = world if world.info.characters else _with_cast(world, novel, say)
     shown = {person.name: person.aliases for person in world.info.characters}
     genders = {person.name: person.gender for person in world.info.characters if person.gender}
     backend = settings.backend
     made_by: dict[str, Any] = {"backend": backend.backend, "version": RULES_VERSION}
     made_by |= {"max_chars": settings.max_chars, "genders": genders}
     if backend.asks:
-        made_by |= {
-            "model": backend.model,
-            "with_summaries": settings.with_summaries,
-            "complete": True,
-        }
+        made_by |= {"model": backend.model, "with_summaries": settings.with_summaries}
+        made_by["complete"] = True
     cast = _with_aliases(shown, output) if backend.asks else shown
-    return _Job(output, novel, cast, shown, read_corrections(world.path / FILE), made_by)
+    corrections, deleted = read_corrections(world.path / FILE), _deleted(world)
+    return _Job(output, novel, cast, shown, corrections, deleted, made_by)
 
 
-def _with_cast(world: World, text: str, say: Teller) -> World:
+def _deleted(world: World) -> frozenset[str]:
+    """The names that were found for world.json once, and that a person took out of it."""
+    offered = world.path / "report" / "aliases.json"
+    if not offered.exists():
+        return frozenset()
+    found = {form for row in files.read_json(offered) for form in (row["name"], *row["aliases"])}
+    kept = {form for one in world.info.characters for form in (one.name, *one.aliases)}
+    return frozenset(found - kept)
+
+
+def _with_cast(world: World, novel: Novel, say: Teller) -> World:
     """The world with the names that the novel's cues give away, written to world.json."""
-    people = find_people(text)
+    people = find_people(novel.text, novel.language)
     if people:
         found = tuple(
             Character(name=one.name, aliases=one.aliases, gender=one.gender) for one in people
         )
         files.write_json(world.path / "report" / "aliases.json", [one.to_json() for one in people])
-        info = WorldInfo(title=world.info.title, language=world.info.language, characters=found)
+        info = WorldInfo(
+            title=world.info.title, language=novel.language.split("-")[0], characters=found
+        )
         files.write_json(world.path / "world.json", info.model_dump())
         say.say("distill-stage.cast", count=len(found), path=f"{world.path}/world.json")
     return World.load(world.path)
@@ -204,7 +207,7 @@ def _with_aliases(cast: dict[str, tuple[str, ...]], folder: Path) -> dict[str, t
     """The cast with the aliases of ``aliases.json``; a name that is somebody's own stays theirs."""
     taken = {form for name, aliases in cast.items() for form in (name, *aliases)}
     joined = {name: list(aliases) for name, aliases in cast.items()}
-    for name, alias in tasks.read_aliases(folder / tasks.ALIASES):
+    for name, alias in tables.read_aliases(folder / tables.ALIASES):
         if name in joined and alias not in taken:
             joined[name].append(alias)
             taken.add(alias)
@@ -213,36 +216,42 @@ def _with_aliases(cast: dict[str, tuple[str, ...]], folder: Path) -> dict[str, t
 
 def _distil(world: World, job: _Job, settings: Settings, say: Teller) -> Distilled:
     text = job.novel.text
-    chapters = find_chapters(text)
+    chapters = find_chapters(text, job.novel.titles)
     chunks = chunk_chapters(text, chapters, max_chars=settings.max_chars)
     size = {"characters": len(text), "chapters": len(chapters), "chunks": len(chunks)}
     say.say("distill-stage.read", encoding=job.novel.encoding, **size)
-    ruled = distil_rules(text, chapters, chunks, job.cast, genders=job.made_by["genders"])
-    lines: list[Line] | None = ruled
-    cost, complete = None, True
+    for note in job.novel.notes:
+        say.say("distill-stage.note", note=note)
+    if chapters[0].title.startswith("1/"):
+        say.say("distill-stage.cut-by-length", count=len(chapters))
+    if language_of(text, job.novel.language) is None:
+        say.say("distill.no-rules")
+    more: dict[str, Any] = {"genders": job.made_by["genders"], "deleted": job.deleted}
+    more["language"] = job.novel.language
+    ruled = distil_rules(text, chapters, chunks, job.cast, **more)
+    asked = _Asked(ruled, complete=True)
     if settings.backend.asks:
         retriever = world_retriever(world.path)
         book = Book(text, chunks, ruled, job.cast, retriever, shown=job.shown)
-        lines, complete, cost = _Asking(settings, book, chapters, job.output, say).run()
-        job.made_by["complete"] = complete
-    if lines is None:
-        return Distilled(job.output / "script.jsonl", {}, complete)
-    lines = [line for line in lines if line.kind != "info" or not is_banner(line.text)]
+        asked = _Asking(settings, book, chapters, job.output, say).run()
+        job.made_by["complete"] = asked.complete
+    if asked.lines is None:
+        asked.check(settings.backend.model)
+        return Distilled(job.output / "script.jsonl", {}, asked.complete)
+    lines = [line for line in asked.lines if line.kind != "info" or not is_banner(line.text)]
     lines = apply_corrections(lines, job.corrections)
     verify_verbatim(text, lines)
-    report = _write(job, chunks, lines, cost)
+    report = _write(job, chunks, lines, asked.cost)
     _tell(report, job.output / "script.jsonl", say)
-    return Distilled(job.output / "script.jsonl", report, complete)
+    asked.check(settings.backend.model)
+    return Distilled(job.output / "script.jsonl", report, asked.complete)
 
 
 def _write(
     job: _Job, chunks: Sequence[Chunk], lines: Sequence[Line], cost: dict[str, Any] | None
 ) -> dict[str, Any]:
-    settled = [
-        f"{line.span} {line.char}: {line.reason or 'two of three agree'}"
-        for line in lines
-        if line.source == "vote"
-    ]
+    voted = [line for line in lines if line.source == "vote"]
+    settled = [f"{one.span} {one.char}: {one.reason or 'two of three agree'}" for one in voted]
     report = summarize(job.novel.text, chunks, lines, cost=cost, disagreements=settled)
     extra = {**job.made_by, "encoding": job.novel.encoding}
     with files.commit(job.output, STAGE, settings=job.made_by, inputs=job.inputs) as staged:
@@ -263,8 +272,29 @@ def _tell(report: dict[str, Any], script: Path, say: Teller) -> None:
     say.say(
         "distill-stage.speakers", speakers="  ".join(f"{name} {count}" for name, count in speakers)
     )
+    if doubt := cast_doubt(report):
+        say.say(doubt.key, **doubt.values)
     covered = f"{report['quoted']['coverage']:.1%}"
     say.say("distill-stage.report", path=script.parent / "report" / "distill.md", share=covered)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a model said: the script's lines, if wanted, whether nothing is open, what was paid.
+
+    ``useless`` are the tasks whose answers held nothing that could be read.
+    """
+
+    lines: list[Line] | None = None
+    complete: bool = False
+    cost: dict[str, Any] | None = None
+    useless: tuple[str, ...] = ()
+
+    def check(self, model: str) -> None:
+        """Refuse to call that a success: raises ModelError after all that there is was written."""
+        if self.useless:
+            named = {"tasks": " ".join(self.useless), "model": model}
+            raise ModelError("distill-stage.no-label", **named)
 
 
 @dataclass(frozen=True)
@@ -277,53 +307,58 @@ class _Asking:
     folder: Path
     say: Teller
 
-    def run(self) -> tuple[list[Line] | None, bool, dict[str, Any]]:
-        """The script's lines (None where none is wanted), whether every request has its answer, and what was paid."""
-        ledger = Ledger(self.folder / LEDGER)
-        take_batch(self.settings.backend, ledger, self.say)
-        meter = self.settings.backend.meter(ledger)
-        book = self.book
+    def run(self) -> _Asked:
+        """Tell what it will cost, ask, and tell what came of it."""
+        ledger, backend = Ledger(self.folder / LEDGER), self.settings.backend
+        take_batch(backend, ledger, self.say)
+        meter, asking = backend.meter(ledger), self
         if self.settings.with_summaries:
-            told = tasks.summaries_before(self.folder / "summaries.jsonl", book.chunks)
-            book = replace(book, summaries=told)
-        todo = tell_estimate(self._requests(book), ledger, meter, self.say)
-        if "script" in self.settings.tasks and todo:
-            self.say.say("distill-stage.cross-check")
-        if self.settings.backend.dry_run:
-            return None, False, {}
-        lines, complete = asyncio.run(self._ask(book, ledger, meter))
-        return lines, complete, _paid(ledger, meter)
+            told = tables.summaries_before(self.folder / "summaries.jsonl", self.book.chunks)
+            asking = replace(self, book=replace(self.book, summaries=told))
+        # By the ledger alone: whatever a killed run left open is found, doubtful lines as well.
+        known = CachedClient(ledger, meter)
+        asyncio.run(asking.look(known))
+        requests, answered = list(known.pending.values()), known.tally.total()
+        tell_estimate(requests, ledger, meter, self.say, settings=backend, answered=answered)
+        return _Asked() if backend.dry_run else asyncio.run(asking.ask(ledger, meter))
 
-    def _requests(self, book: Book) -> list[LLMRequest]:
-        model, wanted = self.settings.backend.model, self.settings.tasks
-        found = first_requests(book, model) if "script" in wanted else []
-        others = [task for task in wanted if task != "script"]
-        return found + [
-            one for task in others for one in tasks.requests(task, book, self.chapters, model)
-        ]
+    async def look(self, known: CachedClient) -> None:
+        """Fill a client without an endpoint with what is open."""
+        for task in self.settings.tasks:
+            await self.answers(task, known, None)
 
-    async def _ask(
-        self, book: Book, ledger: Ledger, meter: Meter
-    ) -> tuple[list[Line] | None, bool]:
-        backend, lines = self.settings.backend, None
+    async def ask(self, ledger: Ledger, meter: Meter) -> _Asked:
+        """Every task, one after the other; what tasks beside the script make is written."""
+        backend, say = self.settings.backend, self.say
+        lines, useless = None, []
         async with backend.client(ledger, meter) as client:
             for task in self.settings.tasks:
-                progress = self.say.step("distill-stage.task", task=task, paid=meter)
+                progress = say.step("distill-stage.task", task=task, paid=meter)
+                made = await self.answers(task, client, progress)
+                if not tell_answers(client, task, say):
+                    useless.append(task)
                 if task == "script":
-                    lines = await label_book(book, client, backend.model, progress=progress)
-                    continue
-                made = await tasks.run(
-                    task, book, self.chapters, client, backend.model, progress=progress
-                )
-                if not backend.batch_out:
-                    told = tasks.write(task, made, self.folder)
-                    self.say.say("distill-stage.made", task=f"{task:<8}", result=told)
-        self.say.say("distill-stage.paid", paid=str(meter))
-        if give_batch(backend, client.pending.values(), self.say):
-            return None, False
+                    lines = made
+                elif not backend.batch_out:
+                    told = tables.write(task, made, self.folder)
+                    say.say("distill-stage.made", task=f"{task:<8}", result=told)
+        say.say("distill-stage.paid", paid=meter)
+        if give_batch(backend, client.pending.values(), say):
+            return _Asked()
         if client.pending:
-            self.say.say("distill-stage.open", count=len(client.pending))
-        return lines, not client.pending
+            say.say("distill-stage.open", count=len(client.pending))
+        if client.failed:
+            first = next(iter(client.failed.values()))
+            say.say("backend.failed", count=len(client.failed), error=first)
+        complete = not (client.pending or client.failed or useless)
+        return _Asked(lines, complete, _paid(ledger, meter), tuple(useless))
+
+    async def answers(self, task: str, client: CachedClient, progress: Progress | None) -> Any:
+        """The lines of the script, or the rows of another task."""
+        model = self.settings.backend.model
+        if task == "script":
+            return await label_book(self.book, client, model, progress=progress)
+        return await tasks.run(task, self.book, self.chapters, client, model, progress=progress)
 
 
 def _paid(ledger: Ledger, meter: Meter) -> dict[str, Any]:

@@ -1,38 +1,30 @@
-"""What is loaded right now, changed at run time: world, model, adapter and background, without a restart.
+"""What is loaded right now: world, model, adapter and background, exchanged without a restart.
 
     engine = Engine()
-    engine.load(Path("worlds/chuiyan"), Choice())       # returns at once; a thread loads
-    engine.status().state                               # "loading", then "ready" or "failed"
-    engine.agent()                                      # waits for it
-    engine.load(Path("worlds/mine"), Choice())          # another world; the model stays where it is the same
+    engine.load(Path("worlds/chuiyan"), Choice())   # returns at once; a thread loads
+    engine.status().state                           # "loading", then "ready" or "failed"
+    engine.agent()                                  # waits for it
+    engine.load(Path("worlds/mine"), Choice())      # another world, on the same model
     engine.unload()
 
-A load that cannot work (no such world, not enough memory) leaves what is loaded as it is and says why. A model is
-exchanged between two replies, never during one, and the old one is gone before the new one comes: both at once would
-not fit a small machine.
+A load that cannot work (no such world, not enough memory) leaves what is loaded as it is and says
+why. A model is exchanged between two replies, never during one, and the old one is gone before the
+new one comes: both at once would not fit a small machine.
 """
 
-from __future__ import annotations
-
 import gc
+import logging
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from roleplay.dialogue import CharacterAgent
-from roleplay.errors import ModelError, RoleplayError, WorldError, reason
+from roleplay.errors import ModelError, RoleplayError, reason
 from roleplay.messages import Message, message
 from roleplay.models import loading
-from roleplay.stages.character import (
-    Choice,
-    Introduction,
-    Tell,
-    choose_checkpoint,
-    introduce,
-    join_agent,
-    load_backend,
-)
+from roleplay.stages import character
+from roleplay.stages.character import Choice, Introduction, Tell, check_cast
 from roleplay.world import World
 
 State = Literal["empty", "loading", "ready", "failed"]
@@ -51,19 +43,23 @@ class Loaded:
     @property
     def model(self) -> tuple[str, Path | None, int]:
         """What decides whether another choice needs another model in memory."""
-        return self.choice.model, self.checkpoint, self.choice.quantization_bit
+        return model_of(self.choice, self.checkpoint)
+
+
+def model_of(choice: Choice, checkpoint: Path | None) -> tuple[str, Path | None, int]:
+    """The model of a choice, its adapter, and how it is quantized."""
+    return choice.model, checkpoint, choice.quantization_bit
 
 
 @dataclass(frozen=True)
 class Status:
-    """How the engine is, in one line; ``number`` changes with whatever is loaded, so that a page can look for news.
+    """How the engine is, in one line.
 
     ``problem`` is why the last load failed although what was loaded before still answers.
     """
 
     state: State
     message: Message
-    number: int
     problem: Message | None = None
 
 
@@ -73,8 +69,7 @@ class Models(Protocol):
     def check_fits(self, choice: Choice, *, freed: int) -> None:
         """Refuse a model that would not fit when ``freed`` bytes more are there.
 
-        Raises:
-            ModelError: it would not, or there is no such model.
+        Raises ModelError: it would not, or there is no such model.
         """
 
     def load(self, choice: Choice, checkpoint: Path | None, tell: Tell) -> Any:
@@ -90,7 +85,7 @@ class LocalModels:
 
     def load(self, choice: Choice, checkpoint: Path | None, tell: Tell) -> Any:
         """Of whatever transformers can load."""
-        return load_backend(choice, checkpoint, tell)
+        return character.load_backend(choice, checkpoint, tell)
 
 
 class Engine:
@@ -103,7 +98,7 @@ class Engine:
         self._changing = threading.RLock()
         self._state = threading.Condition()
         self._wanted = 0
-        self._status = Status("empty", message("engine.empty"), 0)
+        self._status = Status("empty", message("engine.empty"))
         self._loaded: Loaded | None = None
 
     def status(self) -> Status:
@@ -118,25 +113,23 @@ class Engine:
         """Begin to load; of several loads the last one counts. The thread may be waited for."""
         with self._state:
             self._wanted += 1
-            number = self._wanted
+            task = (self._wanted, world, choice, background)
             self._set("loading", message("engine.begins"))
-        thread = threading.Thread(
-            target=self._run,
-            args=(number, world, choice, background),
-            daemon=True,
-            name="load-model",
-        )
+        thread = threading.Thread(target=self._run, args=task, daemon=True, name="load-model")
         thread.start()
         return thread
 
     def unload(self) -> None:
-        """Let the model go, and give its memory back."""
+        """Let the model go, and give its memory back; nothing where a load came meanwhile."""
+        with self._state:
+            self._wanted += 1
+            number = self._wanted
         with self._changing:
             with self._state:
-                self._wanted += 1
-            self._drop()
-            with self._state:
+                if number != self._wanted:
+                    return
                 self._set("empty", message("engine.empty"))
+            self._drop()
 
     def agent(self, timeout: float = 600) -> CharacterAgent:
         """Who answers, as soon as it is there.
@@ -146,13 +139,13 @@ class Engine:
         """
         with self._state:
             ready = self._state.wait_for(lambda: self._status.state != "loading", timeout)
+            now, loaded = self._status, self._loaded
             if not ready:
-                raise ModelError(
-                    "engine.still-loading", seconds=f"{timeout:.0f}", step=self._status.message
-                )
-            if self._loaded is None:
-                raise ModelError("engine.no-model", why=self._status.message)
-            return self._loaded.agent
+                seconds = f"{timeout:.0f}"
+                raise ModelError("engine.still-loading", seconds=seconds, step=now.message)
+            if loaded is None or now.state != "ready":
+                raise ModelError("engine.no-model", why=now.message)
+            return loaded.agent
 
     def _run(self, number: int, world: Path, choice: Choice, background: bool) -> None:
         with self._changing:
@@ -164,7 +157,9 @@ class Engine:
             except RoleplayError as error:
                 problem = error.message
             except Exception as error:  # else the thread would die without a word
-                problem = message("engine.broken", reason=reason(error), detail=error)
+                logging.getLogger(__name__).exception("loading failed")
+                # As text: an error holds the frames that it came from, and they half a model.
+                problem = message("engine.broken", reason=reason(error), detail=str(error))
             with self._state:
                 if number != self._wanted:
                     return
@@ -176,8 +171,7 @@ class Engine:
 
     def _set(self, state: State, text: Message, problem: Message | None = None) -> None:
         """Change the status and wake whoever waits; ``_state`` is held."""
-        number = self._status.number + (state != "loading")
-        self._status = Status(state, text, number, problem)
+        self._status = Status(state, text, problem)
         self._tell(text)
         if problem:
             self._tell(problem)
@@ -188,22 +182,17 @@ class Engine:
             self._set("loading", text)
 
     def _load(self, path: Path, choice: Choice, background: bool) -> Loaded:
-        world = World.load(path)
-        if not world.names:
-            raise WorldError("character.nobody", path=path / "world.json")
-        shown = introduce(world)
-        checkpoint = choose_checkpoint(choice.checkpoint, world, choice.model, self._step)
-        backend = self._kept((choice.model, checkpoint, choice.quantization_bit))
-        backend = backend or self._exchange(choice, checkpoint)
-        agent = join_agent(world, backend, self._step, background=background)
+        world = check_cast(World.load(path))
+        shown = character.introduce(world)
+        checkpoint = character.choose_checkpoint(choice.checkpoint, world, choice.model, self._step)
+        backend = self._backend(choice, checkpoint)
+        agent = character.join_agent(world, backend, self._step, background)
         return Loaded(world, choice, checkpoint, agent, shown)
 
-    def _kept(self, model: tuple[str, Path | None, int]) -> Any:
-        """The backend that is there, if it is of this model; nothing else may hold it when it is dropped."""
-        return self._loaded.agent.backend if self._loaded and self._loaded.model == model else None
-
-    def _exchange(self, choice: Choice, checkpoint: Path | None) -> Any:
-        """Load another model in the place of what is there, which stays where the new one would not fit."""
+    def _backend(self, choice: Choice, checkpoint: Path | None) -> Any:
+        """The model that is there, or another in its place; it stays where that would not fit."""
+        if self._loaded and self._loaded.model == model_of(choice, checkpoint):
+            return self._loaded.agent.backend
         self._models.check_fits(choice, freed=self._held())
         self._drop()
         return self._models.load(choice, checkpoint, self._step)
@@ -218,7 +207,7 @@ class Engine:
         """Forget what is loaded as soon as no reply is being written."""
         loaded, self._loaded = self._loaded, None
         backend: Any = loaded.agent.backend if loaded else None
-        if hasattr(backend, "paused"):
+        if backend:
             with backend.paused():
                 del loaded, backend
         gc.collect()

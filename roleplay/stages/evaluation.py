@@ -1,12 +1,12 @@
-"""Put a character's model to the test: loss on held-out chapters, role choice, identity, facts, what was forgotten.
+"""Put a character's model to the test: loss, role choice, identity, facts, what was forgotten.
 
-    run(Settings(world=Path("worlds/chuiyan"), choice=Choice(checkpoint="none")), show)     # the base model
+    run(Settings(world=Path("worlds/chuiyan")), show)
+    run(Settings(world=Path("worlds/chuiyan"), choice=Choice(checkpoint="none")), show)  # the base
 
-Gives a Markdown table; ``output`` keeps every answer beside it, to be read. Questions are answered greedily, with
-background from the world's knowledge base and without. Nothing is judged by another model. Causal models only.
+Gives a Markdown table; ``output`` keeps every answer beside it, to be read. Questions are answered
+greedily, with background from the world's knowledge base and without. Nothing is judged by another
+model. Causal models only.
 """
-
-from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
@@ -19,16 +19,10 @@ from roleplay.adapters.checkpoint import load_adapter, public_name
 from roleplay.backends.local import LocalBackend
 from roleplay.dataset import assistant_isms, protection
 from roleplay.errors import ModelError
-from roleplay.evaluation.measures import (
-    EvalResult,
-    EvalSet,
-    EvalSizes,
-    is_interjection,
-    measure,
-    summary,
-)
+from roleplay.evaluation import measures
+from roleplay.evaluation.measures import EvalResult, EvalSet, EvalSizes
 from roleplay.models import causal, loading, small_batch
-from roleplay.options import WorldOptions, group, option
+from roleplay.options import DataOptions, group, option
 from roleplay.records import Passage
 from roleplay.stages.character import Choice, choose_checkpoint, join_agent, trained_profiles
 from roleplay.stages.progress import Listener, Teller, silent
@@ -56,24 +50,15 @@ _LONGEST = 1024
 
 
 @dataclass(frozen=True)
-class Settings(WorldOptions):
+class Settings(DataOptions):
     """The options of the stage."""
 
     choice: Choice = group(Choice)
-    data_dir: Path | None = option(
-        None,
-        "folder of test.passages.jsonl (default: the world's)",
-        "test.passages.jsonl 的文件夹（默认：世界的）",
-    )
     characters: tuple[str, ...] = option(
-        (),
-        "who is measured (default: those with questions, else all)",
-        "测谁（默认：有题目的人，否则所有人）",
+        (), "who is measured (default: those with questions, or all)", "测谁（默认：有题的）"
     )
     test_loss: bool = option(True, "take the loss on held-out chapters", "测留出章节上的损失")
-    output: Path | None = option(
-        None, "write a JSON file with all figures and answers", "把所有数字和回答写成 JSON"
-    )
+    output: Path | None = option(None, "JSON file for figures and answers", "写出数字和回答的 JSON")
     sizes: EvalSizes = group(EvalSizes)
 
 
@@ -105,34 +90,29 @@ def run(settings: Settings, listener: Listener = silent) -> Evaluated:
     model, info = loading.load_causal(choice.model), None
     if checkpoint:
         model, info = load_adapter(model, checkpoint, name=public_name(choice.model))
-    passages = ({"loss": held_out} if settings.test_loss else {}) | {
-        "general_loss": protection.general_test()
-    }
+    passages = {"loss": held_out} if settings.test_loss else {}
     losses: dict[str, float | None] = {
         name: mean_loss(model, encode_passages(tokenizer, part, max_tokens=_LONGEST))
-        for name, part in passages.items()
+        for name, part in (passages | {"general_loss": protection.general_test()}).items()
     }
     backend = LocalBackend(model, tokenizer, name=public_name(choice.model), adapter=info)
     small_batch.use_few_rows_linear(backend.model)
     eval_set = replace(eval_set, profiles=trained_profiles(world, info))
-    results = measure(join_agent(world, backend, say.tell), eval_set, names, settings.sizes)
-    figures = {"all": losses | summary(results, names, eval_set)}
-    figures |= {name: summary(results, [name], eval_set) for name in names}
+    agent = join_agent(world, backend, say.tell)
+    results = measures.measure(agent, eval_set, names, settings.sizes)
+    figures = {"all": losses | measures.summary(results, names, eval_set)}
+    figures |= {name: measures.summary(results, [name], eval_set) for name in names}
     say.say("plain", text=table({"all": figures["all"]} if len(names) == 1 else figures))
     said = [line.text for line in world.read_script() if line.kind == "say" and line.char in names]
-    share = sum(map(is_interjection, said)) / max(len(said), 1)
+    share = sum(map(measures.is_interjection, said)) / max(len(said), 1)
     say.say("evaluation-stage.interjections", share=f"{share:.1%}")
     if settings.output:
-        made_by: dict[str, Any] = {
-            "model": public_name(choice.model),
-            "checkpoint": checkpoint.name if checkpoint else None,
-        }
-        made_by |= {"seconds": time.perf_counter() - begun, "sizes": asdict(settings.sizes)}
-        read = {
-            name: {"answers": part.answers, "replies": part.replies}
-            for name, part in results.items()
-        }
-        files.write_json(settings.output, made_by | {"figures": figures, "read": read})
+        used = checkpoint.name if checkpoint else None
+        made: dict[str, Any] = {"model": public_name(choice.model), "checkpoint": used}
+        made |= {"seconds": time.perf_counter() - begun, "sizes": asdict(settings.sizes)}
+        texts = {name: (part.answers, part.replies) for name, part in results.items()}
+        read = {name: {"answers": one, "replies": two} for name, (one, two) in texts.items()}
+        files.write_json(settings.output, made | {"figures": figures, "read": read})
     return Evaluated(figures, results)
 
 

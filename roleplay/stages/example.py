@@ -2,16 +2,15 @@
 
     run(Settings(world=Path("worlds/chuiyan")), show)
 
-``source/NN.txt`` is the novel as it was written, with marks that say who speaks and how it is cued::
+``source/NN.txt`` is the novel as it was written, with marks that say who speaks and how it is
+cued::
 
     闻筝哼了一声：“小时候的老话叫瞎话，没得商量。”{闻筝|before|白眼}
     铜婆[铜婆|挠了挠半斤的下巴，一动也没动]。‘又漏了。’{闻筝|thought}人们管它叫“雨舌”{-}。
 
-Written from it: ``novel.txt`` (the marks taken out), ``script.jsonl`` (every line with its true speaker, cue and
-offsets) and ``chunks.jsonl``. Nothing else of the world is touched.
+Written from it: ``novel.txt`` (the marks taken out), ``script.jsonl`` (every line with its true
+speaker, cue and offsets) and ``chunks.jsonl``. Nothing else of the world is touched.
 """
-
-from __future__ import annotations
 
 import re
 from collections.abc import Iterator
@@ -27,11 +26,12 @@ from roleplay.records import Chunk, Kind, Line
 from roleplay.stages.progress import Listener, Teller, silent
 
 _TOKEN = re.compile(r"([“‘])((?:(?!\1).)*?)([”’])\{([^{}]*)\}|\[([^\[\]|]+)\|([^\[\]]+)\]")
+_SENTENCE = re.compile(r"[^。！？]*[。！？…]*")
 _CUE_VERB = re.compile(
-    r"说|道|问|喊|答|叫|嚷|念|唱|想|骂|嘟囔|吆喝|开口|接话|补充|低声|小声|嘀咕|喃喃|哼|叹|应|回|插嘴|宣布|纠正|提醒|报"
+    "说|道|问|喊|答|叫|嚷|念|唱|想|骂|嘟囔|吆喝|开口|接话|补充|低声|小声|嘀咕|喃喃|哼|叹|应|回|插嘴|宣布|纠正|提醒|报"
 )
 _MAX_CUE = 16
-"""A clause of at most so many characters with a speech verb beside a quote is the cue, not narration."""
+"""So short a clause with a speech verb beside a quote is the cue, not narration."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,7 @@ def run(settings: Settings, listener: Listener = silent) -> list[Line]:
             novel += plain + "\n"
         novel += "\n"
     chunks = chunk_chapters(novel, find_chapters(novel))
-    lines = [
-        line.model_copy(update={"src_id": chunk.id}) for line, chunk in _with_chunks(lines, chunks)
-    ]
+    lines = list(_with_chunks(lines, chunks))
     files.write_text(world / "novel.txt", novel)
     files.write_jsonl(world / "chunks.jsonl", (chunk.model_dump() for chunk in chunks))
     files.write_jsonl(world / "script.jsonl", (line.to_json() for line in lines))
@@ -72,7 +70,7 @@ def run(settings: Settings, listener: Listener = silent) -> list[Line]:
 
 
 def read_paragraph(paragraph: str, *, start: int) -> tuple[str, list[Line]]:
-    """The plain text of a marked paragraph, and its script lines with offsets counted from ``start``."""
+    """The plain text of a marked paragraph, and its script lines; offsets begin at ``start``."""
     if paragraph.startswith("第") and "　" in paragraph:
         return paragraph, []
     plain, lines, rest = "", [], 0
@@ -94,26 +92,18 @@ def read_paragraph(paragraph: str, *, start: int) -> tuple[str, list[Line]]:
 
 def _marked(match: re.Match[str], at: int) -> tuple[Line, str]:
     """The line of one mark, and the text that it leaves in the novel."""
-    if match[5]:
-        return Line(
-            kind="act", char=match[5], text=match[6], span=(at, at + len(match[6])), cue="action"
-        ), match[6]
-    speaker, cue, *expression = match[4].split("|")
+    if text := match[6]:
+        span = (at, at + len(text))
+        return Line(kind="act", char=match[5], text=text, span=span, cue="action"), text
+    speaker, cue, expression = [*match[4].split("|"), None][:3]
     kind: Kind = "think" if cue == "thought" else "say"
-    span = (at + 1, at + 1 + len(match[2]))
-    line = Line(
-        kind=kind,
-        char=speaker,
-        text=match[2],
-        span=span,
-        cue=cue,
-        expression=(expression or [None])[0],
-    )
+    span, more = (at + 1, at + 1 + len(match[2])), {"cue": cue, "expression": expression}
+    line = Line(kind=kind, char=speaker, text=match[2], span=span, **more)
     return line, match[1] + match[2] + match[3]
 
 
 def _gaps(plain: str, taken: list[tuple[int, str]]) -> Iterator[tuple[int, int, bool, bool]]:
-    """The stretches between marked pieces: (start, end, a quote stands before, a quote stands after)."""
+    """The stretches between marked pieces: (start, end, after a quote, before a quote)."""
     edge, before = 0, False
     for at, piece in taken:
         quoted = piece[0] in "“‘"
@@ -125,12 +115,9 @@ def _gaps(plain: str, taken: list[tuple[int, str]]) -> Iterator[tuple[int, int, 
 def _narration(
     plain: str, begin: int, end: int, after_quote: bool, before_quote: bool, start: int
 ) -> list[Line]:
-    """Info lines of a gap, without the cue clauses beside its quotes and without left-over subjects."""
-    sentences = [
-        (m.start() + begin, m[0])
-        for m in re.finditer(r"[^。！？]*[。！？…]*", plain[begin:end])
-        if m[0].strip()
-    ]
+    """Info lines of a gap, without cue clauses beside its quotes and without left-over subjects."""
+    found = _SENTENCE.finditer(plain, begin, end)
+    sentences = [(match.start(), match[0]) for match in found if match[0].strip()]
     if sentences and before_quote and _is_cue(sentences[-1][1], "：:，"):
         sentences.pop()
     if sentences and after_quote and _is_cue(sentences[0][1], "。，：！？"):
@@ -154,11 +141,11 @@ def _is_cue(sentence: str, marks: str) -> bool:
     return len(text) <= _MAX_CUE and bool(_CUE_VERB.search(text)) and text[-1:] in marks
 
 
-def _with_chunks(lines: list[Line], chunks: list[Chunk]) -> Iterator[tuple[Line, Chunk]]:
-    """Each line with the chunk in which it begins."""
+def _with_chunks(lines: list[Line], chunks: list[Chunk]) -> Iterator[Line]:
+    """Each line with the number of the chunk in which it begins."""
     places = iter(chunks)
     chunk = next(places)
     for line in lines:
         while line.span and line.span[0] >= chunk.span[1]:
             chunk = next(places)
-        yield line, chunk
+        yield line.model_copy(update={"src_id": chunk.id})

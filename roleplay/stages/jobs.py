@@ -4,19 +4,17 @@
     state(job)                  # "running", then "done", "failed", "stopped" or "killed"
     for event in events(job): print(event.message)
     stop(job)                   # as Ctrl-C does
-    resume(job)                 # a new job with the same command, which goes on where it was stopped
+    resume(job)                 # a new job with the same command: it goes on where that stopped
 
     worlds/mine/jobs/20261126-101500-training/
         job.json       stage, command, folder it was started in, process, when
         log.txt        what it printed
         events.jsonl   what it told, one event a line
-        status.json    exit status and when; written by the process itself, missing where it was killed
+        status.json    exit status and when; by the process itself, missing where it was killed
 
-One job runs in a world at a time. The process outlives whoever started it: after a crash or a restart ``jobs`` finds
-it again by its folder.
+One job runs in a world at a time. The process outlives whoever started it: after a crash or a
+restart ``jobs`` finds it again by its folder.
 """
-
-from __future__ import annotations
 
 import json
 import os
@@ -25,6 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -42,19 +41,19 @@ State = Literal["running", "done", "failed", "stopped", "killed"]
 
 FOLDER, JOB, LOG, EVENTS, STATUS = "jobs", "job.json", "log.txt", "events.jsonl", "status.json"
 STOP = "stop"
-"""An empty file that stands for a wish to stop: a process that is still importing would miss the signal."""
+"""An empty file, the wish to stop: a process that is still importing would miss the signal."""
 
 STOPPED = 130
 """The exit status after Ctrl-C."""
 
 _SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 _children: dict[int, subprocess.Popen[bytes]] = {}
-"""Children of this process, kept to be waited for: else an ended one would stay in the process table."""
+"""Children of this process, waited for: else an ended one would stay in the process table."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run; ``born`` is when the process was created, which tells it from a later one of the same number."""
+    """One run; ``born``, when its process was made, tells it from a later one of that number."""
 
     folder: Path
     stage: str
@@ -82,12 +81,8 @@ def start(stage: str, settings: Any) -> Job:
         BusyError: a job is running in this world; the message says which and since when.
     """
     script = _SCRIPTS / f"{find(stage).script}.py"
-    return _start(
-        stage,
-        Path(settings.world),
-        [sys.executable, str(script), *arguments(settings)],
-        str(Path.cwd()),
-    )
+    command = [sys.executable, str(script), *arguments(settings)]
+    return _start(stage, Path(settings.world), command, str(Path.cwd()))
 
 
 def _start(stage: str, world: Path, command: Sequence[str], cwd: str) -> Job:
@@ -95,35 +90,37 @@ def _start(stage: str, world: Path, command: Sequence[str], cwd: str) -> Job:
     top.mkdir(parents=True, exist_ok=True)
     # Two starts at once: the second waits for the first to have written its job.json.
     with FileLock(top / ".start.lock"):
-        if (busy := running(world)) is not None:
-            raise BusyError(
-                "jobs.busy", stage=busy.stage, world=world.name, since=busy.started, id=busy.id
-            )
+        if busy := running(world):
+            values = {"stage": busy.stage, "since": busy.started, "id": busy.id}
+            raise BusyError("jobs.busy", world=world.name, **values)
         folder = _new_folder(top, stage)
         with (folder / LOG).open("wb") as log:
-            process = subprocess.Popen(
-                [*command, "--job", str(folder)],
-                cwd=cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                **_own_group(),
-            )
+            streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
+            more = {"cwd": cwd, "env": _environment(), **streams, **_own_group()}
+            process = subprocess.Popen([*command, "--job", str(folder)], **more)
         _children[process.pid] = process
         row = {"stage": stage, "command": list(command), "cwd": cwd, "pid": process.pid}
-        row |= {"born": _born(process.pid), "started": time.strftime("%Y-%m-%d %H:%M:%S")}
+        row |= {"born": 0.0, "started": time.strftime("%Y-%m-%d %H:%M:%S")}
+        with suppress(psutil.Error):  # it may have ended already
+            row["born"] = psutil.Process(process.pid).create_time()
         files.write_json(folder / JOB, row)
         return read(folder)
 
 
 def _new_folder(top: Path, stage: str) -> Path:
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{stage}"
-    for number in range(1, 100):
-        folder = top / (name if number == 1 else f"{name}-{number}")
-        if not folder.exists():
-            folder.mkdir()
-            return folder
+    for end in ("", *(f"-{number}" for number in range(2, 100))):
+        with suppress(FileExistsError):
+            (top / f"{name}{end}").mkdir()
+            return top / f"{name}{end}"
     raise AssertionError("a hundred jobs in one second")
+
+
+def _environment() -> dict[str, str]:
+    """That of this process, in which Python finds this package also where it is not installed."""
+    path = filter(None, (str(_SCRIPTS.parent), os.environ.get("PYTHONPATH")))
+    # The log is UTF-8, whatever a terminal would be.
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path), "PYTHONIOENCODING": "utf-8"}
 
 
 def _own_group() -> dict[str, Any]:
@@ -131,13 +128,6 @@ def _own_group() -> dict[str, Any]:
     if os.name == "nt":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined]
     return {"start_new_session": True}
-
-
-def _born(pid: int) -> float:
-    try:
-        return float(psutil.Process(pid).create_time())
-    except psutil.Error:  # it has ended already
-        return 0.0
 
 
 def read(folder: Path) -> Job:
@@ -167,10 +157,12 @@ def running(world: Path) -> Job | None:
 
 def state(job: Job) -> State:
     """How it is; "killed" where the process ended without a word."""
+    # Before the status is looked for: it may write that and end between the two.
+    process = _process(job)
     if (job.folder / STATUS).exists():
         code = files.read_json(job.folder / STATUS)["code"]
         return {0: "done", STOPPED: "stopped"}.get(code, "failed")  # type: ignore[return-value]
-    if _process(job):
+    if process:
         return "running"
     return "stopped" if (job.folder / STOP).exists() else "killed"
 
@@ -182,19 +174,19 @@ def _process(job: Job) -> psutil.Process | None:
     try:
         process = psutil.Process(job.pid)
         # Another process may have got the number since; clocks differ by less than a second.
-        alive = (
-            abs(process.create_time() - job.born) < 1 and process.status() != psutil.STATUS_ZOMBIE
-        )
+        same = abs(process.create_time() - job.born) < 1
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
         return None
-    return process if alive else None
 
 
 def stop(job: Job) -> None:
-    """Ask it to stop, as Ctrl-C does: what is done stays, and ``resume`` goes on. Nothing where it has ended."""
+    """Ask it to stop, as Ctrl-C does, where it has not ended; ``resume`` goes on from there."""
     if process := _process(job):
         (job.folder / STOP).touch()
-        process.send_signal(signal.CTRL_BREAK_EVENT if os.name == "nt" else signal.SIGINT)  # type: ignore[attr-defined]
+        windows = getattr(signal, "CTRL_BREAK_EVENT", None)
+        with suppress(psutil.NoSuchProcess):  # it ended just now
+            process.send_signal(windows or signal.SIGINT)
 
 
 def wait(job: Job, timeout: float = 60.0) -> State:
@@ -210,10 +202,11 @@ def resume(job: Job) -> Job:
 
 
 def events(job: Job, since: int = 0) -> list[Event]:
-    """What it told, from the event of that number on; a line that is still being written is left out."""
+    """What it told, from the event of that number on; without one that is still being written."""
     path = job.folder / EVENTS
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-    return [Event.from_json(json.loads(line)) for line in lines[since:] if line.endswith("\n")]
+    # As bytes: the last line may end within a letter, and texts may hold other line breaks.
+    *lines, _ = path.read_bytes().split(b"\n") if path.exists() else [b""]
+    return [Event.from_json(json.loads(line)) for line in lines[since:]]
 
 
 def log(job: Job) -> str:

@@ -1,13 +1,12 @@
-"""Build the knowledge base of a world from its wiki pages and its plot: reads a world, writes <world>/kb.
+"""Build the knowledge base of a world, <world>/kb, from its wiki pages and its plot.
 
     run(Settings(world=Path("worlds/mine"), query="闻筝最爱吃什么"), show)
 
-Sources are <world>/wiki, summaries.jsonl (what happens and what people are after), the plot as rules tell it from
-script.jsonl (who was there with whom, first and last words) and its lines (what was said); unless they are named, the
-wiki and the summaries, or the plot where there are none, as far as they are there. Only what changed is embedded.
+Sources are <world>/wiki, summaries.jsonl (what happens and what people are after), the plot as
+rules tell it from script.jsonl (who was there with whom, first and last words) and its lines (what
+was said); unless they are named, the wiki and the summaries, or the plot where there are none, as
+far as they are there. Only what changed is embedded.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -44,8 +43,8 @@ class Settings(WorldOptions):
 
     embedder: str = option(
         DEFAULT_EMBEDDER,
-        f"{', '.join(known_embedders())}, a folder or a Hugging Face name",
-        f"{'、'.join(known_embedders())}，一个文件夹，或 Hugging Face 上的名字",
+        f"{', '.join(known_embedders())}, a folder or a hub id",
+        f"{'、'.join(known_embedders())}，一个文件夹，或 hub 上的 id",
     )
     sources: tuple[Literal["wiki", "summaries", "plot", "lines"], ...] = option(
         (),
@@ -53,9 +52,7 @@ class Settings(WorldOptions):
         "rules tell it from the script; lines only when asked for)",
         "读什么（默认：有的话就读维基和摘要，没有摘要就按规则从剧本里整理情节；台词要点名才读）",
     )
-    query: str = option(
-        "", "also search for this and show what is found", "顺便搜这个，看看找到什么"
-    )
+    query: str = option("", "show what is found for this", "顺便搜这个，看看找到什么")
     k: int = option(5, "number of hits to show", "显示几条", least=1)
 
 
@@ -82,7 +79,8 @@ def _build(settings: Settings, say: Teller) -> BuildReport:
         raise WorldError("knowledge.no-text", sources=", ".join(sources), world=settings.world)
     folder = settings.world / "kb"
     report = build_index(folder, snippets, embedder, on_progress=say.step("knowledge.embedding"))
-    read = [message(f"knowledge.{name}", count=count) for name, count in counts.items()]
+    first, *second = [message(f"knowledge.{name}", count=count) for name, count in counts.items()]
+    read = message("knowledge.both", first=first, second=second[0]) if second else first
     numbers = {"total": report.total, "new": report.embedded, "reused": report.reused}
     say.say("knowledge.built", read=read, embedder=embedder.name, folder=folder, **numbers)
     if settings.query:
@@ -99,7 +97,9 @@ def _counted(name: str, items: Iterable[T], counts: dict[str, int]) -> Iterator[
 
 
 def _present(world: Path) -> list[str]:
-    """The default sources that the world has; the wiki where it has none, so that its absence is the error."""
+    """The default sources that the world has; the wiki where it has none, so that its absence is
+    the error.
+    """
     found = [name for name in ("wiki", "summaries", "plot") if (world / SOURCES[name]).exists()]
     if "summaries" in found or not (world / plot.CHUNKS).exists():
         found = [name for name in found if name != "plot"]

@@ -5,12 +5,11 @@ summary_notes(plot)     # PlotNote(title="闻筝", text="闻筝修好了漏雨�
 script_notes(plot)      # PlotNote(title="闻筝", text="闻筝和陆迟第一次同场是在第二章　…", chapter=2, ...)
 line_notes(plot)        # PlotNote(title="第一章　漏雨的早晨", text="闻筝：“说数，没得商量。”…", chapter=1, ...)
 
-What a chapter's summary tells is known to those who act in the chapter, a character's aims to that character, and a
-line to those who act in its chunk. Lines whose speaker or chapter nobody knows are left out. Where no model wrote
-summaries, `script_notes` tells by rules who was there with whom, and everybody's first and last words.
+What a chapter's summary tells is known to those who act in the chapter, a character's aims to that
+character, and a line to those who act in its chunk. Lines whose speaker or chapter nobody knows are
+left out. Where no model wrote summaries, `script_notes` tells by rules who was there with whom, and
+everybody's first and last words.
 """
-
-from __future__ import annotations
 
 import re
 from collections import Counter
@@ -21,8 +20,9 @@ from pathlib import Path
 
 from kb.plot import PlotNote
 from kb.snippets import cut_text
-from roleplay.errors import WorldError
-from roleplay.novel.chapters import FRONT_MATTER, WHOLE_BOOK, find_chapters
+from roleplay.errors import NovelError, WorldError
+from roleplay.novel.chapters import FRONT_MATTER, WHOLE_BOOK, find_chapters, number_of
+from roleplay.novel.reading import read_novel
 from roleplay.records import UNKNOWN, Line, Summary
 from roleplay.world import World, WorldInfo, chapter_finder
 
@@ -72,7 +72,7 @@ _AIMS = {"goal": "目标", "obstacle": "阻碍", "plan": "打算", "role": "作�
 
 @dataclass(frozen=True)
 class Plot:
-    """What there is of a world's plot; ``chapter`` is where a line stands (None: unknown), ``titles`` by chapter."""
+    """What there is of a world's plot; ``chapter`` is where a line stands (None: unknown)."""
 
     world: World
     lines: Sequence[Line]
@@ -98,10 +98,24 @@ def read_plot(folder: Path) -> Plot:
     world = World.load(folder) if described else World(folder, WorldInfo(title=folder.name))
     lines = world.read_script() if world.is_there(SCRIPT) else []
     chunks = world.read_chunks() if world.is_there(CHUNKS) else []
-    chapters = find_chapters("".join(chunk.text for chunk in chunks))
-    named = (chapter for chapter in chapters if chapter.title not in (FRONT_MATTER, WHOLE_BOOK))
-    titles = {chapter.index: chapter.title for chapter in named}
+    text = "".join(chunk.text for chunk in chunks)
+    chapters = find_chapters(text, _contents(world, text))
+    titles = {chapter.index: chapter.title for chapter in chapters if _says_more(chapter.title)}
     return Plot(world, lines, chapter_finder(chunks), titles)
+
+
+def _says_more(title: str) -> bool:
+    """Whether a title is the book's own, and more than a number (12, 三, or 3/9 of a cut book)."""
+    return title not in (FRONT_MATTER, WHOLE_BOOK) and number_of(title.replace("/", "")) is None
+
+
+def _contents(world: World, text: str) -> Sequence[tuple[int, str]]:
+    """The titles that the novel's file names, where the chunks were made from it."""
+    try:
+        novel = read_novel(world.novel())
+    except (WorldError, NovelError):
+        return ()
+    return novel.titles if novel.text == text else ()
 
 
 def summary_notes(plot: Plot) -> list[PlotNote]:
@@ -118,8 +132,8 @@ def summary_notes(plot: Plot) -> list[PlotNote]:
 
 
 def script_notes(plot: Plot) -> list[PlotNote]:
-    """Notes by rules: of each chapter who is there, where, and who talks with whom; everybody's first and last
-    words in it; and where two people talk for the first time.
+    """Notes by rules: of each chapter who is there, where, and who talks with whom; everybody's
+    first and last words in it; and where two people talk for the first time.
 
     Raises:
         WorldError: the world has no script or no chunks.
@@ -204,7 +218,7 @@ def _scene(lines: Sequence[Line], plot: Plot) -> Iterator[PlotNote]:
 
 
 def _packed(lines: Sequence[Line]) -> Iterator[str]:
-    """Sayings with their speakers in pieces of at most 150 characters; a longer saying repeats its speaker."""
+    """Sayings with their speakers, at most 150 characters; a longer one repeats its speaker."""
     packed = ""
     said = list(filter(_is_said, lines))
     for text in (f"{line.char}：“{part}”" for line in said for part in cut_text(line.text)):

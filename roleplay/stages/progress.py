@@ -1,28 +1,30 @@
-"""What a stage tells while it works: events to a listener that the caller hands in. Who listens draws them.
+"""What a stage tells while it works: events to a listener that the caller hands in.
 
     def show(event: Event) -> None:
         print(event.message, event.done, event.total)
 
     run(settings, show)
 
-An event without numbers is a line to read; one with ``total`` is a step under way.
+An event without numbers is a line to read; one with ``total`` is a step under way. The listener
+draws them.
 """
-
-from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from roleplay.messages import Message
+from roleplay.errors import RoleplayError
+from roleplay.messages import LANGUAGES, Language, Message, spoken
+
+_NUMBERS = ("done", "total", "rate", "left")
 
 
 @dataclass(frozen=True)
 class Event:
     """One thing told: ``done`` of ``total`` units of the step that ``message`` names.
 
-    ``rate`` is units a second, ``left`` the seconds that remain; None where they cannot be told yet.
+    ``rate`` is units a second, ``left`` the seconds that remain; None as long as nobody can tell.
     """
 
     stage: str
@@ -33,45 +35,48 @@ class Event:
     left: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The event as a line of a job's ``events.jsonl``; a message in a message stands as its text in both."""
-        row: dict[str, Any] = {
-            "stage": self.stage,
-            "key": self.message.key,
-            "values": _plain(self.message),
-        }
-        numbers = {name: getattr(self, name) for name in ("done", "total", "rate", "left")}
-        return row | {name: value for name, value in numbers.items() if value is not None}
+        """The event as a line of a job's ``events.jsonl``."""
+        numbers = {name: getattr(self, name) for name in _NUMBERS}
+        known = {name: value for name, value in numbers.items() if value is not None}
+        return {"stage": self.stage, **_plain(self.message), **known}
 
     @classmethod
-    def from_json(cls, row: dict[str, Any]) -> Event:
+    def from_json(cls, row: dict[str, Any]) -> "Event":
         """The event of such a line."""
-        message = Message(row["key"], {name: _rich(value) for name, value in row["values"].items()})
-        return cls(
-            row["stage"],
-            message,
-            **{name: row.get(name) for name in ("done", "total", "rate", "left")},
-        )
+        message = _rich({"key": row["key"], "values": row["values"]})
+        return cls(row["stage"], message, **{name: row.get(name) for name in _NUMBERS})
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON holds it; a message keeps its key, so that it can be told in another language."""
+    """A value as JSON holds it; messages keep their keys, to be told in another language."""
+    if isinstance(value, RoleplayError):
+        value = value.message
     if isinstance(value, Message):
-        return {name: _as_value(part) for name, part in value.values.items()}
-    return value
-
-
-def _as_value(value: Any) -> Any:
-    if isinstance(value, Message):
-        return {"key": value.key, "values": _plain(value)}
+        parts = {name: _plain(part) for name, part in value.values.items()}
+        return {"key": value.key, "values": parts}
+    if callable(getattr(value, "text", None)):  # of the knowledge base: its keys are its own
+        return {language: value.text(language) for language in LANGUAGES}
     if isinstance(value, list | tuple):
-        return [_as_value(part) for part in value]
+        return [_plain(part) for part in value]
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 def _rich(value: Any) -> Any:
+    if isinstance(value, dict) and "key" not in value:
+        return _Texts(value)
     if isinstance(value, dict):
         return Message(value["key"], {name: _rich(part) for name, part in value["values"].items()})
     return [_rich(part) for part in value] if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """A message whose catalogue is another package's, told in each language."""
+
+    by_language: dict[str, str]
+
+    def text(self, language: Language | None = None) -> str:
+        return self.by_language[language or spoken()]
 
 
 Listener = Callable[[Event], None]
@@ -96,7 +101,7 @@ class Teller:
         self._listener(Event(self.stage, message))
 
     def step(self, key: str, /, **values: Any) -> Callable[[int, int], None]:
-        """A function of (done, total) that tells how far a step is, with its rate and the time left."""
+        """A function of (done, total) that tells how far a step is."""
         began = time.monotonic()
         first: list[int] = []
 

@@ -1,14 +1,13 @@
-"""How well the search finds: recall@k over a question set of your own, or over a world's wiki questions.
+"""How well the search finds: recall@k over questions of your own, or over those of a world.
 
     run(Settings(world=Path("worlds/chuiyan")), show)
     run(Settings(passages=Path("P.jsonl"), questions=Path("Q.jsonl")), show)
 
-P.jsonl has {"id", "text"} rows, Q.jsonl {"question", "answers", "gold"} rows (`kb.questions`); recall@k is the share of
-questions with a right passage among the top k. Vectors are kept in the cache, so that a second run starts at once.
-For a world it also tells how `min_score` parts its questions from unrelated ones.
+P.jsonl has {"id", "text"} rows, Q.jsonl {"question", "answers", "gold"} rows (`kb.questions`);
+recall@k is the share of questions with a right passage among the top k. Vectors are kept in the
+cache, so that a second run starts at once. For a world it also tells how `min_score` parts its
+questions from unrelated ones.
 """
-
-from __future__ import annotations
 
 import hashlib
 import json
@@ -24,7 +23,7 @@ from kb.retrieval import MIN_SCORE, Hit, KnowledgeBase, Method
 from kb.snippets import Snippet, make_snippet
 from roleplay.errors import UsageError, WorldError
 from roleplay.evaluation.form import holds_fact
-from roleplay.models.bundled import cache_folder
+from roleplay.files import cache_folder
 from roleplay.options import Options, option
 from roleplay.prompts import question_query
 from roleplay.records import Question
@@ -33,24 +32,12 @@ from roleplay.stages.progress import Listener, Teller, silent
 from roleplay.world import World
 
 _KS = (1, 3, 5, 10)
-_UNRELATED = [
-    "今天的股票行情怎么样",
-    "怎么用Python写一个排序算法",
-    "法国的首都是哪里",
-    "感冒了应该吃什么药",
-    "光速是每秒多少公里",
-    "世界杯几年举办一次",
-    "红烧肉怎么做才好吃",
-    "如何申请护照",
-    "电脑开机黑屏怎么办",
-    "谁发明了电话",
-    "太阳系有几颗行星",
-    "怎样学好英语口语",
-    "比特币现在值多少钱",
-    "高铁票在哪里买",
-    "孩子发烧三十九度怎么办",
-    "请推荐一部科幻电影",
-]
+_UNRELATED = (
+    "今天的股票行情怎么样", "怎么用Python写一个排序算法", "法国的首都是哪里", "感冒了应该吃什么药",
+    "光速是每秒多少公里", "世界杯几年举办一次", "红烧肉怎么做才好吃", "如何申请护照",
+    "电脑开机黑屏怎么办", "谁发明了电话", "太阳系有几颗行星", "怎样学好英语口语",
+    "比特币现在值多少钱", "高铁票在哪里买", "孩子发烧三十九度怎么办", "请推荐一部科幻电影",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,19 +46,15 @@ class Settings(Options):
 
     passages: Path | None = option(None, 'JSON Lines: {"id", "text"}', '每行一个 {"id", "text"}')
     questions: Path | None = option(
-        None,
-        'JSON Lines: {"question", "answers", "gold"}',
-        '每行一个 {"question", "answers", "gold"}',
+        None, '{"question", "answers", "gold"} a line', '每行一个 {"question", "answers", "gold"}'
     )
     world: Path | None = option(
-        None,
-        "instead of files: a world with kb/ and questions.jsonl",
-        "不用文件：一个有 kb/ 和 questions.jsonl 的世界",
+        None, "or a world with kb/ and questions.jsonl", "或一个有 kb/ 和 questions.jsonl 的世界"
     )
     embedder: str = option(
         "",
-        f"{', '.join(known_embedders())}, a folder or a Hugging Face name (default: bundled, or the world's own)",
-        f"{'、'.join(known_embedders())}，文件夹或 Hugging Face 上的名字（默认：bundled，或世界自己的）",
+        f"{', '.join(known_embedders())}, a folder or a hub id (default: bundled, or the world's)",
+        f"{'、'.join(known_embedders())}，文件夹或 hub 上的 id（默认：bundled，或世界自己的）",
     )
     method: Method = option("fused", "what searches", "用什么搜")
 
@@ -115,28 +98,22 @@ def _set_of(settings: Settings, say: Teller) -> tuple[KnowledgeBase, list[Asked]
     if settings.world and not (settings.passages or settings.questions):
         return from_world(settings.world, settings.embedder)
     if settings.passages and settings.questions and not settings.world:
-        name = settings.embedder or DEFAULT_EMBEDDER
-        return from_files(
-            settings.passages, settings.questions, name, say.step("knowledge.embedding")
-        )
+        return _from_files(settings.passages, settings.questions, settings.embedder, say)
     raise UsageError("retrieval.unclear")
 
 
-def from_files(
-    passages_file: Path,
-    questions_file: Path,
-    embedder_name: str,
-    on_progress: Callable[[int, int], None],
+def _from_files(
+    passages_file: Path, questions_file: Path, embedder_name: str, say: Teller
 ) -> tuple[KnowledgeBase, list[Asked]]:
     """The passages as a knowledge base, its vectors in the project's cache."""
     passages = read_passages(passages_file)
     questions = read_questions(questions_file, passages)
     # The id is the source: two passages may hold one text.
     snippets = [make_snippet("", passage.text, source=passage.id) for passage in passages]
-    embedder = get_embedder(embedder_name)
+    embedder = get_embedder(embedder_name or DEFAULT_EMBEDDER)
     ids = "\0".join((embedder.name, *(snippet.id for snippet in snippets)))
     folder = cache_folder() / "retrieval" / hashlib.sha256(ids.encode()).hexdigest()[:16]
-    build_index(folder, snippets, embedder, on_progress=on_progress)
+    build_index(folder, snippets, embedder, on_progress=say.step("knowledge.embedding"))
     asked = [Asked(item.question, _stands_in(right_passages(item, passages))) for item in questions]
     return KnowledgeBase.load(folder, embedder=embedder), asked
 
@@ -149,9 +126,8 @@ def from_world(folder: Path, embedder_name: str) -> tuple[KnowledgeBase, list[As
     rows = [row for row in world.read_questions() if row.source == "wiki"]
     if not rows:
         raise WorldError("retrieval.no-question", path=world.path / "questions.jsonl")
-    return knowledge, [
-        Asked(question_query(row.question, row.character), _holds(row)) for row in rows
-    ]
+    queries = [question_query(row.question, row.character) for row in rows]
+    return knowledge, list(map(Asked, queries, map(_holds, rows)))
 
 
 def _stands_in(ids: set[str]) -> Callable[[Snippet], bool]:
@@ -165,9 +141,8 @@ def _holds(row: Question) -> Callable[[Snippet], bool]:
 def measure(knowledge: KnowledgeBase, asked: Sequence[Asked], method: Method) -> dict[str, float]:
     """n, recall@k as fractions, and queries a second."""
     start = time.perf_counter()
-    ranks = [
-        first_right(knowledge.search(item.query, max(_KS), method=method), item) for item in asked
-    ]
+    found = [knowledge.search(item.query, max(_KS), method=method) for item in asked]
+    ranks = list(map(first_right, found, asked))
     seconds = time.perf_counter() - start
     recalls = {f"recall@{k}": round(sum(rank < k for rank in ranks) / len(ranks), 6) for k in _KS}
     return {"n": len(asked), **recalls, "queries_per_s": round(len(asked) / max(seconds, 1e-9), 2)}
@@ -180,24 +155,15 @@ def first_right(hits: Sequence[Hit], asked: Asked) -> int:
 
 def calibration(knowledge: KnowledgeBase, asked: Sequence[Asked], method: Method) -> str:
     """What share of own and of unrelated questions finds something at several thresholds."""
-    right = [
-        _best(
-            hit
-            for hit in knowledge.search(item.query, 3, method=method)
-            if item.is_right(hit.snippet)
-        )
-        for item in asked
-    ]
+    own = [(item, knowledge.search(item.query, 3, method=method)) for item in asked]
+    right = [_best(hit for hit in hits if item.is_right(hit.snippet)) for item, hits in own]
     names = [item.query.split()[0] for item in asked[:: max(len(asked) // len(_UNRELATED), 1)]]
     queries = [f"{name} {text}" for name, text in zip(names, _UNRELATED, strict=False)]
     unrelated = [_best(knowledge.search(query, 1, method=method)) for query in queries]
-    lines = [
-        f"min_score  right snippet kept  unrelated question finds something   (the app's: {MIN_SCORE})"
-    ]
+    heads = "min_score  right snippet kept  unrelated question finds something"
+    lines = [f"{heads}   (the app's: {MIN_SCORE})"]
     for least in (0.1, 0.15, 0.2, 0.25, 0.3):
-        kept, found = (
-            sum(score >= least for score in scores) / len(scores) for scores in (right, unrelated)
-        )
+        kept, found = (sum(one >= least for one in part) / len(part) for part in (right, unrelated))
         lines.append(f"{least:9.2f}  {kept:18.1%}  {found:35.1%}")
     return "\n".join(lines)
 
@@ -207,8 +173,6 @@ def _best(hits: Iterable[Hit]) -> float:
 
 
 def _table_row(method: str, report: Mapping[str, float]) -> str:
-    shares = "".join(
-        f"{report[f'recall@{k}']:>{width}.1%}"
-        for k, width in zip(_KS, (8, 10, 10, 11), strict=True)
-    )
+    columns = zip(_KS, (8, 10, 10, 11), strict=True)  # as wide as their heads
+    shares = "".join(f"{report[f'recall@{k}']:>{width}.1%}" for k, width in columns)
     return f"{method:10} {shares}{report['queries_per_s']:>11.0f}"

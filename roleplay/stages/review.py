@@ -1,29 +1,21 @@
-"""Lines whose speaker is unknown or doubtful, each with its scene; a person's answer is kept forever.
+"""Lines whose speaker is unknown or doubtful; a person's answer is kept forever.
 
     run(Settings(world=Path("worlds/mine")), show)                       # list them
     run(Settings(world=Path("worlds/mine"), answer=("17", "铜婆")), show)  # line 17 is hers
 
        闻筝：椅子挪半步。
-    17 unknown？ 娃儿哟，老话也有小时候嘛。    (no two agree: rules nobody, model 铜婆, asked again 闻筝)
+    17 unknown？ 娃儿哟，老话也有小时候嘛。    (no two agree: rules nobody, model 铜婆, again 闻筝)
        【闻筝哼了一声】
 
-The answers stand in speakers.person.jsonl of the world; distilling applies them in every run. Nothing here changes
-script.jsonl.
+The answers stand in speakers.person.jsonl of the world; distilling applies them in every run.
+Nothing here changes script.jsonl.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from roleplay.distill.corrections import (
-    DOUBTFUL,
-    FILE,
-    add_correction,
-    apply_corrections,
-    doubtful,
-    read_corrections,
-)
+from roleplay.distill import corrections
+from roleplay.distill.corrections import DOUBTFUL, FILE
 from roleplay.errors import ScriptError, UsageError
 from roleplay.messages import Message, message
 from roleplay.options import WorldOptions, option
@@ -40,12 +32,8 @@ class Settings(WorldOptions):
     """The options of the stage."""
 
     answer: tuple[str, ...] = option((), "N NAME: the speaker of line N", "N 名字：第 N 行是谁说的")
-    interactive: bool = option(
-        False, "ask for each line; empty: next, q: stop", "逐行询问；空行：下一个，q：停下"
-    )
-    below: float = option(
-        DOUBTFUL, "list what is less certain than this", "列出把握低于此的", least=0, most=1
-    )
+    interactive: bool = option(False, "ask line by line; q: stop", "逐行询问；q：停下")
+    below: float = option(DOUBTFUL, "list less certain ones", "列出把握低于此的", least=0, most=1)
     limit: int | None = option(None, "list at most so many", "最多列出几行", least=0)
 
     def problems(self) -> Iterator[Message]:
@@ -57,7 +45,7 @@ class Settings(WorldOptions):
 def run(
     settings: Settings, listener: Listener = silent, ask: Callable[[], str | None] | None = None
 ) -> list[int]:
-    """The numbers of the doubtful lines, counted from 1; with ``answer``, of the one that was answered.
+    """The numbers of the doubtful lines, from 1; with ``answer``, of the one that was answered.
 
     Args:
         ask: gives the name for the line that was just told; empty for the next, None to stop.
@@ -68,28 +56,28 @@ def run(
     """
     say = Teller("review", listener)
     world = World.load(settings.world)
-    lines = apply_corrections(world.read_script(), read_corrections(world.path / FILE))
+    known = corrections.read_corrections(world.path / FILE)
+    lines = corrections.apply_corrections(world.read_script(), known)
     if settings.answer:
         number, name = settings.answer
         answer(world, lines, number, name, say)
         return [int(number)]
     if settings.interactive and ask is None:
         raise UsageError("review.nobody-asks")
-    found = doubtful(lines, settings.below)
-    for i in found[: settings.limit]:
-        say.say("plain", text=scene(lines, i))
+    found = [i + 1 for i in corrections.doubtful(lines, settings.below)]
+    for place in found[: settings.limit]:
+        say.say("plain", text=scene(lines, place - 1))
         if settings.interactive and ask:
-            given = ask()
-            if given is None:
-                return [place + 1 for place in found]
+            if (given := ask()) is None:
+                return found
             if given.strip():
-                answer(world, lines, str(i + 1), given, say)
+                answer(world, lines, str(place), given, say)
     say.say("review.count", doubtful=len(found), lines=len(lines))
-    return [place + 1 for place in found]
+    return found
 
 
 def answer(world: World, lines: Sequence[Line], number: str, name: str, say: Teller) -> None:
-    """Keep who speaks a line; an alias becomes the name of its character, another name is taken as it is.
+    """Keep who speaks a line; an alias becomes the name of its character, others stay.
 
     Raises:
         ScriptError: no such line, or narration.
@@ -99,24 +87,17 @@ def answer(world: World, lines: Sequence[Line], number: str, name: str, say: Tel
     line = lines[int(number) - 1]
     if line.kind == "info":
         raise ScriptError("review.narration", number=number)
-    known = {
-        form: person.name
-        for person in world.info.characters
-        for form in (person.name, *person.aliases)
-    }
+    cast = [(person.name, (person.name, *person.aliases)) for person in world.info.characters]
+    known = {form: own for own, forms in cast for form in forms}
     speaker = known.get(name.strip(), name.strip())
-    add_correction(world.path / FILE, line, speaker)
+    corrections.add_correction(world.path / FILE, line, speaker)
     say.say("review.kept", line=f"{speaker}：{line.text[:40]}", path=world.path / FILE)
 
 
 def scene(lines: Sequence[Line], i: int) -> str:
     """The line with its number and doubt, between the lines around it."""
-    rows = []
-    for at in range(max(0, i - _AROUND), min(len(lines), i + _AROUND + 1)):
-        line = lines[at]
-        if at == i:
-            why = line.reason or f"confidence {line.confidence}"
-            rows.append(f"{at + 1:>5} {line.char}？ {line.text}    ({why})")
-        else:
-            rows.append(f"      {format_line(line)}")
+    line, first = lines[i], max(0, i - _AROUND)
+    rows = [f"      {format_line(one)}" for one in lines[first : i + _AROUND + 1]]
+    why = line.reason or f"confidence {line.confidence}"
+    rows[i - first] = f"{i + 1:>5} {line.char}？ {line.text}    ({why})"
     return "\n".join([*rows, ""])

@@ -38,7 +38,7 @@ class CausalFamily:
     """The data in a world's folder; ``{}`` is the part, train or test."""
     noun: ClassVar[Message] = message("training.passages")
     """What its rows are called."""
-    read: ClassVar[Callable[[Path], Sequence[Any]]] = staticmethod(read_passages)
+    read: Callable[[Path], Sequence[Any]] = staticmethod(read_passages)
     """The records of a data file."""
 
     def dtype(self) -> torch.dtype | None:
@@ -93,7 +93,7 @@ class PrefixFamily(CausalFamily):
 
     file: ClassVar[str] = "{}.json"
     noun: ClassVar[Message] = message("training.rows")
-    read: ClassVar[Callable[[Path], Sequence[Any]]] = staticmethod(read_examples)
+    read: Callable[[Path], Sequence[Any]] = staticmethod(read_examples)
 
     def dtype(self) -> None:
         """As in chat: bfloat16 would round packed rows' scales, and repack all weights again."""

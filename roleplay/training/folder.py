@@ -43,7 +43,7 @@ def draw_curves(metrics: Path, target: Path) -> None:
     """Write a PNG of training and held-out loss (nats a token), with the base model's as a line."""
     import matplotlib
 
-    matplotlib.use("Agg")
+    matplotlib.use("Agg")  # draws without a screen
     from matplotlib import pyplot
 
     rows = list(files.read_jsonl(metrics))

@@ -50,7 +50,7 @@ def sums(values: Sequence[float]) -> list[float]:
         return list(values)
     # NCCL takes nothing but tensors on a GPU.
     device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
-    total = torch.tensor(values, dtype=torch.float64, device=device)
+    total = torch.tensor(values, dtype=torch.float64, device=device)  # float32 would lose digits
     distributed.all_reduce(total)
     return [float(value) for value in total]
 

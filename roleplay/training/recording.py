@@ -2,8 +2,7 @@
 
     Watch(samples=4, on_step=lambda step, steps, figures: print(step, figures.get("eval_loss")))
 
-Only the first of several processes writes. A run that goes on keeps what was written up to its
-state and writes the rest anew.
+A run that goes on keeps what was written up to its state. Only the first process writes.
 """
 
 import json
@@ -97,9 +96,7 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
         """Write the figures and hand them on."""
         if logs and parallel.is_first():
             self.metrics.write({"step": state.global_step} | logs)
-            figures = {
-                name: value for name, value in logs.items() if isinstance(value, int | float)
-            }
+            figures = {name: one for name, one in logs.items() if isinstance(one, int | float)}
             self._report(state.global_step, figures)
             self._watch.on_step(state.global_step, state.max_steps, figures)
 
@@ -116,7 +113,7 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
         if not (self._prompts and parallel.is_first()):
             return
         training = model.training
-        model.eval()
+        model.eval()  # without LoRA's dropout, which would draw random numbers
         for number, ids in enumerate(self._prompts):
             reply = samples.greedy(model, self._tokenizer, ids)
             prompt = self._tokenizer.decode(list(ids), skip_special_tokens=True)

@@ -27,7 +27,7 @@ def held_out_prompts(rows: Sequence[TokenRow], number: int) -> list[tuple[int, .
         starts = [i for i in range(1, len(target)) if target[i] and not target[i - 1]]
         if starts:
             middle = starts[len(starts) // 2]
-            prompts.append(row.ids[max(0, middle - 256) : middle])
+            prompts.append(row.ids[max(0, middle - 256) : middle])  # a few lines, quick to run
     return prompts
 
 
@@ -46,7 +46,7 @@ def as_markdown(rows: Iterable[dict[str, Any]]) -> str:
     ordered = sorted(rows, key=lambda row: (row["number"], row["step"]))
     for number, group in groupby(ordered, key=lambda row: row["number"]):
         found = list(group)
-        shown = found[0]["prompt"][-160:].replace("\n", "\n> ")  # a few lines are enough to know it
+        shown = found[0]["prompt"][-160:].replace("\n", "\n> ")  # enough to know the scene
         lines = [f"- step {row['step']}: {row['reply'] or '(empty)'}" for row in found]
         blocks.append("\n".join([f"## {number + 1}\n", f"> …{shown}\n", *lines, ""]))
     return "\n".join(blocks)

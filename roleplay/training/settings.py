@@ -3,12 +3,12 @@
 TrainSettings(adapter="prefix", max_steps=200).learning_rate     # 0.03, a prefix's own
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from roleplay.messages import message
-from roleplay.options import check, option
+from roleplay.messages import Message, message
+from roleplay.options import Options, option
 
 AdapterKind = Literal["prefix", "lora"]
 
@@ -17,7 +17,7 @@ RATES: dict[str, float] = {"prefix": 3e-2, "lora": 1e-3}
 
 
 @dataclass(frozen=True)
-class TrainSettings:
+class TrainSettings(Options):
     """One training run; a step is ``batch`` rows, lengths are in tokens.
 
     Raises:
@@ -26,8 +26,8 @@ class TrainSettings:
 
     adapter: AdapterKind = option(
         None,  # so that the help names no default: it depends on the model
-        "prefix (P-Tuning v2) or lora (default: prefix for ChatGLM or where --pre-seq-len is given, else lora)",
-        "prefix（P-Tuning v2）或 lora（默认：ChatGLM 或写了 --pre-seq-len 时为 prefix，否则 lora）",
+        "prefix (P-Tuning v2) or lora (default: prefix for ChatGLM or with --pre-seq-len)",
+        "prefix（P-Tuning v2）或 lora（默认：ChatGLM 或写了 --pre-seq-len 时为 prefix）",
     )
     pre_seq_len: int = option(64, "length of the prefix", "前缀的长度", least=1)
     prefix_projection: bool = option(
@@ -81,9 +81,13 @@ class TrainSettings:
     )
     seed: int = option(7, "of every choice", "一切随机选择的种子")
 
+    def problems(self) -> Iterator[Message]:
+        """Neither epochs nor steps."""
+        if self.epochs <= 0 and self.max_steps < 1:
+            yield message("training.no-steps")
+
     def __post_init__(self) -> None:
-        endless = self.epochs <= 0 and self.max_steps < 1
-        check(self, message("training.no-steps") if endless else None)
+        super().__post_init__()
         kind = self.adapter or "lora"
         object.__setattr__(self, "adapter", kind)
         object.__setattr__(self, "learning_rate", self.learning_rate or RATES[kind])

@@ -33,7 +33,7 @@ from roleplay.training.families import family_of
 
 def collate(rows: Sequence[TokenRow]) -> dict[str, Tensor]:
     """One row as tensors [1, tokens]; the label of what is no target is -100."""
-    (row,) = rows
+    (row,) = rows  # rows differ in length, and two would need padding
     labels = [token if weight else -100 for token, weight in zip(row.ids, row.weights, strict=True)]
     parts = {"input_ids": row.ids, "labels": labels, "weights": row.weights}
     made = {name: torch.tensor([values]) for name, values in parts.items()}
@@ -83,6 +83,7 @@ class RowTrainer(Trainer):  # type: ignore[misc]
             with torch.no_grad(), without_adapter(plain) as base_model:
                 base, _, _ = target_states(base_model, inputs)
             loss = loss + self.kl_weight * family.drift(plain, hidden, base)
+        # Not the mean of row means: a token weighs the same in a short row and in a long one.
         loss = loss / (kwargs.get("num_items_in_batch") or len(labels))
         self._check("training.loss", float(loss.detach()), step=self.state.global_step + 1)
         # The processes' gradients are averaged, as the Trainer averages the losses that it logs.
@@ -99,7 +100,7 @@ class RowTrainer(Trainer):  # type: ignore[misc]
         """Stop at a loss that is no number: all later ones would be none either."""
         if not math.isfinite(value):
             known = {"loss": message(loss), "value": value, "step": step, "kept": self._kept()}
-            rate = f"{self.args.learning_rate / 4:g}"
+            rate = f"{self.args.learning_rate / 4:g}"  # as a rule low enough
             raise TrainingError("training.no-number", rate=rate, **known)
 
     def _kept(self) -> Message:

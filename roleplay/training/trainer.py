@@ -57,7 +57,7 @@ def train(
     if not train_rows or not test_rows:
         raise DatasetError("training.no-rows", training=len(train_rows), test=len(test_rows))
     parallel.begin()
-    torch.manual_seed(settings.seed)
+    torch.manual_seed(settings.seed)  # a new adapter draws before the Trainer seeds
     folder.mkdir(parents=True, exist_ok=True)
     use_products(model)
     before = _losses(model, test_rows, watch, "base_")
@@ -110,7 +110,7 @@ def _arguments(folder: Path, settings: TrainSettings) -> TrainingArguments:
         raise TrainingError("training.unshared", batch=settings.batch, processes=parallel.count())
     return TrainingArguments(
         output_dir=str(folder),
-        per_device_train_batch_size=1,
+        per_device_train_batch_size=1,  # rows differ in length, and nothing is padded
         gradient_accumulation_steps=settings.batch // parallel.count(),
         num_train_epochs=settings.epochs,
         max_steps=settings.max_steps,

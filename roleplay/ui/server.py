@@ -3,32 +3,30 @@
 serve(Settings(world=Path("worlds/chuiyan"), port=7860))     # until Ctrl-C
 """
 
-from __future__ import annotations
-
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from roleplay.errors import UsageError, WorldError, reason
+from roleplay import proxies
+from roleplay.errors import UsageError, reason
 from roleplay.messages import text
 from roleplay.options import Options, group, option
-from roleplay.stages.character import ROOT, Choice, choose_checkpoint, introduce
+from roleplay.stages.character import ROOT, Choice, check_cast, choose_checkpoint, introduce
 from roleplay.stages.engine import Engine
 from roleplay.world import World
+
+_EXAMPLE = ROOT / "worlds" / "chuiyan"
+_PORTS = {"least": 1, "most": 65535}
 
 
 @dataclass(frozen=True)
 class Settings(Options):
     """The options of the app; each may be an environment variable of the same name in capitals."""
 
-    world: Path = option(
-        ROOT / "worlds" / "chuiyan", "folder of the world", "世界的文件夹", environment="WORLD"
-    )
+    world: Path = option(_EXAMPLE, "folder of the world", "世界的文件夹", environment="WORLD")
     choice: Choice = group(Choice)
     host: str = option("127.0.0.1", "address to listen on", "监听的地址", environment="HOST")
-    port: int = option(
-        7860, "port to listen on", "监听的端口", least=1, most=65535, environment="PORT"
-    )
+    port: int = option(7860, "port to listen on", "监听的端口", environment="PORT", **_PORTS)
 
 
 def serve(settings: Settings) -> None:
@@ -38,11 +36,10 @@ def serve(settings: Settings) -> None:
         WorldError, AdapterError: what cannot be shown is told before anything starts.
         UsageError: the address is taken.
     """
-    world = World.load(settings.world)
-    if not world.names:
-        raise WorldError("character.nobody", path=world.path / "world.json")
+    world = check_cast(World.load(settings.world))
     choose_checkpoint(settings.choice.checkpoint, world, settings.choice.model)
     _check_port(settings.host, settings.port)
+    proxies.mend(settings.host)  # Gradio asks its own address whether the page is up
     from roleplay.ui.layout import create_app, launch_options
 
     engine = Engine(lambda told: print(text("ui.log", text=told), flush=True))

@@ -1,7 +1,5 @@
 """The benchmark programs run at toy size; their figures are not looked at here."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,6 +1,4 @@
-"""The GPU benchmark at toy size on the CPU: it runs and prints its tables; and its count of memory is a count."""
-
-from __future__ import annotations
+"""The GPU benchmark at toy size on the CPU prints its tables, and its count of memory is one."""
 
 from importlib.metadata import version
 

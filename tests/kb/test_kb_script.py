@@ -62,7 +62,7 @@ def test_summaries_are_read_where_they_are(world: Path, capsys: pytest.CaptureFi
     row = '{"chapter": 2, "character": "沈灯", "summary": "沈灯要去修漏雨。"}\n'
     (world / "summaries.jsonl").write_text(row, encoding="utf-8")
     assert build_knowledge_base.main(["--world", str(world)]) == 0
-    assert "1 pages; 1 notes of the plot -> 3 snippets" in capsys.readouterr().out
+    assert "1 pages, 1 notes of the plot -> 3 snippets" in capsys.readouterr().out
     last = read_snippets(world / "kb" / "snippets.jsonl")[-1]
     assert (last.text, last.chapter, last.people) == ("沈灯要去修漏雨。", 2, ("沈灯",))
 

@@ -1,6 +1,4 @@
-"""ChatGLM from a distilled world to a reply, through the real scripts at toy size: prepare, train, stop, go on, play."""
-
-from __future__ import annotations
+"""ChatGLM from a world to a reply, through the real scripts at toy size: prepare, train, play."""
 
 import json
 import os
@@ -16,19 +14,21 @@ import pytest
 import tiny
 import torch
 
-from app import choose_checkpoint, load_agent
 from roleplay.backends.base import generate
 from roleplay.backends.local import LocalBackend
 from roleplay.dialogue import last_reply
 from roleplay.errors import AdapterError
+from roleplay.messages import Message
 from roleplay.models.chatglm.prefix import read_prefix
 from roleplay.prompts import Prompt
 from roleplay.sampling import SamplingParams
+from roleplay.stages.character import Choice, choose_checkpoint, load_agent
 from roleplay.world import World
 from scripts import prepare_seq2seq_training, test_dialogue, train_roleplaying
 
 ROOT = Path(__file__).resolve().parents[2]
-SEED_FLAGS = "--pre_seq_len 4 --max_source_length 24 --max_target_length 12 --learning_rate 0.1 --quantization_bit 4"
+SEED_FLAGS = "--pre_seq_len 4 --max_source_length 24 --max_target_length 12 --learning_rate 0.1 "
+SEED_FLAGS += "--quantization_bit 4"
 FAST = "--batch 2 --max_steps 40 --eval_steps 10 --log_steps 10 --warmup_steps 2"
 PROMPT = Prompt(("【天亮了。】\n", "阿灯："))
 PARAMS = SamplingParams(temperature=1, top_p=1, max_new_tokens=10, seed=3)
@@ -139,16 +139,15 @@ def test_the_originals_form_gives_the_same_replies(
 
 
 @pytest.mark.parametrize("form", ["ours", "original"])
-def test_the_app_plays_model_and_checkpoint(
+def test_model_and_checkpoint_play(
     form: str, whole: Path, original: Path, world: Path, glm_home: Path
 ) -> None:
     folder = whole if form == "ours" else original
-    checkpoint = choose_checkpoint(str(folder), World.load(world), str(glm_home))
-    told: list[str] = []
-    agent = load_agent(
-        World.load(world), str(glm_home), checkpoint, told.append, quantization_bit=4
-    )
-    assert agent.backend.name == f"tiny-chatglm + {folder.name}" and "loading the adapter" in told
+    choice = Choice(model=str(glm_home), checkpoint=str(folder), quantization_bit=4)
+    told: list[Message] = []
+    agent = load_agent(World.load(world), choice, told.append)
+    assert agent.backend.name == f"tiny-chatglm + {folder.name}"
+    assert "loading the adapter" in map(str, told)
     reply = last_reply(agent.ask("阿灯", "你点什么？", n=2, params=PARAMS, background=False))
     assert len(reply.candidates) == 2
 
@@ -175,7 +174,8 @@ def test_the_dialogue_script_plays_model_and_checkpoint_of_the_environment(
 def test_a_prompt_longer_than_the_model_is_one_line(
     world: Path, glm_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flags = f"--world {world} --model {glm_home} --checkpoint none --questions {'灯' * 3000} --samples 1"
+    flags = f"--world {world} --model {glm_home} --checkpoint none --samples 1 --questions "
+    flags += "灯" * 3000
     assert test_dialogue.main(flags.split()) == 2
     assert "shorten the " in capsys.readouterr().err
 

@@ -44,10 +44,13 @@ def test_help_is_in_the_language(language: str, capsys: pytest.CaptureFixture[st
         cli.main("distill", ["--language", language, "--help"])
     told = capsys.readouterr().out
     assert ("小说的文件夹" in told) == (language == "zh")
+    assert ("把小说变成剧本" in told) == (language == "zh")
     assert "--max-chars" in told and "_" not in told.split("--max-chars")[1][:20]
 
 
-def test_an_error_is_one_line_in_the_language(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_is_one_line_in_the_language(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     argv = ["--world", str(tmp_path / "no")]
     assert cli.main("distill", [*argv, "--language", "zh"]) == 2
     assert capsys.readouterr().err.startswith("出错了：")
@@ -76,12 +79,16 @@ def test_a_systems_error_is_told_in_our_words(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().err == "error: no such file /no/such/file\n"
 
 
-def test_lines_are_printed_and_kept_for_a_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_are_printed_and_kept_for_a_job(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with cli.Screen(tmp_path) as screen:
         screen.show(Event("distill", message("files.missing", path="x")))
         screen.show(Event("distill", message("knowledge.embedding"), 1, 2))
     assert capsys.readouterr().out == "x is missing\n"
-    rows = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text("utf-8").splitlines()]
+    rows = [
+        json.loads(line) for line in (tmp_path / "events.jsonl").read_text("utf-8").splitlines()
+    ]
     assert [row["key"] for row in rows] == ["files.missing", "knowledge.embedding"]
 
 
@@ -89,7 +96,9 @@ def test_output_never_fails_on_a_character(tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_text("闻筝说：“漏了。”\n" * 30, encoding="utf-8")
     command = [sys.executable, "scripts/distill_dialogues.py", "--world", str(tmp_path / "w")]
     command += ["--novel", str(tmp_path / "book.txt")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, env={"PYTHONIOENCODING": "ascii", "PATH": ""})
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, env={"PYTHONIOENCODING": "ascii", "PATH": ""}
+    )
     assert done.returncode == 0 and b"Traceback" not in done.stderr
 
 

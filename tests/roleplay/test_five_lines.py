@@ -10,13 +10,15 @@ import pytest
 NOVEL = "".join(
     f"第{number}章 雨\n\n"
     + "".join(
-        f"闻筝没好气地说：“漏了第{number}{row}处，没得商量。”\n陆迟小声说：“不好意思，第{row}处是我碰的。”\n"
+        f"闻筝说：“漏了第{number}{row}处，没得商量。”\n陆迟说：“不好意思，第{row}处是我碰的。”\n"
         for row in range(6)
     )
     + "\n"
     for number in "一二三"
 )
-PAGE = "# 闻筝\n\n闻筝是滴答铺的学徒修雨匠，最爱吃椒盐豆糕，住在檐下巷四十一号，养了一只叫半斤的猫。\n"
+PAGE = (
+    "# 闻筝\n\n闻筝是滴答铺的学徒修雨匠，最爱吃椒盐豆糕，住在檐下巷四十一号，养了一只叫半斤的猫。\n"
+)
 
 
 def run(script: str, *argv: str) -> None:
@@ -33,7 +35,18 @@ def test_a_novel_becomes_a_character(
     (world / "wiki" / "闻筝.md").write_text(PAGE, encoding="utf-8")
     run("build_knowledge_base", "--world", str(world))
     run("prepare_seq2seq_training", "--world", str(world), "--model", model)
-    short = ["--max-steps", "2", "--eval-steps", "2", "--log-steps", "1", "--samples", "0", "--general-rows", "0"]
+    short = [
+        "--max-steps",
+        "2",
+        "--eval-steps",
+        "2",
+        "--log-steps",
+        "1",
+        "--samples",
+        "0",
+        "--general-rows",
+        "0",
+    ]
     run("train_roleplaying", "--world", str(world), "--model", model, "--output-dir", out, *short)
     capsys.readouterr()
     asked = ["--questions", "你是谁？", "--samples", "2", "--max-tokens", "8", "--seed", "1"]

@@ -1,4 +1,4 @@
-"""Options: one declaration gives the flag, its help in both languages, its check and the command that makes it again."""
+"""Options: one declaration gives the flag, its help in both languages, its check, its command."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 from roleplay import stages
 from roleplay.errors import UsageError
 from roleplay.options import (
+    Options,
     add_options,
     arguments,
-    check,
     declared,
     given,
     group,
@@ -35,7 +35,7 @@ class Late:
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Options):
     world: Path = required("the folder", "文件夹")
     mode: Literal["one", "many"] = option("many", "who", "谁")
     names: tuple[str, ...] = option((), "whose", "谁的")
@@ -45,9 +45,6 @@ class Settings:
     inner: Inner = group(Inner)
     late: dict[str, Any] = given(Late)
     plain: int = field(default=3)
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 def parsed(*argv: str) -> Settings:

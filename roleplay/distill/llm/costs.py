@@ -23,6 +23,9 @@ _TOKENS_PER_ASCII = 1 / 3
 # The role and the marks around each message.
 _TOKENS_PER_MESSAGE = 8
 
+# A chunk is asked for its labels twice at most, and then twice about doubtful ones (labelling.py).
+_CALLS = {"label": 4, "focus": 2, "attribute": 1}
+
 Prices = Mapping[str, tuple[float, float]]
 """Model -> USD for a million tokens read and written."""
 
@@ -103,6 +106,15 @@ class Meter:
             self.read += entry.prompt_tokens
             self.wrote += entry.completion_tokens
             self.spent += self.price(entry.prompt_tokens, entry.completion_tokens)
+
+
+def most_calls(requests: Iterable[LLMRequest], concurrency: int) -> int:
+    """How many calls requests can lead to: what is doubtful or unread is asked again.
+
+    Those under way when a model turns out to need room for thinking are asked twice.
+    """
+    asked = [_CALLS.get(request.task, 2) for request in requests]
+    return sum(asked) + min(len(asked), concurrency)
 
 
 def estimate(requests: Iterable[LLMRequest], meter: Meter) -> Message:

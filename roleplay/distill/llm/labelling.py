@@ -4,34 +4,37 @@
     lines = await label_book(book, client, "gpt-4o-mini", progress=print)
 
 For each chunk: one request about its spans; then a focused one about the lines where the rules say
-nothing or something else, or the model is unsure; then a vote (votes.py). The numbers of a cut answer
-are asked again in two halves. A name that neither the cast nor the chunk has is no name.
+nothing or something else, or the model is unsure; then a vote (votes.py). Numbers without a readable
+label are asked for once more. A chunk that the endpoint refuses keeps what the rules say. A name
+that neither the cast nor the chunk has is no name.
 Requests depend on the novel and the world alone: every run asks the same, chunks in parallel.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
 from roleplay.background import Retriever
-from roleplay.distill.llm.client import CachedClient, PendingError
-from roleplay.distill.llm.replies import read_labels
+from roleplay.distill.labels.spans import NO_LABEL, Label, Piece, lines_of, number_spans
+from roleplay.distill.labels.votes import Ruling, ruling, settled, voted
+from roleplay.distill.llm.client import NOT_ASKED, REFUSED_BY, ROOM, CachedClient, PendingError
+from roleplay.distill.llm.ledger import CUT, REFUSED
+from roleplay.distill.llm.replies import is_empty, read_labels
 from roleplay.distill.llm.requests import LLMRequest, request_for
-from roleplay.distill.llm.spans import NO_LABEL, Label, Piece, lines_of, number_spans
-from roleplay.distill.llm.votes import Ruling, ruling, settled, voted
 from roleplay.distill.rules.cues import Cast, Names
 from roleplay.records import UNKNOWN, Chunk, Line, Span
 
 _TOKENS_PER_LABEL = 45
-# How often numbers without a readable label are asked for.
-_ROUNDS = 3
+# How often numbers without a readable label are asked for; costs.py counts on it.
+_ROUNDS = 2
 _BEFORE = 300
 _OPENING = 60
 # 接线员 may be a name that the cast lacks; a longer text is a description.
 _LONGEST_NAME = 12
 _SNIPPETS = 3
+_CUT_SHORT = "the answer was cut before this label"
 _NOTHING = "（无）"
 _AGAIN = "（上次的回答缺少这些编号，请重新标注）"
 _Labels = dict[int, Label]
@@ -52,6 +55,9 @@ class Book:
     summaries: dict[int, str] = field(default_factory=dict)
     shown: Cast | None = None
     """The cast in prompts, if that is not ``cast``: aliases found later change no request."""
+
+    background: dict[int, str] = field(default_factory=dict)
+    """What was found for a chunk: the estimate's search is the run's too."""
 
     @cached_property
     def pieces(self) -> list[list[Piece]]:
@@ -110,12 +116,6 @@ async def gather(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def first_requests(book: Book, model: str) -> list[LLMRequest]:
-    """The first request of every chunk that has something to label: for the estimate."""
-    parts = [_Part(book, i, model) for i in range(len(book.chunks))]
-    return [part.request("label", part.numbers) for part in parts if part.numbers]
-
-
 def spans_text(book: Book, i: int) -> str:
     """The numbered spans of a chunk, one a line; those without a letter are left out."""
     rows = []
@@ -142,8 +142,8 @@ class _Part:
         pieces = self.book.pieces[self.i]
         try:
             labels = await self._checked(client)
-        except PendingError:
-            labels = {piece.number: self._by_rules(piece) for piece in pieces if piece.quote}
+        except PendingError as error:
+            labels = self._by_rules([piece for piece in pieces if piece.quote], str(error))
         found = lines_of(self.book.text, self.book.chunks[self.i], pieces, labels)
         return [self._with_cue(line) for line in found]
 
@@ -154,11 +154,16 @@ class _Part:
             return line
         return line.model_copy(update={"cue": ruled.cue})
 
-    def _by_rules(self, piece: Piece) -> Label:
-        rule, line = self._ruling(piece), self.book.ruled.get(piece.core or piece.span)
-        label = Label(n=piece.number, kind="think" if line and line.kind == "think" else "say")
-        sure = rule.confidence if rule.speaker else 0.0
-        return label.told(rule.speaker, sure, "rules", "" if rule.speaker else "not asked yet")
+    def _by_rules(self, quotes: Sequence[Piece], why: str) -> _Labels:
+        labels = {}
+        for piece in quotes:
+            rule, line = self._ruling(piece), self.book.ruled.get(piece.core or piece.span)
+            label = Label(n=piece.number, kind="think" if line and line.kind == "think" else "say")
+            sure = rule.confidence if rule.speaker else 0.0
+            # What is asked in a later run is told of open lines alone.
+            told = "" if rule.speaker and why == NOT_ASKED else why
+            labels[piece.number] = label.told(rule.speaker, sure, "rules", told)
+        return labels
 
     def _ruling(self, piece: Piece) -> Ruling:
         """What the rules say of a quote; of narration: the only person whom it names."""
@@ -170,41 +175,55 @@ class _Part:
 
     async def _checked(self, client: CachedClient) -> _Labels:
         """The labels of the chunk after the cross-check."""
-        first = await self._labels(client, "label", self.numbers)
+        first, why = await self._labels(client, "label", self.numbers)
         acts = {n for n, label in first.items() if label.kind == "act"}
         pieces = [piece for piece in self.book.pieces[self.i] if piece.core]
         checked = [piece for piece in pieces if piece.quote or piece.number in acts]
         rules = {piece.number: self._ruling(piece) for piece in checked}
         labels = {n: label for n in rules if (label := settled(rules[n], first.get(n)))}
-        doubtful = [n for n in rules if n not in labels]
-        focused = await self._labels(client, "focus", doubtful)
+        doubtful, focused = [n for n in rules if n not in labels], _Labels()
+        try:
+            # Who had no room for the first word has none for another question either.
+            if first or why != _CUT_SHORT:
+                focused, why = await self._labels(client, "focus", doubtful)
+        except PendingError as error:
+            if str(error) == NOT_ASKED:
+                raise
+            quotes = [piece for piece in checked if piece.quote and piece.number in doubtful]
+            return labels | self._by_rules(quotes, str(error))
         for n in doubtful:
             label = voted(n, rules[n], first.get(n), focused.get(n))
-            unread = label.speaker is None and n not in first and n not in focused
-            labels[n] = label.model_copy(update={"reason": NO_LABEL}) if unread else label
+            unread = n not in first and n not in focused
+            labels[n] = label.model_copy(update={"reason": why}) if unread else label
         return labels
 
-    async def _labels(self, client: CachedClient, task: str, numbers: list[int]) -> _Labels:
-        """What the model says of ``numbers``; quotes that it left out are asked for again."""
+    async def _labels(
+        self, client: CachedClient, task: str, numbers: list[int]
+    ) -> tuple[_Labels, str]:
+        """What the model says of ``numbers``, and why it says nothing of the others.
+
+        Raises PendingError: it was not asked, or would not answer.
+        """
         labels: _Labels = {}
         quotes = {piece.number for piece in self.book.pieces[self.i] if piece.quote}
+        why, room = NO_LABEL, 0
         for attempt in range(_ROUNDS):
-            if numbers:
-                labels |= await self._ask(client, task, numbers, attempt)
-            numbers = [n for n in numbers if n not in labels and (n in quotes or task == "focus")]
-        return labels
-
-    async def _ask(
-        self, client: CachedClient, task: str, numbers: list[int], attempt: int
-    ) -> _Labels:
-        entry = await client.ask(self.request(task, numbers, attempt))
-        if entry.finish != "length":
+            if not numbers:
+                break
+            request = replace(self.request(task, numbers, attempt), room=room)
+            entry = await client.ask(request)
             found = read_labels(entry.text, set(numbers)).labels
-            return {n: label for n, one in found.items() if (label := self._known(one))}
-        half, labels = len(numbers) // 2, _Labels()
-        for part in (numbers[:half], numbers[half:]) if half else ():
-            labels |= await self._ask(client, task, part, attempt)
-        return labels
+            known = {n: label for n, one in found.items() if (label := self._known(one))}
+            client.count(entry, found=bool(found), used=bool(known))
+            if entry.finish == REFUSED:
+                raise PendingError(REFUSED_BY)
+            if entry.finish == CUT:
+                why, room = _CUT_SHORT, ROOM
+            labels |= known
+            if is_empty(entry):
+                break
+            numbers = [n for n in numbers if n not in labels and (n in quotes or task == "focus")]
+        return labels, why
 
     def _known(self, label: Label) -> Label | None:
         """The label with its speaker's one name; None for a name not in the cast or the chunk."""
@@ -230,10 +249,12 @@ class _Part:
 
     def _known_before(self) -> dict[str, str]:
         """What the knowledge base has on the chunk's people and opening; what came before it."""
-        chunk, retriever = self.book.chunks[self.i], self.book.retriever
-        names = dict.fromkeys(name for _, _, name in self.book.names.find(chunk.text))
-        query = f"{' '.join(names)} {chunk.text[:_OPENING]}"
-        found = [snippet.text for snippet in retriever(query, _SNIPPETS)] if retriever else []
-        last = self.book.text[max(0, chunk.span[0] - _BEFORE) : chunk.span[0]].strip()
-        before = f"{self.book.summaries.get(chunk.id, '')}\n{last}".strip()
-        return {"background": "\n".join(found) or _NOTHING, "before": before or _NOTHING}
+        book, chunk = self.book, self.book.chunks[self.i]
+        if book.retriever and self.i not in book.background:
+            names = dict.fromkeys(name for _, _, name in book.names.find(chunk.text))
+            query = f"{' '.join(names)} {chunk.text[:_OPENING]}"
+            found = (snippet.text for snippet in book.retriever(query, _SNIPPETS))
+            book.background[self.i] = "\n".join(found)
+        last = book.text[max(0, chunk.span[0] - _BEFORE) : chunk.span[0]].strip()
+        before = f"{book.summaries.get(chunk.id, '')}\n{last}".strip()
+        return {"background": book.background.get(self.i) or _NOTHING, "before": before or _NOTHING}

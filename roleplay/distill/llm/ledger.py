@@ -10,51 +10,55 @@ taken off when the file is opened; other broken lines are passed over. No key, n
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import BeforeValidator, ValidationError
 
 from roleplay.errors import ModelError, reason
 from roleplay.records import Record
 
-NO_COMPLETION = (KeyError, IndexError, TypeError, AttributeError, ValueError)
-"""What :meth:`Entry.of` raises for anything else than a chat completion."""
+CUT, REFUSED = "length", "content_filter"
+"""How an answer ended that was cut, and one that the endpoint would not give."""
+
+
+def scrub(text: str) -> str:
+    """The text with ``\ufffd`` for half an emoji (a lone surrogate), which no file can hold."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+Clean = Annotated[str, BeforeValidator(lambda text: scrub(text) if isinstance(text, str) else text)]
 
 
 class Entry(Record):
-    """One answer and what it cost; ``finish`` as the endpoint gave it (stop, length, ...)."""
+    """One answer and what it cost; ``finish``: stop, ``CUT``, ``REFUSED``, or another word."""
 
-    key: str
+    key: Clean
     task: str
-    model: str
-    text: str
-    finish: str
+    model: Clean
+    text: Clean
+    finish: Clean
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
-    @classmethod
-    def of(cls, body: Mapping[str, Any], **asked: str) -> Self:
-        """The entry of a chat completion (or ``NO_COMPLETION``); ``asked``: its key, task, model."""
-        choice, usage = body["choices"][0], body.get("usage") or {}
-        row = {"text": choice["message"].get("content") or "", **asked}
-        row |= {"finish": choice.get("finish_reason") or "stop"}
-        counted = ("prompt_tokens", "completion_tokens")
-        return cls.model_validate(row | {name: usage.get(name) or 0 for name in counted})
-
 
 class Ledger:
-    """The answers of one world."""
+    """The answers of one world. Raises ModelError: the file is there and cannot be read."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._entries: dict[str, Entry] = {}
-        data = path.read_bytes() if path.exists() else b""
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            os.truncate(path, whole)
+        try:
+            data = path.read_bytes() if path.exists() else b""
+            whole = data.rfind(b"\n") + 1
+            if whole < len(data):
+                os.truncate(path, whole)
+        except OSError as error:
+            raise ModelError(
+                "distill.ledger-unreadable", path=path, reason=reason(error)
+            ) from error
         for line in data[:whole].splitlines():
             with suppress(ValidationError):
                 entry = Entry.model_validate_json(line)

@@ -4,7 +4,8 @@
     # Reading(labels={2: Label(n=2, kind="say", speaker="闻筝", ...)}, faults=("a cut object",))
 
 Each object is read by itself, so that bare objects, text around a list, code fences, missing and
-trailing commas, full-width marks and a cut end cost at most the object they stand in.
+trailing commas, full-width marks, O\\'Brien and a cut end cost at most the object they stand in.
+What a model thinks aloud (<think>...</think>) is no answer.
 """
 
 import json
@@ -14,7 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from roleplay.distill.llm.spans import Label, LabelKind
+from roleplay.distill.labels.spans import Label, LabelKind
+from roleplay.distill.llm.ledger import CUT, Entry, scrub
 from roleplay.records import EXPRESSIONS
 
 NOBODY = frozenset(
@@ -27,12 +29,21 @@ _OBJECT = re.compile(r"\{[^{}]*\}")
 _CUT = re.compile(r"\{[^{}]*$")
 # Only with escapes that JSON knows: what json.loads would refuse is left unread.
 _STRING = r"\"(?:[^\"\\\x00-\x1f]|\\(?:[\"\\/bfnrt]|u[0-9a-fA-F]{4}))*\"|“[^”\n]*”|'[^'\n]*'"
-# A value must end where the next key, a comma or the object's end is: "闻"筝" is left unread.
+# A value must end where the next key, a comma or the object's end is: "闻"筝" is left unread. Keys
+# are short, or a long word would be tried from each of its letters.
 _PAIR = re.compile(
-    rf"[\"“”']?(?P<key>[A-Za-z_]\w*)[\"“”']?\s*[:：]\s*(?P<value>{_STRING}|-?[\d.０-９]+%?|null|true|false|None)"
+    rf"[\"“”']?(?P<key>[A-Za-z_]\w{{0,40}})[\"“”']?\s*[:：]\s*(?P<value>{_STRING}|-?[\d.０-９]+%?|null|true|false|None)"
     r"(?=\s*(?:[,，、}\"“”']|$))"
 )
 _LEFT_OVER = re.compile(r"[\s,，、{}]*")
+# JSON escapes no such mark, Python, JavaScript and Markdown do: \' \_ \(
+_ESCAPED = re.compile(r"\\\\|\\([^\w\s\"/])")
+# DeepSeek, Qwen and most others; Kimi; gpt-oss, whose answer stands in the channel "final".
+_THINKING = re.compile(
+    r"<(?P<end>/?)(?:\w{1,20}:)?(?:think(?:ing)?|thoughts?|reasoning|analysis)>|◁(?P<shut>/?)think▷"
+    r"|<\|channel\|>(?P<final>final)?\w{0,20}(?:<\|message\|>)?",
+    re.I,
+)
 _WORDS = {"null": None, "None": None, "true": True, "false": False}
 
 
@@ -63,7 +74,7 @@ def read_labels(reply: str, numbers: Collection[int]) -> Reading:
 
 def read_objects(reply: str) -> tuple[list[dict[str, Any]], list[str]]:
     """All flat objects of a reply, in order, and the faults of those that could not be read."""
-    text = reply.translate(_BRACES)
+    text = answer_of(scrub(reply)).translate(_BRACES)
     objects, faults = [], []
     for match in _OBJECT.finditer(text):
         item = _read(match[0])
@@ -77,16 +88,38 @@ def read_objects(reply: str) -> tuple[list[dict[str, Any]], list[str]]:
     return objects, faults if objects or faults else ["no object in the reply"]
 
 
+def is_empty(entry: Entry) -> bool:
+    """Whether an answer was cut before its first whole object, by thinking or by talking."""
+    return entry.finish == CUT and not read_objects(entry.text)[0]
+
+
+def answer_of(reply: str) -> str:
+    """What stands outside of thinking blocks; a prompt may have opened the first."""
+    kept, at, thinking = "", 0, False
+    for match in _THINKING.finditer(reply):
+        told = reply[at : match.start()]
+        ends = bool(match["end"] or match["shut"] or match["final"])
+        kept = kept if thinking else "" if ends else kept + told
+        at, thinking = match.end(), not ends
+    return kept if thinking else kept + reply[at:]
+
+
 def _read(text: str) -> dict[str, Any] | None:
     """One object: as JSON, else pair by pair; None if something is left over or a key is double."""
+    text = _ESCAPED.sub(lambda match: match[1] or match[0], text)
     try:
         pairs = json.loads(text, object_pairs_hook=list)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         if _LEFT_OVER.fullmatch(_PAIR.sub("", text)) is None:
             return None
         pairs = [(match["key"], _value(match["value"])) for match in _PAIR.finditer(text)]
-    item = dict(pairs)
+    item = {scrub(name): _plain(value) for name, value in pairs}
     return item if len(item) == len(pairs) else None
+
+
+def _plain(value: Any) -> Any:
+    """A value without half an emoji, which may stand in an escape; a list, of any depth, is ()."""
+    return scrub(value) if isinstance(value, str) else () if isinstance(value, list) else value
 
 
 def _value(text: str) -> Any:

@@ -36,16 +36,18 @@ class LLMRequest:
     messages: tuple[dict[str, str], ...]
     schema: Mapping[str, Any]
     expected_tokens: int = 500
+    room: int = 0
+    """Tokens for thinking, beside those of the answer."""
 
     @property
     def max_tokens(self) -> int:
-        """Room for twice the expected answer and some words around it."""
-        return 2 * self.expected_tokens + 200
+        """Room for twice the expected answer and some words around it, and to think."""
+        return 2 * self.expected_tokens + 200 + self.room
 
     @cached_property
     def key(self) -> str:
-        """The content hash: task, model, messages and settings, but not the way to ask for JSON."""
-        parts = (self.messages, {"temperature": 0, "max_tokens": self.max_tokens})
+        """The content hash: task, model, messages and settings; not ``room``, nor the JSON mode."""
+        parts = (self.messages, {"temperature": 0, "max_tokens": self.max_tokens - self.room})
         hashed = (json.dumps(part, sort_keys=True, ensure_ascii=False) for part in parts)
         return files.digest(self.task, self.model, *hashed)
 

@@ -1,33 +1,27 @@
 """What a model makes beside the script: interviews, summaries, expressions, aliases.
 
     made = await run("summaries", book, chapters, client, "gpt-4o-mini")
-    write("summaries", made, folder)        # a message: 31 rows -> worlds/mine/summaries.jsonl
+    # [{"chapter": 1, "summary": "下雨。"}, ...], for tables.py to write
 
 Names are checked against the cast, evidence is a span's number and becomes the novel's own text. An
-answer that is cut or unreadable is asked for once more. What a person edited or wrote is kept.
+answer that is cut or unreadable is asked for once more.
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from roleplay import files
-from roleplay.distill.llm.client import CachedClient, PendingError
+from roleplay.distill.llm.client import ROOM, CachedClient, PendingError
 from roleplay.distill.llm.labelling import Book, Progress, gather, spans_text
-from roleplay.distill.llm.replies import read_objects
+from roleplay.distill.llm.ledger import CUT, REFUSED
+from roleplay.distill.llm.replies import is_empty, read_objects
 from roleplay.distill.llm.requests import LLMRequest, read_prompt, request_for
 from roleplay.distill.rules.cues import Names
-from roleplay.errors import WorldError, reason
-from roleplay.messages import Message, message
-from roleplay.records import EXPRESSIONS, FORMAT_VERSION, Chapter, Chunk, Interview, Summary
+from roleplay.records import EXPRESSIONS, Chapter, Interview, Summary
 
 TASKS = ("interviews", "summaries", "expressions", "aliases")
-ALIASES = "aliases.json"
 
 _PER_CHUNK = 3
 # Fits the context of small models, with room for the cast.
@@ -50,11 +44,6 @@ _Read = Callable[[Sequence[Row]], list[Row]]
 _Item = tuple[LLMRequest, _Read]
 
 
-def requests(task: str, book: Book, chapters: Sequence[Chapter], model: str) -> list[LLMRequest]:
-    """The requests of a task: for the estimate."""
-    return [request for request, _ in _items(task, book, chapters, model)]
-
-
 async def run(
     task: str,
     book: Book,
@@ -69,56 +58,28 @@ async def run(
     return [row for rows in await gather(work, progress) for row in rows]
 
 
-def write(task: str, rows: Sequence[Row], folder: Path) -> Message:
-    """Write the rows of a task into a folder; one line that says where.
-
-    Raises WorldError: a file cannot be read or written. BusyError: another run writes the table.
-    """
-    if task == "interviews":
-        return _write_interviews(folder / "interviews.jsonl", rows)
-    if task == "summaries":
-        files.write_jsonl(folder / "summaries.jsonl", rows)
-        return message("distill.rows-written", count=len(rows), path=folder / "summaries.jsonl")
-    key = ("word", "label") if task == "expressions" else ("name", "alias")
-    return _write_table(folder, task, _counted(rows, key))
-
-
-def read_aliases(path: Path) -> list[tuple[str, str]]:
-    """(name, alias) of an alias table, if there is one; WorldError if it is of another form."""
-    try:
-        rows = files.read_json(path)["aliases"] if path.exists() else []
-        return [(row["name"], row["alias"]) for row in rows]
-    except (KeyError, TypeError) as error:
-        raise WorldError("distill.aliases-form", path=path) from error
-
-
-def summaries_before(path: Path, chunks: Sequence[Chunk]) -> dict[int, str]:
-    """Chunk id -> the summary of the chapter before; WorldError for a row of another form."""
-    chapters: dict[int, str] = defaultdict(str)
-    try:
-        for row in files.read_jsonl(path) if path.exists() else ():
-            summary = Summary.model_validate(row)
-            if summary.character is None:
-                chapters[summary.chapter] += summary.summary
-    except ValidationError as error:
-        raise WorldError("distill.broken-row", path=path, reason=reason(error)) from error
-    known = (chunk for chunk in chunks if chunk.chapter - 1 in chapters)
-    return {chunk.id: chapters[chunk.chapter - 1] for chunk in known}
-
-
 async def _rows(asked: LLMRequest, read: _Read, client: CachedClient) -> list[Row]:
-    system, user = asked.messages
-    messages = (system, {**user, "content": user["content"] + _AGAIN})
-    again = replace(asked, messages=messages, expected_tokens=2 * asked.expected_tokens)
-    for request in (asked, again):
+    objects: list[Row] = []
+    request = asked
+    for _ in range(2):
         try:
             entry = await client.ask(request)
         except PendingError:
-            return []
-        objects, _ = read_objects(entry.text)
-        if entry.finish != "length" and objects:
-            return read(objects)
-    return []
+            break
+        found = [] if entry.finish == REFUSED else read_objects(entry.text)[0]
+        client.count(entry, found=bool(found), used=bool(found))
+        objects = found or objects
+        if entry.finish == REFUSED or is_empty(entry) or (found and entry.finish != CUT):
+            break
+        request = _again(asked, ROOM if entry.finish == CUT else 0)
+    return read(objects)
+
+
+def _again(asked: LLMRequest, room: int) -> LLMRequest:
+    system, user = asked.messages
+    messages = (system, {**user, "content": user["content"] + _AGAIN})
+    more = 2 * asked.expected_tokens
+    return replace(asked, messages=messages, expected_tokens=more, room=room)
 
 
 def _items(task: str, book: Book, chapters: Sequence[Chapter], model: str) -> list[_Item]:
@@ -218,34 +179,3 @@ def _evidence(book: Book, i: int, row: Row) -> str | None:
 
 def _has(row: Row, *keys: str) -> bool:
     return all(isinstance(row.get(key), str) and row[key].strip() for key in keys)
-
-
-def _counted(rows: Sequence[Row], key: tuple[str, str]) -> list[Row]:
-    """One row for each pair, the first, with how often the pair was found."""
-    pairs = [(row[key[0]], row[key[1]]) for row in rows]
-    first = dict(zip(reversed(pairs), reversed(rows), strict=True))
-    return [{**first[pair], "count": count} for pair, count in Counter(pairs).most_common()]
-
-
-def _write_interviews(path: Path, rows: Sequence[Row]) -> Message:
-    """Replace the generated rows; those that a person wrote stay first."""
-    present = files.read_jsonl(path) if path.exists() else ()
-    kept = [row for row in present if not row.get("generated")]
-    files.write_jsonl(path, [*kept, *rows])
-    return message("distill.interviews-written", made=len(rows), kept=len(kept), path=path)
-
-
-def _write_table(folder: Path, task: str, rows: Sequence[Row]) -> Message:
-    """Write a table that a person may edit: what was edited since it was written is kept."""
-    path, old = folder / f"{task}.json", folder / f"{task}.json.meta.json"
-    with files.claim(folder, task):
-        if path.exists():
-            # Versions before 0.4 kept the table's hash in its own file, under another stage.
-            known = files.read_json(old).get("inputs") if old.exists() else None
-            same = known == files.digest(path.read_bytes())
-            if not (same or files.is_ours(folder, task, path.name)):
-                return message("distill.table-kept", path=path)
-        inputs = files.digest(repr(rows))
-        with files.commit(folder, task, settings={}, inputs=inputs) as staged:
-            files.write_json(staged / path.name, {"format": FORMAT_VERSION, task: list(rows)})
-    return message("distill.rows-written", count=len(rows), path=path)

@@ -7,15 +7,13 @@ coordinate search on windows of the example world and on ``tests/data`` preferre
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from roleplay.distill.rules.cues import PRONOUNS
+from roleplay.distill.rules.cues import NARRATORS, PRONOUNS
 from roleplay.distill.rules.people import People
 from roleplay.distill.rules.turns import Turn
-from roleplay.distill.rules.words import any_of
 
 OTHER = ""
 """Somebody whom the cast does not have."""
@@ -25,12 +23,7 @@ _W: dict[str, float] = json.loads(Path(__file__).with_name("weights.json").read_
 _AFTER_BESIDE_BEFORE = 0.4
 # Paragraphs after which a person is as good as gone.
 _LONG_AGO = 12
-# 我是, 在下 and the like right before a name: who says it is the one named.
-_SELF = re.compile(
-    r"(?:我[是叫]|我的名字[是叫]|在下|本官|小的|老夫|贫僧|俺|鄙人|姓[一-鿿]名)[，“‘]?$"
-)
-_CALL_EDGE = "，。！？!?…—、；～ “”‘’\n"
-_TITLE = re.compile(rf"(?:{any_of('addresses')})?")
+_CALL_EDGE = "，。！？!?…—、；～ “”‘’\n,.;"
 
 
 @dataclass
@@ -47,9 +40,13 @@ class Around:
     """The first subject of the narration right after it."""
     called_before: frozenset[str] = frozenset()
     called_after: frozenset[str] = frozenset()
+    partners: Mapping[str, float] = field(default_factory=dict)
+    """Whom a cue or an act shows speaking in the turns around: 1 in the next one, less further off."""
     voices: Mapping[str, float] = field(default_factory=dict)
     cut: bool = False
     """The narration beside the paragraph may belong to it."""
+    apart: bool = False
+    """In this book quotes stand alone on their lines, and the narration beside them is theirs."""
 
 
 def weigh(turn: Turn, around: Around, people: People, names: Sequence[str]) -> dict[str, float]:
@@ -57,26 +54,34 @@ def weigh(turn: Turn, around: Around, people: People, names: Sequence[str]) -> d
     called, named, selves = mentions_inside(turn.text, people)
     pronoun = pronoun_of(turn)
     meant = antecedent(turn, around, people, pronoun)
-    cut = "cut_" if around.cut else ""
+    cut = "cut_" if around.cut else "apart_" if around.apart and turn.alone else ""
     scores = {}
     for name in names:
         if name == OTHER:
-            score = _W["shared_other" if turn.shared else "other"]
+            score = _W["shared_other" if turn.shared and not turn.adjoins else "other"]
         else:
             score = _W["recent"] * min(around.seen.get(name, _LONG_AGO), _LONG_AGO)
+        score += _W["partner"] * around.partners.get(name, 0.0)
         score += _shown(turn, name) + around.voices.get(name, 0.0)
         score += _W[f"{cut}lead"] * (name == around.lead)
         score += _W[f"{cut}follow"] * (name == around.follow)
         score += _W["object"] * (name in turn.objects)
         if name in selves:
-            score += _W["self"]
+            # I am Anna, says a woman whom the cue cannot name.
+            unknown = turn.cue is not None and turn.cue.who is None
+            score += _W["self"] + unknown * _W["cue_other"]
         else:
             score += _W["called"] * (name in called) + _W["named"] * (name in named)
         answers, asks = name in around.called_before, name in around.called_after
         score += _W["answers"] * answers + _W["called_next"] * asks
-        if pronoun and name != OTHER:
+        if name in NARRATORS and not turn.cue:
+            score += _W["narrator_thinks" if _is_thought(turn) else "narrator"]
+        if pronoun and name == OTHER:
+            score += _W["antecedent"] * (name == meant)
+        elif pronoun:
             fits = {True: _W["fits"], False: _W["misfit"], None: 0.0}[people.fits(name, pronoun)]
-            score += fits + _W["antecedent"] * (name == meant)
+            near = "antecedent_own" if _is_own(turn, meant) else "antecedent"
+            score += fits + _W[near] * (name == meant)
         scores[name] = score
     return scores
 
@@ -110,13 +115,25 @@ def antecedent(turn: Turn, around: Around, people: People, pronoun: str | None) 
     return next((name for name in newest if people.fits(name, pronoun) is not False), None)
 
 
+def _is_thought(turn: Turn) -> bool:
+    return turn.thought or all(quote.kind == "thought" for quote in turn.quotes)
+
+
+def _is_own(turn: Turn, name: str | None) -> bool:
+    """Whether the narration of the turn itself names him before the pronoun."""
+    return name is not None and name in (*turn.before, *turn.inside)
+
+
 def mentions_inside(text: str, people: People) -> tuple[set[str], set[str], set[str]]:
     """(called, otherwise named, named as oneself) within the spoken words."""
     called, named, selves = set[str](), set[str](), set[str]()
     for start, end, name in people.names.find(text):
-        title = _TITLE.match(text, end)
+        if name in NARRATORS:
+            continue
+        title = people.grammar.title.match(text, end)
         after = text[title.end() if title else end :][:1]
-        if _SELF.search(text[max(0, start - 8) : start]):
+        itself = people.grammar.oneself.search(text[max(0, start - 12) : start])
+        if itself or people.grammar.oneself_after.match(text, end):
             selves.add(name)
         # 青青，… or …，青青！ between two marks is a call; 我找青青。 is not.
         elif (not start or text[start - 1] in _CALL_EDGE) and (not after or after in _CALL_EDGE):

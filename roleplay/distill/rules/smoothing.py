@@ -52,7 +52,8 @@ def smooth(turns: Sequence[Scores], links: Sequence[Link]) -> list[dict[str, flo
 
 
 def _equal(one: list[str], two: list[str]) -> _Array:
-    return np.array([[float(a == b) for b in two] for a in one])
+    # The empty name is anybody else: two of them may be two persons.
+    return np.array([[float(a == b != "") for b in two] for a in one])
 
 
 def _backward(

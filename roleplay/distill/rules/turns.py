@@ -9,41 +9,24 @@ In most novels a paragraph is one turn, and its narration is about who speaks. I
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
-from roleplay.distill.rules import cues
-from roleplay.distill.rules.cues import PRONOUNS, Names, subjects
-from roleplay.distill.rules.words import characters
+from roleplay.distill.rules.cues import PRONOUNS, Cue
+from roleplay.distill.rules.people import People
 from roleplay.novel.paragraphs import paragraph_spans
 from roleplay.novel.quotes import Quote, find_quotes
 from roleplay.records import Span
 
-_SENTENCE = re.compile(r"[^。！？!?…]*[。！？!?…]+[”’」』]*|[^。！？!?…]+$")
 # A line end in a hard-wrapped paragraph; begun at the first blank only, or long runs take ages.
 _WRAP = re.compile(r"(?<![ \t　])[ \t　]*\n[ \t　]*")
 _NEXT_SPEAKER = re.compile(r"[”」』][^“”「」『』]{1,25}[曰道说云问][：:]")
 _OPENING = re.compile(r"[“「『]")
+# A longer sentence on a line of its own is a story, and no cue.
+_LONGEST_CUE = 60
 _SHARED_SHARE = 0.15
 _ENOUGH = 30
-# 闻筝没说话, 听他这么说: a speech verb after a quote, but it is not the quote that is spoken.
-_SILENT = re.compile(
-    r"没(?:有)?(?:再|来得及)?(?:言语|说|吭声|回答|答|接话|作声|开口|理)|不(?:言|说|答|吭声|接话|语|作声)|听[了着到见]?[^，。]{0,6}说"
-)
-_NAME = re.compile(rf"(?:(?![{characters('no_name')}])[一-鿿]){{1,4}}")
-_VERB = re.compile(
-    r"(?:[低小轻大高厉]声|[笑怒喝骂叫喊叹哭问答回应说])*[说道曰问答喊叫]+[着了]?[：:，]?$"
-)
-
-
-@dataclass(frozen=True)
-class Cue:
-    """What a cue tells: ``who`` (a name, a pronoun, None for another person), by which rule."""
-
-    who: str | None
-    rule: str
-    thought: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,8 +52,14 @@ class Turn:
     after: list[str | None]
     objects: set[str]
     thought: bool = False
+    adjoins: bool = False
+    """It stands right after another quote in the paragraph, with nothing between (“…”“…”)."""
     shared: bool = False
     """Others speak in the same paragraph, and a quote without a cue is by nobody of the cast."""
+    alone: bool = False
+    """No narration stands in its paragraph."""
+    own_line: bool = False
+    """Its cue stands on a line of its own after it."""
 
     @property
     def continues(self) -> bool:
@@ -119,7 +108,7 @@ def trimmed(text: str, span: Span, edges: str = "") -> Span:
     return found.span() if found else (span[1], span[1])
 
 
-def read_turns(text: str, blocks: Sequence[Block], names: Names) -> list[Turn]:
+def read_turns(text: str, blocks: Sequence[Block], people: People) -> list[Turn]:
     """The turns of the whole text in order."""
     turns, lead, openings = list[Turn](), "", len(_OPENING.findall(text))
     # As in the classics, where a quote's end, a short cue and a colon stand between two speakers.
@@ -128,27 +117,57 @@ def read_turns(text: str, blocks: Sequence[Block], names: Names) -> list[Turn]:
         gaps = list(block.plain)
         if block.quotes:
             # A cue may end the paragraph before (小筝大叫：↵“漏了。”).
-            gaps[0] = gaps[0] or (lead if _leads(lead) else "")
-            turns += _turns(text, index, block.quotes, gaps, names, shared=shared)
-        lead = gaps[-1] or lead
+            gaps[0] = gaps[0] or (lead if people.grammar.leads(lead) else "")
+            own_line = _own_line(blocks, index, gaps, people)
+            gaps[-1] = gaps[-1] or own_line
+            found = _turns(text, index, block.quotes, gaps, people, shared=shared)
+            turns += [
+                *found[:-1],
+                replace(found[-1], own_line=bool(own_line), alone=not any(block.plain)),
+            ]
+        lead = gaps[-1] if gaps[-1] and not block.quotes else block.plain[-1]
     return turns
 
 
+def _own_line(blocks: Sequence[Block], index: int, gaps: Sequence[str], people: People) -> str:
+    """The paragraph after a quote that stands alone, if that is the quote's cue (阿岚问道。)."""
+    after = blocks[index + 1 : index + 2]
+    # A paragraph with a quote of its own tells of that, unless it is only a thought.
+    if any(gaps) or not after or any(quote.kind == "speech" for quote in after[0].quotes):
+        return ""
+    told = after[0].plain[0]
+    first = next(iter(people.grammar.sentence.findall(told)), "")
+    if len(first) > _LONGEST_CUE or people.grammar.leads(told):
+        return ""
+    return first if people.grammar.cue_alone(first, people.names) else ""
+
+
 def _turns(
-    text: str, index: int, quotes: list[Quote], gaps: list[str], names: Names, *, shared: bool
+    text: str, index: int, quotes: list[Quote], gaps: list[str], people: People, *, shared: bool
 ) -> list[Turn]:
     """The turns of one paragraph."""
-    found = [cue_before(gap, names) for gap in gaps[:-1]]
+    grammar, names = people.grammar, people.names
+    found = [grammar.cue_before(gap, names) for gap in gaps[:-1]]
+    # What leads to speech leads to no （…）.
+    found = [
+        one if quote.mark != "（" or (one and one.thought) else None
+        for one, quote in zip(found, quotes, strict=True)
+    ]
+    after = [grammar.cue_after(gap, names) for gap in gaps[1:]]
     if not shared:
-        found = [one or cue_after(gap, names) for one, gap in zip(found, gaps[1:], strict=True)]
-    starts = [i for i in range(len(quotes)) if not i or shared or _breaks(found, gaps, i, names)]
+        found = [one or two for one, two in zip(found, after, strict=True)]
+    starts = [
+        i
+        for i in range(len(quotes))
+        if not i or shared or not gaps[i] or _breaks(found, gaps, i, people)
+    ]
     turns = []
     for first, last in pairwise([*starts, len(quotes)]):
         own = quotes[first:last]
         told = gaps[first : first + 1] if shared else gaps[first : last + 1]
-        acting = [subjects(gap, names) for gap in told]
+        acting = [grammar.subjects(gap, names) for gap in told]
         # What leads to the next quote is about the next turn.
-        leads_on = shared or (last < len(quotes) and _leads(gaps[last]))
+        leads_on = shared or (last < len(quotes) and last in starts)
         mentions = {name for _, _, name in names.find("".join(told))}
         turn = Turn(
             block=index,
@@ -160,23 +179,29 @@ def _turns(
             after=[] if leads_on else acting[-1],
             objects=mentions - {who for one in acting for who in one if who},
             thought=any(cue.thought for cue in found[first:last] if cue),
+            adjoins=first > 0 and not gaps[first],
             shared=shared,
         )
         turns.append(turn)
     return turns
 
 
-def _breaks(found: Sequence[Cue | None], gaps: Sequence[str], i: int, names: Names) -> bool:
+def _breaks(found: Sequence[Cue | None], gaps: Sequence[str], i: int, people: People) -> bool:
     """Whether another person goes on with quote ``i``: a new sentence's cue names somebody else."""
     cue, last = found[i], found[i - 1]
-    if cue is None or cue.rule != "before" or cue.who is None or cue.who in PRONOUNS:
-        return False
-    first = last.who if last else next(iter(subjects(gaps[i], names)), None)
-    return cue.who != first and (len(_SENTENCE.findall(gaps[i])) > 1 or last is not None)
-
-
-def _leads(gap: str) -> bool:
-    return gap.endswith(("：", ":"))
+    sentences = people.grammar.sentence.findall(gaps[i])
+    acting = people.grammar.subjects(gaps[i], people.names)
+    if cue is None or cue.rule != "before":
+        # 周伯摇头。“不走。”林小满坐下。“我也不走。”: each acts before the own words.
+        acted = people.grammar.subjects(gaps[i - 1], people.names)
+        whole = cue is None and gaps[i].endswith(("。", "！", "？", "…", ".", "!", "?"))
+        two = acted[-1:] and acting[:1] and {acted[-1], acting[0]}.isdisjoint([None, *PRONOUNS])
+        return bool(whole and last is None and two and acted[-1] != acting[0])
+    first = last.who if last else next(iter(acting), None)
+    if cue.who is None or cue.who in PRONOUNS:
+        # “走吗？”他说：“不走。” after a cue of its own: who asks does not answer.
+        return last is not None and last.rule == "before" and cue.who != last.who
+    return cue.who != first and (len(sentences) > 1 or last is not None)
 
 
 def _best(found: Sequence[Cue | None]) -> Cue | None:
@@ -187,35 +212,3 @@ def _best(found: Sequence[Cue | None]) -> Cue | None:
     i, cue = min(known, key=lambda pair: (pair[1].who is None, pair[1].who in PRONOUNS))
     between = len(found) > 1 and (i > 0 or cue.rule == "after")
     return Cue(cue.who, "inside", cue.thought) if between else cue
-
-
-def cue_before(gap: str, names: Names) -> Cue | None:
-    """The cue right before a quote (闻筝没好气地说：); its subject may stand in a sentence before."""
-    sentences = _SENTENCE.findall(gap)
-    if not sentences or gap[-1] in "。！？" or not (_leads(gap) or cues.ends_saying(gap)):
-        return None
-    thought = cues.thinks(sentences[-1])
-    for back, sentence in enumerate(reversed(sentences)):
-        if found := subjects(sentence, names):
-            return Cue(found[-1], "before", thought)
-        if not back and _is_other_name(sentence):
-            return Cue(None, "before", thought)
-    return None
-
-
-def _is_other_name(sentence: str) -> bool:
-    """Whether the last clause is a word that can be a name and a speech verb (孟氏道：)."""
-    clause = re.split(r"[，,；]", sentence.rstrip("：:，, "))[-1]
-    bare = _VERB.sub("", clause)
-    return bare != clause and bool(_NAME.fullmatch(bare))
-
-
-def cue_after(gap: str, names: Names) -> Cue | None:
-    """The cue right after a quote (铜婆慢悠悠地说。)."""
-    first = next(iter(_SENTENCE.findall(gap)), "")
-    thought = cues.thinks(first)
-    if _leads(first) or _SILENT.search(first) or not (thought or cues.says(first)):
-        return None
-    who = cues.first_subject(first, names)
-    told = who or subjects(first, names) or _is_other_name(first.rstrip("。！？…"))
-    return Cue(who, "after", thought) if told else None

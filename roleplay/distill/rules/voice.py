@@ -22,19 +22,22 @@ _CAP = 4.5
 class Voices:
     """Pairs of characters, line ends included, that one person uses more than others."""
 
-    def __init__(self, lines: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, lines: Iterable[tuple[str | None, str]]) -> None:
         counts: dict[str, Counter[str]] = defaultdict(Counter)
         spoken: Counter[str] = Counter()
         total: Counter[str] = Counter()
         for name, text in lines:
+            if not name:
+                continue
             found = _pairs(text)
             counts[name].update(found)
             total.update(found)
             spoken[name] += 1
         self._weights: dict[str, dict[str, float]] = defaultdict(dict)
+        lines_in_all = spoken.total()
         for name, own in counts.items():
             for pair, count in own.items() if spoken[name] >= _FEWEST else ():
-                usual = total[pair] / spoken.total()
+                usual = total[pair] / lines_in_all
                 # Drawn to the usual rate: three lines with 报告 in six are no habit yet.
                 rate = (count + _SMOOTH * usual) / (spoken[name] + _SMOOTH)
                 if count > 2 and rate > 1.5 * usual:

@@ -12,10 +12,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from roleplay.distill.rules.cues import Cast, ends_saying
+from roleplay.distill.rules.chinese import cue_after, ends_saying
+from roleplay.distill.rules.cues import Cast
 from roleplay.distill.rules.people import People
 from roleplay.distill.rules.speakers import tell_speakers
-from roleplay.distill.rules.turns import cue_after, read_blocks
+from roleplay.distill.rules.turns import read_blocks
 from roleplay.records import Span
 
 _OPENERS, _CLOSERS = "“「『", "”」』"

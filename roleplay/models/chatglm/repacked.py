@@ -24,7 +24,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from roleplay.errors import ModelError, reason
-from roleplay.models.bundled import cache_folder
+from roleplay.files import cache_folder
 from roleplay.models.chatglm.kernels.base import Kernel
 
 

@@ -1,4 +1,4 @@
-"""Without its adapter a model computes what it computed before it had one, and has it back afterwards."""
+"""Without its adapter a model computes what it did before it had one, and gets it back."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The checkpoint folder: the same logits after a round trip, and one readable line for all that is broken."""
+"""The checkpoint folder: the same logits after a round trip, one line for all that is broken."""
 
 import json
 import re

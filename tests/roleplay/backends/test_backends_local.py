@@ -1,4 +1,4 @@
-"""The local backend: n candidates from one prefill, each the same as alone, ending at its line break."""
+"""The local backend: n candidates from one prefill, each the same as alone."""
 
 import itertools
 import threading

@@ -1,6 +1,4 @@
-"""scripts/prepare_seq2seq_training.py: modes side by side, a plain test part, and refusals that leave nothing behind."""
-
-from __future__ import annotations
+"""Preparing by its script: modes, a plain test part, refusals that leave nothing behind."""
 
 import json
 from itertools import chain

@@ -29,8 +29,8 @@ def test_a_name_grows_to_its_full_length() -> None:
 
 def test_names_that_speak_seldom_are_left_out() -> None:
     text = "行者道：“好。”" * 4
-    assert not discover_cast(text)
-    assert discover_cast(text, at_least=4) == Counter({"行者": 4})
+    assert not discover_cast(text, at_least=5)
+    assert discover_cast(text) == Counter({"行者": 4})
 
 
 def test_pronouns_and_crowds_are_nobody() -> None:
@@ -41,6 +41,21 @@ def test_pronouns_and_crowds_are_nobody() -> None:
 
 def test_a_given_name_of_one_character() -> None:
     assert discover_cast("操曰：“善。”操大笑。" * 9) == Counter({"操": 9})
+
+
+ACTS = ("说：“好。”", "点了点头：“好。”", "笑着道：“坐。”", "抬头看他：“谁？”", "喊：“来！”")
+
+
+def said(*names: str) -> str:
+    return "".join(f"{name}{act}\n" for name in names for act in ACTS)
+
+
+def test_brothers_share_the_begin_of_their_names() -> None:
+    assert discover_cast(said(*["沈砚秋"] * 6, "沈砚冬")) == Counter({"沈砚秋": 30, "沈砚冬": 5})
+
+
+def test_a_name_that_looks_like_a_thing_speaks_often() -> None:
+    assert discover_cast(said("花三更", "灯娘")) == Counter({"花三更": 5, "灯娘": 5})
 
 
 @pytest.mark.parametrize(

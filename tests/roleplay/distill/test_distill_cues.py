@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roleplay.distill.rules.cues import (
-    Names,
+from roleplay.distill.rules.chinese import (
     ends_saying,
     first_subject,
     is_pure_cue,
@@ -13,6 +12,7 @@ from roleplay.distill.rules.cues import (
     subjects,
     thinks,
 )
+from roleplay.distill.rules.cues import Names
 
 NAMES = Names({"闻筝": ("小筝",), "铜婆": (), "咕噜九号": ("咕噜",), "行者": ()})
 

@@ -1,4 +1,4 @@
-"""Labelling against a scripted model behind a real HTTP server: gold with wrong speakers, faults, and parrots."""
+"""Labelling with a scripted model behind a real HTTP server: wrong speakers, faults, parrots."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from roleplay.distill.checks import verify_verbatim
 from roleplay.distill.llm.client import CachedClient
-from roleplay.distill.llm.costs import Meter
+from roleplay.distill.llm.costs import Meter, most_calls
 from roleplay.distill.llm.endpoint import Endpoint, EndpointSettings
 from roleplay.distill.llm.labelling import Book, label_book
 from roleplay.distill.llm.ledger import Ledger
@@ -100,9 +100,8 @@ def test_the_cross_check_leaves_four_percent_wrong_at_most(tmp_path: Path) -> No
     wrong = [line for line in kept if line.char != truth[line.span]]
     quotes = [line for line in lines if line.kind in ("say", "think")]
     known = sum(line.char != UNKNOWN for line in quotes) / len(quotes)
-    print(
-        f"{len(kept)} kept, {len(wrong) / len(kept):.2%} wrong; {known:.1%} of {len(quotes)} quotes have a speaker"
-    )
+    print(f"{len(kept)} kept, {len(wrong) / len(kept):.2%} wrong")
+    print(f"{known:.1%} of {len(quotes)} quotes have a speaker")
     assert len(kept) > 700 and len(wrong) <= 0.04 * len(kept) and known > 0.8
     assert all(line.source and line.confidence is not None for line in quotes)
     assert all(line.reason for line in quotes if line.char == UNKNOWN)
@@ -162,20 +161,105 @@ def test_a_name_that_the_chunk_does_not_hold_is_no_name(tmp_path: Path) -> None:
     assert (lines[2].char, lines[2].reason) == (UNKNOWN, "the model gave no label")
 
 
-def test_a_cut_answer_is_asked_in_halves(tmp_path: Path) -> None:
-    text = "铜婆说：“哟。”\n" * 8
-    book = book_of(text, {"铜婆": ()})
+def said_by(name: str, numbers: list[int]) -> str:
+    rows = [{"n": n, "kind": "say", "speaker": name, "confidence": 0.9} for n in numbers]
+    return json.dumps({"labels": rows}, ensure_ascii=False)
+
+
+def quotes(body: dict[str, Any]) -> list[int]:
+    return [n for n, kind, _ in asked(body) if kind == "Q"]
+
+
+def test_what_a_cut_answer_holds_is_kept_and_the_rest_asked_with_room(tmp_path: Path) -> None:
+    book = book_of("铜婆说：“哟。”\n" * 8, {"铜婆": ()})
 
     def answer(body: dict[str, Any]) -> Reply:
-        rows = [
-            {"n": n, "kind": "say", "speaker": "铜婆"} for n, kind, _ in asked(body) if kind == "Q"
-        ]
-        return Reply(json.dumps(rows), finish="stop" if len(rows) <= 3 else "length")
+        text = said_by("铜婆", quotes(body))
+        roomy = body["max_tokens"] > 10_000
+        return Reply(text) if roomy else Reply(text[: len(text) // 2], finish="length")
 
     with serve(answer) as server:
         lines = [line for line in label(book, server, tmp_path) if line.kind == "say"]
     assert [(line.char, line.source) for line in lines] == [("铜婆", "llm")] * 8
-    assert len(server.requests) == 1 + 2 + 4
+    assert [len(quotes(body)) for body in server.requests] == [8, 5]
+
+
+@pytest.mark.parametrize("content", ["", "<think>铜婆？闻筝？", '{"n": 1, "kind": "sa'])
+def test_a_chunk_without_room_for_a_label_is_asked_twice_and_left(
+    tmp_path: Path, content: str
+) -> None:
+    book = book_of(SHORT, {"闻筝": (), "铜婆": ()})
+    with serve(lambda body: Reply(content, finish="length")) as server:
+        lines = [line for line in label(book, server, tmp_path) if line.kind == "say"]
+    assert [line.char for line in lines] == ["闻筝", "铜婆", UNKNOWN]
+    assert {line.reason for line in lines} == {"the answer was cut before this label"}
+    first, second = (body["max_tokens"] for body in server.requests)
+    assert second > first + 10_000
+
+
+def test_a_draft_in_a_thinking_block_is_no_label(tmp_path: Path) -> None:
+    book = book_of(SHORT, {"闻筝": (), "铜婆": ()})
+
+    def answer(body: dict[str, Any]) -> Reply:
+        draft = '<think>\n{"n": 2, "kind": "say", "speaker": "铜婆"} 吗？不对。\n</think>\n\n'
+        return Reply(draft + said_by("闻筝", quotes(body)))
+
+    with serve(answer) as server:
+        lines = [line for line in label(book, server, tmp_path) if line.kind == "say"]
+    assert (lines[0].char, lines[0].source) == ("闻筝", "llm")
+
+
+PAGES = "".join(f"闻筝说：“第{n}句。”\n“是吗？”\n" for n in "一二三四")
+
+
+def pages() -> Book:
+    return book_of(PAGES, {"闻筝": (), "铜婆": ()}, 16)
+
+
+@pytest.mark.parametrize("task", ["label", "focus"])
+def test_a_refused_chunk_keeps_what_the_rules_say_and_the_rest_goes_on(
+    tmp_path: Path, task: str
+) -> None:
+    def answer(body: dict[str, Any]) -> Reply:
+        focus = "核对员" in body["messages"][0]["content"]
+        if "第三句" in body["messages"][1]["content"].split("片段")[-1] and focus == (
+            task == "focus"
+        ):
+            return Reply(status=400, body=error_body("content management policy", "content_filter"))
+        return Reply(said_by("铜婆", quotes(body)))
+
+    with serve(answer) as server:
+        lines = [line for line in label(pages(), server, tmp_path) if line.kind == "say"]
+        before = len(server.requests)
+        assert [line for line in label(pages(), server, tmp_path) if line.kind == "say"] == lines
+    assert len(server.requests) == before
+    third = next(line for line in lines if line.text == "第三句。")
+    assert (third.char, third.source, third.reason) == ("闻筝", "rules", "refused by the endpoint")
+    assert {line.char for line in lines if line.reason is None} == {"铜婆"}
+    assert {body["response_format"]["type"] for body in server.requests} == {"json_schema"}
+
+
+def test_a_chunk_that_always_fails_is_left_while_others_are_answered(tmp_path: Path) -> None:
+    def answer(body: dict[str, Any]) -> Reply:
+        if "第三句" in body["messages"][1]["content"].split("片段")[-1]:
+            return Reply(status=502, body=error_body("Provider returned error"))
+        return Reply(said_by("闻筝", quotes(body)), delay=0.02)
+
+    with serve(answer) as server:
+        lines = label(pages(), server, tmp_path, attempts=2)
+    third = next(line for line in lines if line.text == "第三句。")
+    assert (third.char, third.reason) == ("闻筝", "the endpoint failed")
+
+
+@pytest.mark.parametrize("text", ["", "对不起。", "[]", said_by("孙悟空", [2, 4, 6])])
+def test_no_more_calls_than_the_estimate_names(tmp_path: Path, text: str) -> None:
+    book, ledger = pages(), Ledger(tmp_path / "ledger.jsonl")
+    known = CachedClient(ledger, Meter("m", {}))
+    asyncio.run(label_book(book, known, "m"))
+    assert len(known.pending) == len(book.chunks)
+    with serve(lambda body: Reply(text)) as server:
+        label(book, server, tmp_path)
+    assert 0 < len(server.requests) <= most_calls(known.pending.values(), 8)
 
 
 class Faulty:

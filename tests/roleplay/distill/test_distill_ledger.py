@@ -61,6 +61,34 @@ def test_a_broken_line_in_the_middle_is_passed_over(path: Path) -> None:
     assert len(Ledger(path)) == 2
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"key": "x", "te',
+        b"\xff\xfe\x00",
+        b"[" * 50_000,
+        b'{"key": "x", "task": "label", "model": "m", "text": "\\ud83d", "finish": "stop"}',
+        b'{"key": 7, "task": null}',
+        b'{"prompt_tokens": ' + b"9" * 9000 + b"}",
+        b"null",
+        b"",
+    ],
+)
+def test_a_line_that_cannot_be_read_stops_nothing(path: Path, line: bytes) -> None:
+    path.write_bytes(line + b"\n" + path.read_bytes())
+    assert [item.key for item in Ledger(path)][-2:] == ["a", "b"]
+
+
+def test_a_ledger_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"cannot be read \(is a folder\)|cannot be read"):
+        Ledger(tmp_path)
+
+
+def test_half_an_emoji_is_kept_as_a_mark(path: Path) -> None:
+    Ledger(path).put(entry("c", "好\ud83d"))
+    assert Ledger(path).get("c") == entry("c", "好\ufffd")
+
+
 @contextmanager
 def full_disk(size: int) -> Iterator[None]:
     """The kernel lets no file of this process grow past ``size`` bytes, as a full disk would."""

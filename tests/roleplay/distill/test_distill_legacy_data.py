@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from roleplay.distill.legacy_data import clean_content, clean_interviews, likely_aliases, read_old
+from roleplay.distill.legacy_data import (
+    chapter_of,
+    clean_content,
+    clean_interviews,
+    read_expressions,
+    read_old,
+)
 from roleplay.errors import ScriptError
 from roleplay.world import World
 from scripts import import_old_data
@@ -119,8 +125,42 @@ def test_interviews_in_several_spellings() -> None:
     assert cleaned.counts["interview without a character"] == 1 and len(cleaned.problems) == 1
 
 
-def test_names_that_may_be_one() -> None:
-    assert likely_aliases({"灯": 3, "阿灯": 2, "小阿灯": 1}) == [("阿灯", "小阿灯")]
+def test_interviews_as_the_author_published_them() -> None:
+    row = {"respondent": "小舟", "ask": "你等什么？", "answer": "等船。", "src_id": 4}
+    cleaned = clean_interviews([row, {**row, "answer": ""}])
+    assert [(one.character, one.question, one.answer) for one in cleaned.interviews] == [
+        ("小舟", "你等什么？", "等船。")
+    ]
+    assert (cleaned.given, cleaned.kept, cleaned.counts) == (2, 1, {})
+
+
+def test_the_authors_own_map_of_expressions(tmp_path: Path) -> None:
+    path = tmp_path / "expression_map.json"
+    path.write_text('{"冷笑": "微怒", "空洞": null, "心痛": "微哀"}', encoding="utf-8")
+    words = ("冷笑", "空洞", "心痛", "None", "平静", "蓝色")
+    rows = [{"char": "甲", "say": f"{word}了。", "expression": word} for word in words]
+    cleaned = clean_content(rows, read_expressions(path))
+    found = [line.expression for line in cleaned.lines]
+    assert found == ["微怒", None, "悲哀", None, "平静", None]
+    assert cleaned.counts == {
+        "expression mapped to one of the 13": 2,
+        "expression that the map leaves out": 1,
+        "expression dropped": 1,
+    }
+
+
+@pytest.mark.parametrize("text", ["[1]", '{"冷笑": 7}', '"微怒"', "{"])
+def test_a_map_of_another_form_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "map.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ScriptError, match='an expression map looks like {"愤怒": "大怒"'):
+        read_expressions(path)
+
+
+def test_chapters_name_their_chunks() -> None:
+    known = {3: 0, 4: 0, 9: 1}
+    assert [chapter_of(chunk, known) for chunk in (3, 5, 9, 12)] == [0, 0, 1, 1]
+    assert (chapter_of(45), chapter_of(1, known)) == (2, 0)
 
 
 def test_json_lines_and_broken_files(tmp_path: Path) -> None:

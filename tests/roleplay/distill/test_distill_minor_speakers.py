@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from roleplay.distill.rules.cues import Names
+from roleplay.distill.rules.cues import GROUP, Names
 from roleplay.distill.rules.minor_speakers import find_minor_speakers
 from roleplay.distill.rules.script import OUTSIDE, distil_rules
-from roleplay.records import UNKNOWN
+from roleplay.novel.paragraphs import unwrap
 
 CAST = Names({"柳青青": ("青青",), "周山": ()})
 
@@ -59,7 +59,9 @@ def test_what_follows_a_name_makes_no_second_one() -> None:
 
 
 def test_a_hard_wrapped_line_does_not_begin_a_name() -> None:
-    assert not found("门外来了一个黄\n巾者说：“走吧。”")
+    filler = "　　却说那人在山中行走，每日里只是看花看水，并不曾见得有一\n个行人，心中纳闷，不知如何是好。\n\n"
+    text = filler * 12 + "　　雨下了好几日也不曾停下，这一天早上门外来了一个黄\n巾者说：“走吧。”\n"
+    assert "巾者" not in found(unwrap(text))
 
 
 def test_the_line_names_the_minor_speaker_and_tells_why() -> None:
@@ -78,6 +80,7 @@ def test_a_person_of_the_cast_has_no_such_reason() -> None:
     assert (line.char, line.reason) == ("周山", None)
 
 
-def test_a_group_stays_unknown() -> None:
-    (line,) = distil_rules("众人齐声道：“好！”", (), (), {"周山": ()})
-    assert line.char == UNKNOWN
+@pytest.mark.parametrize("cue", ["众人齐声道：", "左邻右舍都道：", "大家七嘴八舌地问："])
+def test_a_group_speaks_as_one(cue: str) -> None:
+    *_, line = distil_rules(f"{cue}“好！”", (), (), {"周山": ()})
+    assert (line.char, line.confidence, line.reason) == (GROUP, 0.9, OUTSIDE)

@@ -1,23 +1,23 @@
-"""scripts/distill_dialogues.py with a model, run as a user does, against a real server on loopback."""
-
-from __future__ import annotations
+"""Distilling with a model by its script, against a real server on loopback."""
 
 import json
 import random
+import re
 import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from roleplay.distill.llm.batches import URL
+from roleplay.distill.batches import URL
 from roleplay.files import read_jsonl, write_jsonl
 from roleplay.world import World
 from scripts import review_speakers
 from scripts.distill_dialogues import main
 from tests import children
-from tests.roleplay.distill.loopback import Reply, Server, completion, error_body, serve
+from tests.roleplay.distill.loopback import Answer, Reply, Server, completion, error_body, serve
 from tests.roleplay.distill.test_distill_labelling import asked, small_book
 
 NOVEL = "第一章 雨\n闻筝说：“漏了。”\n铜婆说：“哟。”\n" * 5
@@ -95,6 +95,127 @@ def test_the_cost_limit_keeps_what_was_paid_for(
         before = len(server.requests)
         assert distil(world, server) == 0
     assert 1 <= before < 6 and len(server.requests) == 6
+
+
+def only(text: str, finish: str = "stop") -> Answer:
+    return lambda body: Reply(text, finish=finish)
+
+
+@pytest.mark.parametrize(
+    "answer", [only("", "length"), only("对不起，我不能。"), only('{"labels": []}')]
+)
+def test_a_run_without_one_label_says_so_and_fails_every_time(
+    world: Path, answer: Answer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serve(answer) as server:
+        for _ in range(2):
+            assert distil(world, server) == 2
+            told = capsys.readouterr()
+            assert "answers  script: 0 of use" in told.out
+            assert (
+                told.err.strip()
+                .splitlines()[-1]
+                .startswith(
+                    "error: no answer of 'gpt-4o-mini' held anything that could be read (script)"
+                )
+            )
+            before = len(server.requests)
+        assert len(server.requests) == before
+    spoken = [line for line in World.load(world).read_script() if line.kind == "say"]
+    assert all(line.reason for line in spoken) and len(spoken) == 10
+
+
+def test_the_estimate_names_the_most_calls(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serve(only("[]")) as server:
+        distil(world, server)
+    told = re.search(r"at most (\d+) calls .* each tried up to 8 times", capsys.readouterr().out)
+    assert told and len(server.requests) <= int(told[1]) == 5 * 4 + 5
+
+
+def test_doubtful_lines_of_a_killed_run_are_in_the_estimate(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serve(labels) as server:
+        assert distil(world, server, "--limit", "5") == 0
+        capsys.readouterr()
+        assert distil(world, server, "--dry-run") == 0
+    told = capsys.readouterr().out
+    assert "asks     1 calls" in told and "5 of 6 are answered already; at most 3 calls" in told
+
+
+def test_a_refused_chunk_stops_nothing(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    novel = (world / "novel.txt").read_text(encoding="utf-8").replace("哟。", "你父亲呢？", 1)
+    (world / "novel.txt").write_text(novel, encoding="utf-8")
+
+    def answer(body: dict[str, Any]) -> Reply:
+        refused = "你父亲" in body["messages"][1]["content"].split("片段")[-1]
+        message = error_body("content management policy", "content_filter")
+        return Reply(status=400, body=message) if refused else labels(body)
+
+    with serve(answer) as server:
+        # The first chunk is refused before any other was answered: it is asked once more.
+        assert distil(world, server) == 0 and distil(world, server) == 0
+        before = len(server.requests)
+        assert distil(world, server) == 0 and len(server.requests) == before
+    assert "refused by the endpoint" in capsys.readouterr().out
+    lines = [line for line in World.load(world).read_script() if line.kind == "say"]
+    refused = [line for line in lines if line.reason == "refused by the endpoint"]
+    assert len(refused) == 2 and {line.source for line in refused} == {"rules"}
+    assert {line.char for line in lines if line not in refused} == {"铜婆"}
+
+
+def test_an_empty_account_keeps_all_and_goes_on_later(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    money = [3]
+
+    def answer(body: dict[str, Any]) -> Reply:
+        money[0] -= 1
+        broke = Reply(status=402, body=error_body("Insufficient Balance", "invalid_request_error"))
+        return labels(body) if money[0] >= 0 else broke
+
+    with serve(answer) as server:
+        assert distil(world, server) == 2
+        assert 'says "Insufficient Balance": the account is empty (402)' in capsys.readouterr().err
+        money[0] = 99
+        assert distil(world, server) == 0
+    assert sum(server.paid.values()) == 6
+
+
+def test_a_ledger_of_rubbish_stops_nothing(world: Path) -> None:
+    (world / "ledger.jsonl").write_bytes(b'\xff\xfe\n{"key": [\n' + b"[" * 90_000 + b"\nnull\n{")
+    with serve(labels) as server:
+        assert distil(world, server) == 0
+    assert len(server.requests) == 6
+
+
+def test_a_ledger_that_is_a_folder_is_one_line(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (world / "ledger.jsonl").mkdir()
+    with serve(labels) as server:
+        assert distil(world, server) == 2
+    assert "ledger.jsonl cannot be read" in capsys.readouterr().err and server.requests == []
+
+
+def test_a_key_in_full_width_letters_is_one_line(
+    world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-密钥")
+    assert main(["--world", str(world), "--backend", "openai", "--model", "gpt-4o-mini"]) == 2
+    assert "OPENAI_API_KEY holds a character that no key has" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("proxy", ["socks://127.0.0.1:9", "http://127.0.0.1:9"])
+def test_a_local_endpoint_is_reached_whatever_the_proxies_are(world: Path, proxy: str) -> None:
+    with serve(labels) as server:
+        flags = ["--world", str(world), "--backend", server.url, "--model", "m"]
+        odd = {"http_proxy": proxy, "all_proxy": proxy, "https_proxy": proxy}
+        environment = children.environment(**odd)
+        ended = subprocess.run(
+            children.command("distill_dialogues", *flags), capture_output=True, env=environment
+        )
+    assert ended.returncode == 0 and len(server.requests) == 6
 
 
 def test_a_batch_goes_out_and_comes_back_partly_failed(world: Path, tmp_path: Path) -> None:

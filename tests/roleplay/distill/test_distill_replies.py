@@ -1,4 +1,4 @@
-"""Every kind of broken reply that models really sent: read where it is plain, asked again where it is not."""
+"""Every kind of broken reply that models really sent: read where it is plain, else asked again."""
 
 from __future__ import annotations
 
@@ -66,6 +66,49 @@ def test_what_is_not_plain_is_asked_again(fault: str, reply: str, told: str) -> 
     reading = read_labels(reply, {1, 2})
     assert set(reading.labels) == {2}
     assert any(told in line for line in reading.faults)
+
+
+@pytest.mark.parametrize(
+    ("reply", "speaker"),
+    [
+        (r'{"n": 1, "kind": "say", "speaker": "O\'Brien"}', "O'Brien"),
+        (r'{"n": 1, "kind": "say", "speaker": "\*闻筝\*"}', "*闻筝*"),
+        (r'{"n": 1, "kind": "say", "speaker": "a\\b"}', r"a\b"),
+        (r'{"n": 1, "kind": "say", "speaker": "\ud83d"}', "\ufffd"),
+        (r'{"n": 1, "kind": "say", "speaker": "\ud83d\ude00"}', "😀"),
+    ],
+)
+def test_escapes_that_json_does_not_know(reply: str, speaker: str) -> None:
+    assert read_labels(reply, {1}).labels[1].speaker == speaker
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        "<think>{}</think>",
+        "{}</think>",
+        "<thinking>\n{}\n</thinking>\n",
+        "<seed:think>{}</seed:think>",
+        "◁think▷{}◁/think▷",
+        "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>",
+    ],
+)
+def test_what_is_thought_is_no_answer(thought: str) -> None:
+    reply = thought.replace("{}", ONE.replace("闻筝", "铜婆")) + ONE
+    assert read_labels(reply, {1}).labels[1].speaker == "闻筝"
+    assert (
+        read_labels(f"{ONE}<think>{ONE.replace('闻筝', '铜婆')}", {1}).labels[1].speaker == "闻筝"
+    )
+
+
+def test_long_and_deep_replies_take_no_time() -> None:
+    for reply in (
+        "{" + "a" * 200_000,
+        "{" * 200_000,
+        "<think>" * 50_000,
+        '{"a": ' + "[" * 90_000 + "}",
+    ):
+        assert read_labels(reply + "}", {1}).labels == {}
 
 
 @pytest.mark.parametrize("reply", ["", "对不起，我不能回答。", "[]", "null", "{}"])

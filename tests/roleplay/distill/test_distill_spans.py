@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roleplay.distill.checks import verify_verbatim
-from roleplay.distill.llm.spans import Label, Piece, lines_of, number_spans
+from roleplay.distill.labels.spans import Label, Piece, lines_of, number_spans
 from roleplay.distill.rules.script import distil_rules
 from roleplay.novel.chapters import find_chapters
 from roleplay.novel.chunking import chunk_chapters

@@ -1,4 +1,4 @@
-"""Interviews, summaries, expressions and aliases from a model: checked names, evidence by span, edits kept."""
+"""Interviews, summaries, expressions, aliases of a model: checked names, evidence, edits kept."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from roleplay.distill import tables
 from roleplay.distill.llm import tasks
 from roleplay.distill.llm.client import CachedClient
 from roleplay.distill.llm.costs import Meter
@@ -118,13 +119,13 @@ def test_a_cut_answer_is_asked_for_once_more(tmp_path: Path) -> None:
 def test_an_edited_table_is_kept(tmp_path: Path) -> None:
     row = {"name": "闻筝", "alias": "小筝", "evidence": "x"}
     path = tmp_path / "aliases.json"
-    assert str(tasks.write("aliases", [row, row], tmp_path)) == f"1 rows -> {path}"
+    assert str(tables.write("aliases", [row, row], tmp_path)) == f"1 rows -> {path}"
     assert read_json(path)["aliases"] == [{**row, "count": 2}]
-    assert str(tasks.write("aliases", [row], tmp_path)) == f"1 rows -> {path}"
+    assert str(tables.write("aliases", [row], tmp_path)) == f"1 rows -> {path}"
     write_json(path, {"format": 1, "aliases": [{"name": "闻筝", "alias": "阿筝"}]})
-    told = tasks.write("aliases", [row], tmp_path)
+    told = tables.write("aliases", [row], tmp_path)
     assert "was edited and is kept" in str(told) and "已保留" in told.text("zh")
-    assert tasks.read_aliases(path) == [("闻筝", "阿筝")]
+    assert tables.read_aliases(path) == [("闻筝", "阿筝")]
     assert sorted(item.name for item in tmp_path.iterdir()) == [
         "aliases.json",
         "aliases.manifest.json",
@@ -139,15 +140,15 @@ def test_a_table_of_an_older_version_is_kept_if_it_was_edited(tmp_path: Path, ed
     write_json(tmp_path / "aliases.json.meta.json", old)
     if edited:
         write_json(path, {"format": 1, "aliases": [{"name": "闻筝", "alias": "阿筝"}]})
-    told = str(tasks.write("aliases", [row], tmp_path))
+    told = str(tables.write("aliases", [row], tmp_path))
     assert ("was edited and is kept" in told) == edited
-    assert tasks.read_aliases(path) == [("闻筝", "阿筝" if edited else "小筝")]
+    assert tables.read_aliases(path) == [("闻筝", "阿筝" if edited else "小筝")]
     assert (tmp_path / "aliases.json.meta.json").exists() == edited
 
 
 def test_a_table_that_somebody_else_wrote_is_kept(tmp_path: Path) -> None:
     write_json(tmp_path / "expressions.json", {"expressions": []})
-    told = tasks.write("expressions", [{"word": "笑", "label": "微笑"}], tmp_path)
+    told = tables.write("expressions", [{"word": "笑", "label": "微笑"}], tmp_path)
     assert told.key == "distill.table-kept"
 
 
@@ -162,10 +163,10 @@ def test_rows_of_another_form_are_told_with_their_file(tmp_path: Path) -> None:
     path = tmp_path / "summaries.jsonl"
     path.write_text('{"summary": "雨"}\n', encoding="utf-8")
     with pytest.raises(WorldError, match=r"summaries.jsonl: chapter: is missing: mend or remove"):
-        tasks.summaries_before(path, [])
+        tables.summaries_before(path, [])
     write_json(path, {"aliases": [{"name": "闻筝"}]})
     with pytest.raises(WorldError, match='rows look like {"name": "悟空", "alias": "行者"}'):
-        tasks.read_aliases(path)
+        tables.read_aliases(path)
 
 
 def test_interviews_that_people_wrote_stay(tmp_path: Path) -> None:
@@ -174,7 +175,7 @@ def test_interviews_that_people_wrote_stay(tmp_path: Path) -> None:
     (tmp_path / "interviews.jsonl").write_text(
         json.dumps(old) + "\n" + json.dumps(new) + "\n", encoding="utf-8"
     )
-    tasks.write("interviews", [{**new, "id": "g1-1"}], tmp_path)
+    tables.write("interviews", [{**new, "id": "g1-1"}], tmp_path)
     assert [row["id"] for row in read_jsonl(tmp_path / "interviews.jsonl")] == ["i1", "g1-1"]
 
 
@@ -208,7 +209,7 @@ def test_all_tasks_from_the_command_line(
     assert World.load(tmp_path).read_interviews()[0].generated
     assert next(read_jsonl(tmp_path / "summaries.jsonl"))["character"] == "闻筝"
     assert read_json(tmp_path / "expressions.json")["expressions"][0]["label"] == "微怒"
-    assert tasks.read_aliases(tmp_path / "aliases.json") == [("闻筝", "小筝")]
+    assert tables.read_aliases(tmp_path / "aliases.json") == [("闻筝", "小筝")]
     assert "interviews 1 generated" in capsys.readouterr().out
 
 
@@ -217,7 +218,7 @@ def test_summaries_tell_a_chunk_what_came_before(tmp_path: Path) -> None:
         {"chapter": 1, "summary": "下雨。"},
         {"chapter": 1, "character": "闻筝", "summary": "她修雨。"},
     ]
-    tasks.write("summaries", rows, tmp_path)
+    tables.write("summaries", rows, tmp_path)
     book = book_of("第一章 雨\n雨。\n第二章 晴\n晴。\n", CAST)
-    assert tasks.summaries_before(tmp_path / "summaries.jsonl", book.chunks) == {1: "下雨。"}
-    assert tasks.summaries_before(tmp_path / "nothing.jsonl", book.chunks) == {}
+    assert tables.summaries_before(tmp_path / "summaries.jsonl", book.chunks) == {1: "下雨。"}
+    assert tables.summaries_before(tmp_path / "nothing.jsonl", book.chunks) == {}

@@ -1,7 +1,5 @@
 """scripts/evaluate.py on a toy world, and the program of the experiments on its results."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any
@@ -76,10 +74,9 @@ def test_a_world_without_data_names_the_command_that_makes_it(
     toy: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(toy, "--data-dir", str(tmp_path)) == 2
-    assert (
-        f"make it with `python scripts/prepare_seq2seq_training.py --world {toy[0]} --data-dir {tmp_path}`"
-        in (capsys.readouterr().err)
-    )
+    command = "python scripts/prepare_seq2seq_training.py"
+    told = f"make it with `{command} --world {toy[0]} --data-dir {tmp_path}`"
+    assert told in capsys.readouterr().err
 
 
 def test_the_experiments_table_has_the_means_over_the_seeds(tmp_path: Path) -> None:

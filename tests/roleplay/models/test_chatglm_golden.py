@@ -1,8 +1,9 @@
-"""Our ChatGLM-6B against numbers of the original: logits, layers, caches, losses, gradients, bytes, ids.
+"""Our ChatGLM-6B against the original: logits, layers, caches, losses, gradients, bytes, ids.
 
-    CHATGLM_GOLDEN=<folder> ICE_TEXT_MODEL=<file> pytest tests/roleplay/models/test_chatglm_golden.py
+    CHATGLM_GOLDEN=DIR ICE_TEXT_MODEL=FILE pytest tests/roleplay/models/test_chatglm_golden.py
 
-Tolerances are those of the golden set's own description: logits 2e-4, losses 5e-5, gradients 2e-5, all else exact.
+Tolerances are those of the golden set's own description: logits 2e-4, losses 5e-5, gradients 2e-5,
+all else exact.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from roleplay.errors import ModelError
 from roleplay.models.chatglm import (
     ChatGLMConfig,
     ChatGLMForConditionalGeneration,
-    ChatGLMTokenizer,
     kernels,
     positions,
 )
@@ -483,11 +483,6 @@ def test_state_dict_keys_and_shapes_at_full_size(name: str) -> None:
         if not key.endswith("inv_freq")
     }
     assert ours == theirs
-
-
-@pytest.fixture(scope="session")
-def ice_text() -> ChatGLMTokenizer:
-    return ChatGLMTokenizer(str(data.ICE_TEXT))
 
 
 TOKENS = data.read("tokenizer")

@@ -1,4 +1,4 @@
-"""The bundled model's package: parts joined and checked, and a cache that holds a whole model or none."""
+"""The bundled model's package: parts joined and checked; the cache holds a whole model or none."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_the_real_model_is_converted_and_knows_chinese(
     from roleplay.models.loading import load_causal, load_tokenizer
     from roleplay.records import Passage, Segment
     from roleplay.training.data import encode_passage
-    from roleplay.training.trainer import mean_loss
+    from roleplay.training.steps import mean_loss
 
     monkeypatch.setenv("ROLEPLAY_CACHE", str(tmp_path))
     tokenizer, model = load_tokenizer(bundled.NAME), load_causal(bundled.NAME)

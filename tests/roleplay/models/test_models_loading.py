@@ -1,5 +1,9 @@
 """How a model is found and loaded, and what is said where there is none."""
 
+import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +11,7 @@ import pytest
 
 from roleplay.errors import ModelError
 from roleplay.models import loading
+from tests import children
 
 
 @pytest.mark.parametrize("load", [loading.load_causal, loading.load_tokenizer])
@@ -32,6 +37,45 @@ def test_truncated_weights_of_a_model(gemma: Any, tmp_path: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(ModelError, match="holds no causal language model"):
         loading.load_causal(str(tmp_path))
+
+
+_LOAD = """
+import sys
+from roleplay.errors import ModelError
+from roleplay.models import loading
+for load in (loading.load_tokenizer, loading.load_causal):
+    try:
+        print("loaded", type(load(sys.argv[1])).__name__)
+    except ModelError as error:
+        print("refused", error)
+"""
+
+
+@pytest.mark.parametrize("kind", ["llama", "of-its-own"])
+def test_code_beside_a_model_is_never_run_and_nobody_is_asked(
+    llama_folder: Path, tmp_path: Path, kind: str
+) -> None:
+    folder, ran = tmp_path / "model", tmp_path / "ran"
+    shutil.copytree(llama_folder, folder)
+    (folder / "own.py").write_text(f"open({str(ran)!r}, 'w')\n", encoding="utf-8")
+    parts = ("AutoConfig", "AutoModelForCausalLM", "AutoTokenizer")
+    own = {part: f"own.{part}" for part in parts}
+    for name in ("config.json", "tokenizer_config.json"):
+        told = json.loads((folder / name).read_text(encoding="utf-8")) | {"auto_map": own}
+        told |= {} if kind == "llama" else {"model_type": kind, "tokenizer_class": "Own"}
+        (folder / name).write_text(json.dumps(told), encoding="utf-8")
+    ended = subprocess.run(
+        [sys.executable, "-c", _LOAD, str(folder)],
+        input="y\ny\n",
+        text=True,
+        capture_output=True,
+        env=children.environment(HF_HUB_OFFLINE="1"),
+        timeout=300,
+    )
+    told = [line.split()[0] for line in ended.stdout.splitlines()]
+    assert told == ["loaded" if kind == "llama" else "refused"] * 2, ended.stderr
+    assert kind == "llama" or "code of its own, which is never run here" in ended.stdout
+    assert not ran.exists() and "[y/N]" not in ended.stdout + ended.stderr
 
 
 def test_a_loaded_model_is_frozen(gemma: Any) -> None:

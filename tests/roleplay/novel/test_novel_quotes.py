@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roleplay.novel.paragraphs import unwrap
 from roleplay.novel.quotes import find_quotes
 
 FILLER = "    却说那人在山中行走，每日里只是看花看水，并不曾见得有一\n"
@@ -53,8 +54,8 @@ def test_a_speech_goes_over_a_poem_to_the_mark_that_closes_it() -> None:
 
 
 def test_a_quote_goes_over_wrapped_lines() -> None:
-    text = FILLER * 12 + "    玄德曰：“吾与汝无仇，何故欲\n相害？”瑁不答。\n"
-    assert quotes(text) == [("吾与汝无仇，何故欲\n相害？", "speech")]
+    cue = "    却说那人在山中行走，每日里只是看花，玄德曰：“吾与汝无仇，何\n故欲相害？”瑁不答。\n"
+    assert quotes(unwrap(FILLER * 12 + cue)) == [("吾与汝无仇，何故欲相害？", "speech")]
 
 
 def test_a_new_cue_ends_a_quote_that_was_not_closed() -> None:

@@ -1,52 +1,21 @@
 """Reading txt files: every encoding that Chinese novels come in, and clear refusals."""
 
 import codecs
+import time
 from pathlib import Path
 
 import pytest
 
 from roleplay.errors import NovelError
-from roleplay.novel.encoding import decode
-from roleplay.novel.reading import read_novel
-
-SIMPLIFIED = (
-    "第一章　漏雨的早晨\n闻筝头也不抬：“修不好不收钱，没得商量。”她说着把梯子搬了过来。\n" * 3
-)
-TRADITIONAL = (
-    "第一章　漏雨的早晨\n聞箏頭也不抬：「修不好不收錢，沒得商量。」她說著把梯子搬了過來。\n" * 3
-)
+from roleplay.novel.chapters import find_chapters
+from roleplay.novel.reading import language_of, read_novel
+from tests.roleplay.novel.prose import prose
 
 
 def written(folder: Path, data: bytes) -> Path:
     path = folder / "novel.txt"
     path.write_bytes(data)
     return path
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16-le", "utf-16-be"])
-def test_encoding_is_told_without_a_mark(encoding: str) -> None:
-    assert decode(SIMPLIFIED.encode(encoding), "x") == (SIMPLIFIED, encoding)
-
-
-def test_big5_is_told_from_gb18030() -> None:
-    assert decode(TRADITIONAL.encode("big5"), "x") == (TRADITIONAL, "big5")
-
-
-def test_traditional_text_in_gbk_is_not_big5() -> None:
-    assert decode(TRADITIONAL.encode("gbk"), "x") == (TRADITIONAL, "gb18030")
-
-
-@pytest.mark.parametrize(
-    ("bom", "encoding"),
-    [
-        (codecs.BOM_UTF8, "utf-8"),
-        (codecs.BOM_UTF16_LE, "utf-16-le"),
-        (codecs.BOM_UTF16_BE, "utf-16-be"),
-    ],
-)
-def test_byte_order_mark_decides_and_goes(tmp_path: Path, bom: bytes, encoding: str) -> None:
-    novel = read_novel(written(tmp_path, bom + SIMPLIFIED.encode(encoding)))
-    assert (novel.text, novel.encoding) == (SIMPLIFIED, encoding)
 
 
 def test_line_ends_become_newlines(tmp_path: Path) -> None:
@@ -78,24 +47,53 @@ def test_empty_or_blank_file_is_refused(tmp_path: Path, data: bytes) -> None:
     ],
 )
 def test_binary_file_is_named_by_its_magic(tmp_path: Path, data: bytes, kind: str) -> None:
-    with pytest.raises(NovelError, match=f"is no text but {kind}: convert it to txt or epub"):
-        read_novel(written(tmp_path, data))
-
-
-def test_a_bad_byte_is_given_with_its_place(tmp_path: Path) -> None:
-    data = SIMPLIFIED.encode()
-    with pytest.raises(NovelError, match="utf-8 text with a bad byte at 27"):
-        read_novel(written(tmp_path, data[:27] + b"\xff" + data[28:]))
-
-
-def test_control_characters_are_no_text(tmp_path: Path) -> None:
     with pytest.raises(
-        NovelError, match=r"no known encoding .* control characters, the first at byte 9"
+        NovelError, match=f"is no text but looks like {kind}: convert it to txt or epub"
     ):
-        read_novel(written(tmp_path, "雨，。".encode() + bytes(range(32)) * 20))
-
-
-def test_text_in_a_foreign_encoding_is_refused(tmp_path: Path) -> None:
-    data = ("Это роман о дожде и людях, которые его чинят. " * 20).encode("koi8-r")
-    with pytest.raises(NovelError, match="save it as UTF-8"):
         read_novel(written(tmp_path, data))
+
+
+def test_a_novel_saved_as_a_web_page_is_read(tmp_path: Path) -> None:
+    page = "<!DOCTYPE html><html><body><h1>雨</h1><p>雨停了。</p><h1>塔</h1><p>到了。</p></body></html>"
+    novel = read_novel(written(tmp_path, page.encode()))
+    assert (novel.text, novel.titles) == ("雨\n雨停了。\n塔\n到了。", ((0, "雨"), (7, "塔")))
+
+
+@pytest.mark.parametrize("language", ["zh-Hans", "zh-Hant", "ja", "ko", "en"])
+@pytest.mark.parametrize("length", [60, 5000])
+def test_the_language_is_told(tmp_path: Path, language: str, length: int) -> None:
+    assert read_novel(written(tmp_path, prose(language, length).encode())).language == language
+
+
+@pytest.mark.parametrize(
+    "text", [prose("fr", 900), "Старый капитан не ответил. " * 9, "1234 …… 5678"]
+)
+def test_any_other_language_is_another(text: str) -> None:
+    assert language_of(text) == "other"
+
+
+def test_offsets_count_in_the_cleaned_and_joined_text(tmp_path: Path) -> None:
+    text = (
+        "第一章 雨\n"
+        + "&nbsp;雨停了，\u200b灯还亮着。<br>\n本书由某某网整理制作\n第二章 塔\n到了。\n"
+    )
+    novel = read_novel(written(tmp_path, text.encode()))
+    assert "灯还亮着。\n" in novel.text and "整理" not in novel.text
+    assert [str(note) for note in novel.notes] == [
+        "1 lines of a site's advertising were left out: lines 3"
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_a_million_characters_take_three_seconds(tmp_path: Path, encoding: str) -> None:
+    path = written(tmp_path, prose("zh-Hans", 1_000_000).encode(encoding))
+    start = time.perf_counter()
+    find_chapters(read_novel(path).text)
+    assert time.perf_counter() - start < 3
+
+
+def test_control_characters_take_linear_time(tmp_path: Path) -> None:
+    path = written(tmp_path, ("雨停了。\x01\n" * 100_000).encode())
+    start = time.perf_counter()
+    assert str(read_novel(path).notes[0]).startswith("100000 bytes could not be read: lines 1, 2")
+    assert time.perf_counter() - start < 5

@@ -2,11 +2,9 @@
 
     python killing.py distill WORLD FOLDER --max-chars 30
 
-FOLDER/0 is what a whole run makes. FOLDER/1, FOLDER/2, ... are what is left after SIGKILL just before
-the first, the second, ... change of the disk: a rename, a removal, a new folder.
+FOLDER/0 is what a whole run makes. FOLDER/1, FOLDER/2, ... are what is left after SIGKILL just
+before the first, the second, ... change of the disk: a rename, a removal, a new folder.
 """
-
-from __future__ import annotations
 
 import os
 import shutil

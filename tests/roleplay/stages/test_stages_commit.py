@@ -1,7 +1,6 @@
 """Outputs appear together or not at all: killed at any moment, two runs at once, a full disk."""
 
-from __future__ import annotations
-
+import json
 import os
 import re
 import shutil
@@ -20,7 +19,7 @@ import tiny
 
 from roleplay import files
 from roleplay.world import World
-from scripts import distill_dialogues, prepare_seq2seq_training, train_roleplaying
+from scripts import distill_dialogues, import_old_data, prepare_seq2seq_training, train_roleplaying
 from tests import children
 from tests.roleplay.distill.loopback import Reply, serve
 
@@ -93,7 +92,7 @@ def in_order(folder: Path) -> tuple[Path, list[Path]]:
 
 
 def outputs(world: Path, stage: str) -> dict[str, bytes]:
-    """Name -> content of what the manifest names, which is as it says; nothing else is left over."""
+    """Name -> content of what the manifest names, and it is so; nothing else is left over."""
     made = files.read_json(world / f"{stage}.manifest.json")["outputs"]
     found = {name: (world / name).read_bytes() for name in made}
     assert {name: files.digest(data) for name, data in found.items()} == made
@@ -111,7 +110,7 @@ def is_decided(world: Path, whole: Path, stage: str) -> bool:
 def check_next_run(
     main: Main, flags: list[str], world: Path, whole: Path, stage: str, capsys: Out
 ) -> bool:
-    """The same command makes what a whole run makes; whether it said that nothing was to be done."""
+    """The same command makes what a whole run makes; whether there was nothing left to do."""
     decided = is_decided(world, whole, stage)
     capsys.readouterr()
     assert main(["--world", str(world), *flags]) == 0, f"killed before change {world.name}"
@@ -179,6 +178,22 @@ def test_killed_at_any_change_the_data_is_prepared_by_the_next_run(
         check_next_run(prepare_seq2seq_training.main, flags, path, whole, "dataset", capsys)
 
 
+def test_killed_while_old_data_is_imported_the_next_run_finishes_it(
+    tmp_path: Path, capsys: Out
+) -> None:
+    content = tmp_path / "all_content.json"
+    rows = [[{"char": "小舟", "say": f"第{n}句话。"}, {"info": f"第{n}场雨。"}] for n in range(45)]
+    content.write_text(json.dumps(rows), encoding="utf-8")
+    flags = ["--content", str(content)]
+    whole, killed = kill_everywhere("legacy", tmp_path / "none", tmp_path / "kills", *flags)
+    for path in killed:
+        made = (".distill.pending.json", "distill.manifest.json")
+        decided = any((path / name).exists() for name in made)
+        assert import_old_data.main(["--world", str(path), *flags]) == (2 if decided else 0)
+        assert ("is there already" in capsys.readouterr().err) == decided
+        assert set(outputs(path, "distill")) == set(outputs(whole, "distill"))
+
+
 def test_an_edited_script_is_kept_unless_force_is_given(world: Path, capsys: Out) -> None:
     script, flags = world / "script.jsonl", ["--world", str(world)]
     edited = script.read_text(encoding="utf-8").replace("铜婆", "咕噜")
@@ -233,14 +248,12 @@ def check_busy(main: Main, flags: list[str], stage: str, first: int, capsys: Out
     capsys.readouterr()
     assert main(flags) == 2
     told = capsys.readouterr().err
-    assert re.fullmatch(
-        rf"error: another run of {stage} is at work in \S+ \(process {first}, since [-\d]+ [:\d]+\): "
-        "wait for it, or stop it\n",
-        told,
-    ), told
+    who = rf"process {first}, since [-\d]+ [:\d]+"
+    line = rf"error: another run of {stage} is at work in \S+ \({who}\): wait for it, or stop it\n"
+    assert re.fullmatch(line, told), told
 
 
-def test_two_distil_one_world(world: Path, tmp_path: Path, capsys: Out) -> None:
+def test_two_distil_one_world(world: Path, capsys: Out) -> None:
     may_answer = Event()
 
     def answer(body: dict[str, Any]) -> Reply:
@@ -250,9 +263,8 @@ def test_two_distil_one_world(world: Path, tmp_path: Path, capsys: Out) -> None:
     with serve(answer) as server:
         flags = ["--world", str(world), "--backend", server.url, "--model", "m"]
         with at_work(world, "distill", "distill_dialogues", *flags) as first:
-            for more in ([], ["--output-dir", str(tmp_path / "elsewhere")]):
-                second = ["--world", str(world), *more]
-                check_busy(distill_dialogues.main, second, "distill", first.pid, capsys)
+            second = ["--world", str(world)]
+            check_busy(distill_dialogues.main, second, "distill", first.pid, capsys)
             may_answer.set()
             assert first.wait() == 0
     outputs(world, "distill")

@@ -1,4 +1,4 @@
-"""Attention as products gives what torch's own gives, with and without a prefix, in value and gradient."""
+"""Attention as products gives what torch's own gives, in value and gradient."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A run's folder can be read by a person, and a program finds the best adapter and the last one in it."""
+"""A person can read a run's folder, a program finds the best adapter and the last one in it."""
 
 import json
 from pathlib import Path

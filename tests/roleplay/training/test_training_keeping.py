@@ -1,4 +1,4 @@
-"""General rows are held near the base model, others are not; the loss on general text is taken before and after."""
+"""General rows are held near the base model, and their loss is taken before and after."""
 
 from dataclasses import replace
 from pathlib import Path

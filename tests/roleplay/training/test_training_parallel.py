@@ -29,7 +29,7 @@ def passage(answer: str, weight: float = 1.0) -> Passage:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Eight rows of unlike length and weight, so that a mean of means would differ; three held out."""
+    """Eight rows, unlike so that a mean of means would differ; three held out."""
     answers = (
         "灯",
         "灯亮着。",

@@ -1,4 +1,4 @@
-"""Figures go to TensorBoard or trackio where they are installed, and say what to install where not."""
+"""Figures go to TensorBoard or trackio; where these are missing, it says what to install."""
 
 import importlib.util
 from pathlib import Path

@@ -1,6 +1,4 @@
-"""scripts/prepare_seq2seq_training.py and scripts/train_roleplaying.py on a toy world, stopped and gone on with."""
-
-from __future__ import annotations
+"""Preparing and training by their scripts on a toy world, stopped and gone on with."""
 
 import json
 import shutil
@@ -99,10 +97,8 @@ def test_a_missing_script_names_the_command(
     path = tiny.write_world(tmp_path / "new")
     (path / "script.jsonl").unlink()
     assert prepare(path, gemma_folder) == 2
-    assert (
-        f"script.jsonl is missing: make it with `python scripts/distill_dialogues.py --world {path}`"
-        in (capsys.readouterr().err)
-    )
+    command = f"python scripts/distill_dialogues.py --world {path}"
+    assert f"script.jsonl is missing: make it with `{command}`" in capsys.readouterr().err
 
 
 def test_missing_passages_name_the_command(

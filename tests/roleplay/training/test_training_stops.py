@@ -70,6 +70,9 @@ def test_a_loss_that_is_no_number_stops_at_once(gemma: Any, tokenizer: Any, tmp_
         r"in step (\d), the state of step (\d) is kept in .*checkpoint-\d:", str(caught.value)
     )
     assert found and int(found[1]) == int(found[2]) + 1
+    assert f"第 {found[1]} 步的损失变成了 nan，第 {found[2]} 步的存档还在" in caught.value.text(
+        "zh"
+    )
     kept = last_state(tmp_path / "trainer")
     assert kept and kept.name == f"checkpoint-{found[2]}"
 

@@ -62,7 +62,8 @@ class TritonInt4(Kernel):
         """x [m, i] times W without expanding it."""
         y = x.new_empty(len(x), len(scale))
         weights = (form, scale, bias)
-        with torch.cuda.device_of(x):  # Triton launches on the current device
+        # Triton launches on the current device, whatever its arguments lie on.
+        with torch.cuda.device_of(x):  # type: ignore[no-untyped-call]
             if self._dots and len(x) >= _DOTS_FROM and x.dtype == torch.float16:
                 # Filled up to the 16 rows that tensor cores take.
                 _launch(_dot_products, x, *weights, y, M=MANY, ROWS=_DOT_ROWS, BYTES=_DOT_BYTES)
@@ -77,7 +78,7 @@ class TritonInt4(Kernel):
     def expand(self, form: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
         o, half = form.shape
         weight = torch.empty(o, 2 * half, dtype=dtype, device=form.device)
-        with torch.cuda.device_of(form):
+        with torch.cuda.device_of(form):  # type: ignore[no-untyped-call]
             grid = (o, triton.cdiv(half, _EXPANDED_BYTES))
             _expand_rows[grid](form, scale, weight, half, BYTES=_EXPANDED_BYTES)
         return weight

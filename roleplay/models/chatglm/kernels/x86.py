@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from roleplay.errors import ModelError
-from roleplay.models.bundled import cache_folder
+from roleplay.files import cache_folder
 from roleplay.models.chatglm.kernels.base import Kernel
 from roleplay.models.chatglm.kernels.packing import pack
 

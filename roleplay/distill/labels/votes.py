@@ -8,7 +8,7 @@ The rules' explicit cues (闻筝说：“…”) weigh more than an unsure model
 
 from dataclasses import dataclass
 
-from roleplay.distill.llm.spans import Label
+from roleplay.distill.labels.spans import Label
 from roleplay.records import UNKNOWN, Line
 
 EXPLICIT = ("before", "after", "inside")

@@ -11,11 +11,13 @@ id is the request's content hash, so that an answer finds its request in any lat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from roleplay import files
-from roleplay.distill.llm.ledger import NO_COMPLETION, Entry, Ledger
+from roleplay.distill.llm.client import keep
+from roleplay.distill.llm.completion import parse, read_completion
+from roleplay.distill.llm.ledger import Entry, Ledger, scrub
 from roleplay.distill.llm.requests import LLMRequest
+from roleplay.errors import WorldError, reason
 from roleplay.messages import Message, message
 
 URL = "/v1/chat/completions"
@@ -41,32 +43,36 @@ def write_batch(path: Path, requests: Iterable[LLMRequest]) -> int:
 
 
 def read_batch(path: Path, ledger: Ledger, *, model: str) -> Taken:
-    """Put the answers of a results file into the ledger.
+    """Put the answers of a results file into the ledger; a line of another form is no answer.
 
-    Raises WorldError: the file is missing or not JSON Lines. ModelError: the ledger is unwritable.
+    Raises WorldError: the file cannot be read. ModelError: the ledger is unwritable.
     """
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise WorldError("files.unreadable", path=path, reason=reason(error)) from error
     taken, failed = 0, []
-    for row in files.read_jsonl(path):
-        if isinstance(entry := _entry(row, model), Entry):
-            ledger.put(entry)
-            taken += 1
+    for line in filter(None, map(bytes.strip, lines)):
+        if isinstance(entry := _entry(line, model), Entry):
+            taken += keep(ledger, entry)
         else:
             failed.append(entry)
     return Taken(taken, tuple(failed))
 
 
-def _entry(row: Any, model: str) -> Entry | Message:
-    """The answer of a row, or why there is none."""
+def _entry(line: bytes, model: str) -> Entry | Message:
+    """The answer of a line, or why there is none."""
+    row = parse(line)
     if not isinstance(row, Mapping) or not isinstance(row.get("custom_id"), str):
-        return message("distill.batch-no-id", row=str(row)[:60])
-    key, given = row["custom_id"], row.get("response")
+        return message("distill.batch-no-id", row=line.decode("utf-8", "replace")[:60])
+    key, given, error = scrub(row["custom_id"]), row.get("response"), row.get("error")
     response = given if isinstance(given, Mapping) else {}
-    status = response.get("status_code", 0)
-    detail = row.get("error") or (response.get("body") if status != 200 else None)
-    if status == 200 and not detail:
-        try:
-            return Entry.of(response["body"], key=key, task="batch", model=model)
-        except NO_COMPLETION as error:
-            detail = error
-    shown = " ".join(str(detail).split())[:80]
-    return message("distill.batch-failed", key=key[:12], status=status, detail=shown)
+    status = code if isinstance(code := response.get("status_code"), int) else 0
+    # Without a status there was no answer, whatever stands in its place.
+    wrong = 500 if error or not status else status
+    told = error or response.get("body")
+    entry = read_completion(wrong, told, key=key, task="batch", model=model)
+    if isinstance(entry, Entry):
+        return entry
+    shown = entry.said or entry.whole
+    return message("distill.batch-failed", key=key[:12], status=status, detail=shown[:80])
