@@ -92,9 +92,8 @@ class KeywordIndex:
     def holding(self, name: str) -> NDArray[np.int64]:
         """Numbers of the texts in which a name stands whole."""
         place = np.searchsorted(self._terms, term := self._word(name))
-        known = self._terms[place] == term
-        found: NDArray[np.int64] = self._texts[self._postings(place)] if known else self._texts[:0]
-        return found
+        found = slice(0) if self._terms[place] != term else self._postings(place)
+        return np.asarray(self._texts[found], dtype=np.int64)
 
     def _postings(self, place: np.int64) -> slice:
         return slice(self._starts[place], self._starts[place + 1])
