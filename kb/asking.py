@@ -18,10 +18,12 @@ _LONGEST = 100
 # '你知道露易丝的生日吗' asks for nothing of whoever is asked.
 _OPENINGS = re.compile("|".join(WORDS["question-openings"]))
 _YOU = re.compile(r"[你您]|\byou\b|\byour\b")
+_FILLERS = re.compile("|".join(WORDS["question-words"]))
 _PLOT = re.compile("|".join(WORDS["plot-words"]))
 # 露易丝和塔巴莎: both are asked about; in 露易丝的使魔 the second only says what of the first.
 _AND = re.compile(r"\s*(?:和|与|跟|同|及|、|,|还是|或者?|and|or)\s*")
-_LATER, ASKED, ASKED_ALONE, _PRESENT = 0.6, 0.5, 0.5, 0.2
+_LATER, _ASKED = 0.6, 0.5
+NAMED, TO_YOU, PRESENT = 0.6, 0.8, 0.2
 
 
 class Subject(NamedTuple):
@@ -37,6 +39,8 @@ class Question(NamedTuple):
 
     question: str
     subjects: tuple[Subject, ...]
+    share: float
+    """What the subjects count beside the question's words."""
     asked: bool
     """Whether whoever is asked is one of them."""
     of_plot: bool
@@ -63,7 +67,7 @@ def read_question(query: str, names: Names) -> Question | None:
     question = text[start:].strip()
     to_you = bool(_YOU.search(_OPENINGS.sub("", question)))
     if asked and (to_you or not weights):
-        weights.setdefault(asked, ASKED if weights else ASKED_ALONE if to_you else _PRESENT)
+        weights.setdefault(asked, _ASKED if found else 1.0)
     subjects: dict[frozenset[str], Subject] = {}
     for name, weight in weights.items():
         titles = names.titles_of(name)
@@ -71,4 +75,8 @@ def read_question(query: str, names: Names) -> Question | None:
     if not subjects:
         return None
     of_plot = bool(_PLOT.search(question))
-    return Question(question, tuple(subjects.values()), asked in weights, of_plot)
+    # Who is asked counts as much as a few words of the question: the longer it is, the less.
+    asking = len("".join(re.findall(r"\w", _FILLERS.sub("", question))))
+    weight = TO_YOU if to_you else PRESENT
+    share = NAMED if found else weight / (weight + max(asking - 1, 1))
+    return Question(question, tuple(subjects.values()), share, asked in weights, of_plot)

@@ -12,7 +12,6 @@ of its own, so that 沈砚秋 does not find 沈砚冬, and counts half. Question
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,10 +38,6 @@ _QUESTION_WORDS = re.compile("|".join(WORDS["question-words"]))
 # A term is an int64: a character's code, two codes side by side, or a word's number above both.
 _BIGRAM_SHIFT = 20
 _FIRST_WORD = 1 << 60
-
-
-# The weight of a name in a query, and float32 [texts]: how well each fits it, 0-1.
-Named: TypeAlias = tuple[float, NDArray[np.float32]]
 
 
 class KeywordIndex:
@@ -73,14 +68,14 @@ class KeywordIndex:
         saturated = frequencies * (_K1 + 1) / (frequencies + damping)
         self._weights = (self._term_weights[found] * saturated).astype(np.float32)
 
-    def scores(self, query: str, *, named: Sequence[Named] | None = None) -> NDArray[np.float32]:
+    def scores(self, query: str, *, names_count: bool = True) -> NDArray[np.float32]:
         """float32 [texts]: BM25 as a share of what an average text with every term once would get.
 
         Not negative, rarely above 1. Of a query with more than 16 pairs and words 1 stands for as
         much as 16 of them: no snippet holds more of a scene. Only the 200 weightiest terms count.
-        With `named`, that stands for the names in the query, which are no terms then.
+        `names_count` False leaves the names in the query out.
         """
-        wanted, factors = self._query_terms(query, names_count=named is None)
+        wanted, factors = self._query_terms(query, names_count=names_count)
         places = np.searchsorted(self._terms, wanted)
         known = self._terms[places] == wanted
         absent = self._weight(wanted[~known], np.zeros((~known).sum(), np.int64)) * factors[~known]
@@ -92,9 +87,6 @@ class KeywordIndex:
             scores[self._texts[postings]] += self._weights[postings] * factors[term]
         long_terms = int((wanted >= 1 << _BIGRAM_SHIFT).sum())
         ideal = (weights.sum() + absent.sum()) * min(1.0, _IDEAL_TERMS / max(long_terms, 1))
-        for weight, matches in named or ():
-            scores += np.float32(weight) * matches
-            ideal += weight
         return scores / np.float32(ideal or 1)
 
     def holding(self, name: str) -> NDArray[np.int64]:

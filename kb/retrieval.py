@@ -29,7 +29,7 @@ from kb.duplicates import choose
 from kb.embedding import Embedder, get_embedder
 from kb.errors import EmbedderMismatchError, QueryError
 from kb.index import VectorIndex, load_index
-from kb.keyword import KeywordIndex, Named
+from kb.keyword import KeywordIndex
 from kb.names import Names, normalise, simplified
 from kb.sections import WORDS
 from kb.snippets import Snippet
@@ -166,9 +166,13 @@ class KnowledgeBase:
         for text, vector in self._encoded(list(places), method):
             about = read_question(text, self._names)
             words = self._word_scores(text, about) if method != "dense" else None
+            share, fit = (about.share, self._fit(about)) if about else (0.0, None)
+            if words is not None and fit is not None:
+                words = (1 - share) * words + share * fit
             for place in places[text]:
                 query = queries[place]
-                hits = self._rank(words, vector, self._visible(query.not_after, query.known_to))
+                visible = self._visible(query.not_after, query.known_to)
+                hits = self._rank(words, vector, visible, share, fit)
                 hits = self._each_in_place(hits, about) if about else hits
                 hits = [hit for hit in hits if hit.score >= min_score]
                 shown = ((hit.snippet.text, hit.snippet.display) for hit in hits)
@@ -177,25 +181,24 @@ class KnowledgeBase:
         return found
 
     def _word_scores(self, query: str, about: Question | None) -> Scores:
-        """float32 [snippets], 0-1: by the words of a query, and by the pages that it names."""
+        """float32 [snippets], 0-1: by the words of a query, without the names that it is about."""
         if about is None:
             return np.minimum(self._keyword.scores(self.expand(query)), 1)
-        named: list[Named] = []
-        for subject in about.subjects:
-            fit = np.zeros(len(self), dtype=np.float32)
+        scores = self._keyword.scores(about.question, names_count=False)
+        return np.minimum(scores if about.of_plot else scores * self._facts_first, 1)
+
+    def _fit(self, about: Question) -> Scores:
+        """float32 [snippets], 0-1: whether a snippet stands on the pages that a question is about."""
+        fits = np.zeros((len(about.subjects), len(self)), dtype=np.float32)
+        for fit, subject in zip(fits, about.subjects, strict=True):
             for name in subject.names:
                 fit[self._keyword.holding(name)] = _MENTIONED
-            own = [number for title in subject.titles for number in self._pages.get(title, ())]
-            fit[own] = 1
-            rarity = math.log(1 + (len(self) - len(own) + 0.5) / (len(own) + 0.5))
-            named.append((_PAGE_WEIGHT * subject.weight * rarity, fit))
-        if len(named) > 1:
-            # What stands between several of them is worth more than what is only on one.
-            together = np.minimum.reduce([fit for _, fit in named]) > 0
-            for _, fit in named:
-                fit[together] = np.maximum(fit[together], _TOGETHER)
-        scores = self._keyword.scores(about.question, named=named)
-        return np.minimum(scores if about.of_plot else scores * self._facts_first, 1)
+            fit[[number for title in subject.titles for number in self._pages.get(title, ())]] = 1
+        # What stands between several of them is worth more than what is only on one.
+        between = (fits > 0).all(axis=0) & (len(fits) > 1)
+        fits[:, between] = np.maximum(fits[:, between], _TOGETHER)
+        weights = np.array([subject.weight for subject in about.subjects], dtype=np.float32)
+        return np.asarray(weights @ fits / weights.sum(), dtype=np.float32)
 
     def _each_in_place(self, hits: list[Hit], about: Question) -> list[Hit]:
         """The hits with the best of each of several pages that a question is about among the first.
@@ -239,7 +242,14 @@ class KnowledgeBase:
         asked = self.expand(about.question if about and not about.asked else query)
         return shorten_query(simplified(asked))
 
-    def _rank(self, words: Scores | None, vector: Scores | None, visible: Mask | None) -> list[Hit]:
+    def _rank(
+        self,
+        words: Scores | None,
+        vector: Scores | None,
+        visible: Mask | None,
+        share: float,
+        fit: Scores | None,
+    ) -> list[Hit]:
         """The 200 best by each method that is used, those with a score above 0, best first."""
         found: list[NDArray[np.int64]] = []
         if words is not None:
@@ -254,7 +264,10 @@ class KnowledgeBase:
         if words is not None:
             parts["keyword"] = scores = words[numbers]
         if vector is not None:
-            parts["dense"] = scores = self._nearness(vector, numbers)
+            scores = self._nearness(vector, numbers)
+            if fit is not None:
+                scores = (1 - share) * scores + share * fit[numbers]
+            parts["dense"] = scores
         if len(parts) == 2:
             scores = (1 - _DENSE_SHARE) * parts["keyword"] + _DENSE_SHARE * parts["dense"]
         hits = []

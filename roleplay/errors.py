@@ -94,7 +94,8 @@ _SYSTEM = {
     errno.ENOTDIR: "system.no-folder",
     errno.EADDRINUSE: "system.port-taken",
 }
-_FORMS = {
+_NUMBERS = ("int_type", "int_parsing", "int_from_float", "float_type", "float_parsing")
+_FORMS = dict.fromkeys(_NUMBERS, "form.number") | {
     "missing": "form.missing",
     "extra_forbidden": "form.extra",
     "literal_error": "form.choice",
@@ -104,11 +105,6 @@ _FORMS = {
     "model_type": "form.object",
     "dict_type": "form.object",
     "json_invalid": "form.json",
-    "int_type": "form.number",
-    "int_parsing": "form.number",
-    "int_from_float": "form.number",
-    "float_type": "form.number",
-    "float_parsing": "form.number",
     "greater_than": "form.above",
     "greater_than_equal": "form.least",
     "less_than": "form.below",

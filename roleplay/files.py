@@ -170,7 +170,7 @@ def _holder(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def commit(folder: Path, stage: str, *, settings: dict[str, Any], inputs: str) -> Iterator[Path]:
-    """A folder for the outputs of ``stage``; they and their manifest get into ``folder`` together."""
+    """A folder for the outputs of ``stage``: they get into ``folder`` together, with a manifest."""
     staged, pending = _staged(folder, stage), _pending(folder, stage)
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)

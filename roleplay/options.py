@@ -146,6 +146,15 @@ class WorldOptions(Options):
     world: Path = required("folder of the novel", "小说的文件夹")
 
 
+@dataclass(frozen=True, kw_only=True)
+class DataOptions(WorldOptions):
+    """Base of the settings of a stage that makes or reads training data."""
+
+    data_dir: Path | None = option(
+        None, "folder of the training data (default: the world)", "训练数据的文件夹（默认：世界）"
+    )
+
+
 def _problems(settings: Any) -> Iterator[Message]:
     own = {item.name for item in fields(settings)}
     # Those of a group are checked by the group, and what was given by whoever makes the class.

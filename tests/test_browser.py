@@ -1,4 +1,4 @@
-"""The app in a real browser: a newcomer asks, then plays a scene; another world is loaded meanwhile.
+"""The app in a real browser: a newcomer asks, then plays a scene; another world is loaded.
 
 Run by `python3 launch.py test` with `-m browser`. The server is the app's own layout with a
 scripted backend, so the page is tested and not a model's mood; one more test starts `app.py` itself

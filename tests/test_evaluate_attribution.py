@@ -93,3 +93,11 @@ def test_an_unknown_backend_lists_the_known(
 ) -> None:
     assert main([str(written(tmp_path / "a.jsonl")), "--backend", "gpt"]) == 2
     assert "unknown backend 'gpt': known are rules" in capsys.readouterr().err
+
+
+def test_a_line_break_of_another_kind_is_part_of_a_sentence(tmp_path: Path) -> None:
+    row: dict[str, Any] = {"sentences": ["闻筝说：\u2028“漏了。”"], "target_index": 0}
+    row |= {"candidates": [{"name": "闻筝"}], "speaker": "闻筝", "category": "explicit"}
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert len(read_rows(path)) == 1

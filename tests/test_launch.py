@@ -1,4 +1,4 @@
-"""The launcher, as a copy in a folder of its own with a `.venv` whose Python only writes down what it is asked."""
+"""The launcher, copied to a folder whose `.venv` has a Python that writes down what it is asked."""
 
 from __future__ import annotations
 

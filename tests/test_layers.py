@@ -1,6 +1,6 @@
-"""The layers of the house (docs/architecture.md): who may import whom, and that nobody imports in a circle.
+"""The layers of the house (docs/architecture.md): who may import whom, and no circles.
 
-A module is looked up by its longest prefix; imports inside functions and under TYPE_CHECKING count as well.
+A module is looked up by its longest prefix; imports inside functions and under TYPE_CHECKING count.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def imports_of(texts: dict[str, str]) -> Imports:
 
 
 def imported(node: ast.AST, known: dict[str, str]) -> Iterator[str]:
-    """Our modules that an import statement names; ``from a import b`` is a.b where that is a module."""
+    """Our modules that an import names; ``from a import b`` is a.b where that is a module."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names if is_ours(alias.name))
     elif isinstance(node, ast.ImportFrom):
@@ -93,8 +93,8 @@ def violations(imports: Imports) -> list[str]:
 def allowed(name: str, target: str) -> bool:
     """Down or beside; nothing imports the top row, and the knowledge base stands apart.
 
-    Only the stages reach into ``kb``, and the page, the API and the terminal reach no deeper than what they need to
-    show: nothing that loads, trains or searches.
+    Only the stages reach into ``kb``, and the page, the API and the terminal reach no deeper than
+    what they need to show: nothing that loads, trains or searches.
     """
     package, other = name.split(".")[0], target.split(".")[0]
     if row(target) == 0:
@@ -107,7 +107,7 @@ def allowed(name: str, target: str) -> bool:
 
 
 def row(module: str) -> int:
-    """The row that a module stands in, 0 at the top; a package's own ``__init__`` stands below all others."""
+    """The row of a module, 0 at the top; a package's own ``__init__`` stands below all others."""
     if module in ("roleplay", "kb"):
         return len(LAYERS)
     return next(
@@ -212,6 +212,6 @@ def test_a_circle_of_folders_is_seen() -> None:
 
 def test_imports_from_below_and_beside_are_allowed() -> None:
     texts = {
-        "roleplay.dialogue": "import roleplay.errors\nimport roleplay.distill.rules.cues\nimport torch"
+        "roleplay.dialogue": "import roleplay.errors\nimport roleplay.distill.rules\nimport torch"
     }
     assert violations(imports_of(texts)) == []

@@ -105,7 +105,8 @@ def to_markdown(report: Mapping[str, Any]) -> str:
         "# Data set",
         f"Mode {report['settings']['mode']}; {train['passages']:,} passages and {train['rows']:,} "
         f"rows to learn from ({train['target_tokens']:,} learnt tokens); {test['passages']:,} "
-        f"passages of chapters {' '.join(map(str, report['test_chapters']))} held out ({test['target_tokens']:,}).",
+        f"passages of chapters {' '.join(map(str, report['test_chapters']))} held out "
+        f"({test['target_tokens']:,}).",
         "![learnt tokens by task, lengths of answers and passages](dataset.png)",
         _table("Learnt tokens by task", train["target_tokens_by_task"], share=True),
         _table("Learnt tokens by character", train["target_tokens_by_character"], share=True),

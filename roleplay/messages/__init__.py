@@ -65,7 +65,7 @@ def spoken() -> Language:
 
 
 def language_of(wanted: str) -> Language:
-    """That of a locale (zh_CN.UTF-8) or an Accept-Language header; Chinese where nothing is said."""
+    """That of a locale (zh_CN.UTF-8) or Accept-Language header; Chinese where nothing is said."""
     first = wanted.split(",")[0].strip().lower()
     return "en" if first and not first.startswith("zh") else "zh"
 

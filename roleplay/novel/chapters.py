@@ -28,16 +28,15 @@ _Opening = tuple[int, str]  # (start, title) of a chapter
 _LONGEST_PIECE, _USUAL_PIECE = 8000, 7500
 _PARAGRAPH_END, _SENTENCE_END = re.compile(r"\n\s*"), re.compile(r"[。！？!?.…]+[”’」』）)]*")
 _LONG, _MOST = 20_000, 0.7  # a chapter that is longer and so much of the book leaves no second one
-_NEAR = 80  # characters in which the heading of a title in the contents stands
 
 _WORDS, _ROMAN = table("numbers"), {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 _LINE, _HEAD, _BARE, _SENTENCE, _TIGHT_SENTENCE, _RUN_IN, _PAGE_NUMBER = (
     pattern(f"chapters.{name}") for name in table("chapters")
 )
 _MARKS = table("parts")["marks"]
-_SEPARATORS = " \t　:：.．、·—-】]）(（–"
+_SEPARATORS, _MID_SENTENCE = " \t　:：.．、·—-】]）(（–", "，,。；;、："
 _LONGEST, _LONGEST_WESTERN, _LONGEST_TIGHT = 40, 120, 25
-_MID_SENTENCE = "，,。；;、："
+_BRACKETS = ("（）", "【】", "()", "[]", "《》", "〔〕")
 _STRONG = ("part", "chapter", "section", "named")
 _ENOUGH = 3  # fewer bare numerals, or sentences that begin like a heading, are chance
 
@@ -110,7 +109,7 @@ def _merged(text: str, titles: Sequence[_Opening], found: Sequence[_Opening]) ->
     apart = []
     for start, title in found if len(found) >= 2 * len(titles) else ():
         place, name = titles[max(0, bisect(titles, (start, "\uffff")) - 1)]
-        same = not text[place:start].strip() or (start - place < _NEAR and title in name)
+        same = not text[place:start].strip() or title in name
         apart += [] if same else [(start, title)]
     return sorted([*titles, *apart])
 
@@ -188,6 +187,7 @@ def _strong(line: re.Match[str]) -> _Heading | None:
     numeral = next(filter(None, found.group(*"abcdefghi")), None)
     number = number_of(numeral) if numeral else None
     body, title = text[after:end], text[found.start("head") : end].rstrip(_MARKS)
+    title += "".join(pair[1] for pair in _BRACKETS if pair[0] in title and pair[1] not in title)
     tight = body[:1] not in _SEPARATORS
     # "Part one of it" goes on in small letters.
     sentence = head.isascii() and body.lstrip()[:1].islower()

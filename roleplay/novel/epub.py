@@ -271,8 +271,7 @@ class _Book:
                 raise NovelError("novel.looks-like", path=self.path, kind=kind)
         if found := [name for name in names if _PAGE.search(name) and "META-INF" not in name]:
             return sorted(found, key=lambda name: re.sub(r"\d+", lambda n: n[0].zfill(9), name))
-        detail = "no META-INF/container.xml and no page"
-        raise NovelError("novel.no-epub", path=self.path, detail=detail)
+        raise NovelError("novel.no-epub", path=self.path, detail="no container.xml and no page")
 
     def _contents(self, items: Iterable[_Tag], folder: str) -> Iterator[list[_Link]]:
         """The tables of contents: of the navigation page, and of the ncx."""

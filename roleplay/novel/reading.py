@@ -126,11 +126,8 @@ def language_of(text: str) -> Language:
 
 def _put_together(pieces: Iterable[Piece], encoding: str, name: str, notes: list[Message]) -> Novel:
     """The pieces, each cleaned and unwrapped, one behind the other; a title without text waits."""
-    told: list[str] = []
-    titles: list[tuple[int, str]] = []
-    banners: list[int] = []
-    waiting: list[str] = []
-    start = 0
+    told, titles = list[str](), list[tuple[int, str]]()
+    banners, waiting, start = list[int](), list[str](), 0
     for title, raw in pieces:
         cleaned, left_out = clean(raw)
         text = unwrap(cleaned)

@@ -66,9 +66,7 @@ Judge = Callable[[Window], Mapping[str, float]]
 class Settings(Options):
     """The options of the stage."""
 
-    data: Path = required(
-        "labelled windows, JSON Lines", "标注好的窗口，JSON Lines", positional=True
-    )
+    data: Path = required("labelled windows, JSON Lines", "标注好的窗口", positional=True)
     backend: Backend = group(Backend)
     abstain: bool = option(False, "let doubtful rows go unanswered", "拿不准的不答")
     sure: float = option(SURE, "chance from which to answer", "多大把握才答", least=0, most=1)
@@ -186,7 +184,7 @@ def _share(values: Sequence[bool]) -> float:
 
 
 def nearest(window: Window) -> dict[str, float]:
-    """The baseline: who is mentioned nearest to the quote, outside quotes; before wins over after."""
+    """The baseline: who is named nearest to the quote, outside quotes; before wins over after."""
     found: dict[str, float] = {}
     for i, sentence in enumerate(window.sentences):
         told = _QUOTED.sub("", sentence)

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from kb.errors import KnowledgeBaseError
+from kb.errors import Message as KnowledgeMessage
 from kb.retrieval import Hit, KnowledgeBase
 from kb.retrieval import Query as KnowledgeQuery
 from roleplay.background import Query, Snippet
@@ -35,7 +36,8 @@ def told(say: Teller | None = None) -> Iterator[None]:
     try:
         yield
     except KnowledgeBaseError as error:
-        raise BackgroundError("plain", text=error) from error
+        # Its message alone: the error holds the frames that it came from, and they the model.
+        raise BackgroundError("plain", text=KnowledgeMessage(error.key, **error.values)) from error
     finally:
         logger.removeHandler(warnings)
 

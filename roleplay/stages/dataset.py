@@ -22,7 +22,7 @@ from roleplay.dataset.build import Part, Source, build, check_mode, profiles_of
 from roleplay.dataset.report import summarize, write_report
 from roleplay.dataset.settings import BuildContext, DatasetSettings
 from roleplay.models import bundled, causal, loading
-from roleplay.options import WorldOptions, group, option
+from roleplay.options import DataOptions, group, option
 from roleplay.prompts import Budget
 from roleplay.stages.background import WorldRetriever, world_retriever
 from roleplay.stages.character import model_option
@@ -35,12 +35,9 @@ _INPUTS = (*_WORLD, "kb/snippets.jsonl", "kb/meta.json")
 
 
 @dataclass(frozen=True)
-class Settings(WorldOptions):
+class Settings(DataOptions):
     """The options of the stage."""
 
-    data_dir: Path | None = option(
-        None, "for the data (default: the world)", "放数据（默认：世界）"
-    )
     characters: tuple[str, ...] = option((), "whose lines (default: all)", "学谁的（默认：所有人）")
     model: str = model_option()
     max_source_tokens: int = option(512, "prompt budget of a row", "一行里提示的长度上限", least=16)

@@ -32,7 +32,7 @@ from roleplay.messages import Message, message
 from roleplay.novel.chapters import find_chapters
 from roleplay.novel.chunking import chunk_chapters
 from roleplay.novel.reading import Novel, is_banner, read_novel
-from roleplay.options import Options, group, option, required
+from roleplay.options import WorldOptions, group, option
 from roleplay.records import Chapter, Chunk, Line
 from roleplay.stages.backend import Backend, give_batch, take_batch, tell_answers, tell_estimate
 from roleplay.stages.background import world_retriever
@@ -51,24 +51,15 @@ Lines = list[Line] | None
 
 
 @dataclass(frozen=True)
-class Settings(Options):
+class Settings(WorldOptions):
     """The options of the stage."""
 
-    world: Path = required(
-        "folder, made where --novel is given", "小说的文件夹；给了 --novel 就新建"
-    )
     novel: Path | None = option(None, "txt or epub for a new world", "放进新世界的 txt 或 epub")
     backend: Backend = group(Backend)
     tasks: tuple[Task, ...] = option(("script",), "what to make", "要做什么")
-    with_summaries: bool = option(
-        False,
-        "tell the model summaries.jsonl; paid anew",
-        "把 summaries.jsonl 告诉模型；要重新付费",
-    )
+    with_summaries: bool = option(False, "tell the model the summaries", "把摘要也告诉模型")
     max_chars: int = option(1200, "longest chunk", "最长的片段", least=1)
-    output_dir: Path | None = option(
-        None, "for results (default: the world)", "放结果（默认：世界）"
-    )
+    output_dir: Path | None = option(None, "for results (default: the world)", "结果（默认：世界）")
     force: bool = option(
         False, "overwrite an edited or foreign script.jsonl", "覆盖改过的或别处来的 script.jsonl"
     )

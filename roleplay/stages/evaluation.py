@@ -22,7 +22,7 @@ from roleplay.errors import ModelError
 from roleplay.evaluation import measures
 from roleplay.evaluation.measures import EvalResult, EvalSet, EvalSizes
 from roleplay.models import causal, loading, small_batch
-from roleplay.options import WorldOptions, group, option
+from roleplay.options import DataOptions, group, option
 from roleplay.records import Passage
 from roleplay.stages.character import Choice, choose_checkpoint, join_agent, trained_profiles
 from roleplay.stages.progress import Listener, Teller, silent
@@ -50,15 +50,12 @@ _LONGEST = 1024
 
 
 @dataclass(frozen=True)
-class Settings(WorldOptions):
+class Settings(DataOptions):
     """The options of the stage."""
 
     choice: Choice = group(Choice)
-    data_dir: Path | None = option(None, "of the data (default: the world)", "数据（默认：世界）")
     characters: tuple[str, ...] = option(
-        (),
-        "who is measured (default: those with questions, else all)",
-        "测谁（默认：有题目的，否则都测）",
+        (), "who is measured (default: those with questions, or all)", "测谁（默认：有题的）"
     )
     test_loss: bool = option(True, "take the loss on held-out chapters", "测留出章节上的损失")
     output: Path | None = option(None, "JSON file for figures and answers", "写出数字和回答的 JSON")

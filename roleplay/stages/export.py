@@ -12,19 +12,18 @@ from pathlib import Path
 from typing import Literal
 
 from roleplay.dataset.export import export
-from roleplay.options import WorldOptions, option, required
+from roleplay.options import DataOptions, required
 from roleplay.stages.progress import Listener, Teller, silent
 from roleplay.training.examples import read_examples
 from roleplay.world import World
 
 
 @dataclass(frozen=True)
-class Settings(WorldOptions):
+class Settings(DataOptions):
     """The options of the stage."""
 
     format: Literal["sharegpt", "messages", "alpaca", "ptuning"] = required("of the rows", "形式")
     output: Path = required("folder to write into", "写到哪个文件夹")
-    data_dir: Path | None = option(None, "of the data (default: the world)", "数据（默认：世界）")
 
 
 def run(settings: Settings, listener: Listener = silent) -> list[Path]:

@@ -119,7 +119,8 @@ def _new_folder(top: Path, stage: str) -> Path:
 def _environment() -> dict[str, str]:
     """That of this process, in which Python finds this package also where it is not installed."""
     path = filter(None, (str(_SCRIPTS.parent), os.environ.get("PYTHONPATH")))
-    return os.environ | {"PYTHONPATH": os.pathsep.join(path)}
+    # The log is UTF-8, whatever a terminal would be.
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path), "PYTHONIOENCODING": "utf-8"}
 
 
 def _own_group() -> dict[str, Any]:

@@ -54,7 +54,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Message):
         parts = {name: _plain(part) for name, part in value.values.items()}
         return {"key": value.key, "values": parts}
-    if hasattr(value, "text"):  # a message of the knowledge base: its keys are its own
+    if callable(getattr(value, "text", None)):  # of the knowledge base: its keys are its own
         return {language: value.text(language) for language in LANGUAGES}
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]

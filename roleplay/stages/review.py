@@ -32,9 +32,7 @@ class Settings(WorldOptions):
     """The options of the stage."""
 
     answer: tuple[str, ...] = option((), "N NAME: the speaker of line N", "N 名字：第 N 行是谁说的")
-    interactive: bool = option(
-        False, "ask line by line; q: stop", "逐行询问；空行：下一个，q：停下"
-    )
+    interactive: bool = option(False, "ask line by line; q: stop", "逐行询问；q：停下")
     below: float = option(DOUBTFUL, "list less certain ones", "列出把握低于此的", least=0, most=1)
     limit: int | None = option(None, "list at most so many", "最多列出几行", least=0)
 
@@ -98,9 +96,8 @@ def answer(world: World, lines: Sequence[Line], number: str, name: str, say: Tel
 
 def scene(lines: Sequence[Line], i: int) -> str:
     """The line with its number and doubt, between the lines around it."""
-    first = max(0, i - _AROUND)
-    rows = [f"      {format_line(line)}" for line in lines[first : i + _AROUND + 1]]
-    line = lines[i]
+    line, first = lines[i], max(0, i - _AROUND)
+    rows = [f"      {format_line(one)}" for one in lines[first : i + _AROUND + 1]]
     why = line.reason or f"confidence {line.confidence}"
     rows[i - first] = f"{i + 1:>5} {line.char}？ {line.text}    ({why})"
     return "\n".join([*rows, ""])

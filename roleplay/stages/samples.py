@@ -26,9 +26,7 @@ class Settings(WorldOptions):
     """The options of the stage."""
 
     choice: Choice = group(Choice)
-    characters: tuple[str, ...] = option(
-        (), "who answers (default: the first)", "谁（默认：第一个）"
-    )
+    characters: tuple[str, ...] = option((), "who (default: the first)", "谁（默认：第一个）")
     questions: tuple[str, ...] = option(QUESTIONS, "what is asked", "问什么")
     scene: Path | None = option(None, "script text to act in", "剧本文本，角色在其中行动")
     samples: int = option(3, "replies to each", "每个问题几个回答", least=1, most=MAX_SAMPLES)

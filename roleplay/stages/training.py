@@ -20,7 +20,7 @@ from roleplay.adapters import checkpoint
 from roleplay.adapters.checkpoint import AdapterInfo, BaseModelInfo, public_name
 from roleplay.dataset import protection, texts
 from roleplay.models import bundled, causal, loading
-from roleplay.options import WorldOptions, arguments, given, option
+from roleplay.options import DataOptions, arguments, given, option
 from roleplay.stages.character import model_option
 from roleplay.stages.progress import Listener, Teller, silent
 from roleplay.training import parallel
@@ -36,19 +36,16 @@ STAGE = "training"
 
 
 @dataclass(frozen=True)
-class Settings(WorldOptions):
+class Settings(DataOptions):
     """The options of the stage; ``run`` holds those of :class:`TrainSettings` that were given."""
 
     model: str = model_option()
-    data_dir: Path | None = option(None, "of the data (default: the world)", "数据（默认：世界）")
     output_dir: Path | None = option(
         None, "default: checkpoints/WORLD-MODEL-ADAPTER", "默认：checkpoints/世界-模型-适配器"
     )
     restart: bool = option(False, "do not go on with an unfinished run", "不接着没跑完的，从头来")
     original_format: bool = option(
-        False,
-        "also pytorch_model.bin for ChatGLM's script",
-        "同时写 ChatGLM 原脚本的 pytorch_model.bin",
+        False, "also pytorch_model.bin", "另存原脚本的 pytorch_model.bin"
     )
     samples: int = option(4, "replies at each evaluation, 0: none", "每次评估几个示例", least=0)
     general_rows: int = option(40, "ordinary texts to measure, 0: none", "测几段普通文本", least=0)

@@ -1,17 +1,16 @@
-"""The tab for questions: one character, one question, several answers side by side, their
-background.
-"""
+"""The tab for questions: one character, one question, several answers side by side."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from roleplay.background import Snippet
-from roleplay.dialogue import Pins
+from roleplay.stages.character import Introduction
 from roleplay.ui import render
 from roleplay.ui.background import background_panel
-from roleplay.ui.common import Page, params_of, samples_slider, sampling_controls, shown
+from roleplay.ui.common import Page, options_of, samples_slider, sampling_controls, shown
 from roleplay.ui.strings import label, language
 
 
@@ -20,27 +19,17 @@ def create_ask_tab(page: Page) -> None:
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
             character = page.character_choice("character", elem_id="ask-character")
-            question = gr.Textbox(
-                label=label("question"),
-                placeholder=label("question_hint"),
-                lines=2,
-                elem_id="ask-question",
-            )
-            examples = gr.Dataset(
-                components=["textbox"], samples=[], label=label("examples"), elem_id="ask-examples"
-            )
+            texts = {"label": label("question"), "placeholder": label("question_hint")}
+            question = gr.Textbox(lines=2, elem_id="ask-question", **texts)
+            texts = {"label": label("examples"), "elem_id": "ask-examples"}
+            examples = gr.Dataset(components=["textbox"], samples=[], **texts)
             count = samples_slider()
-            background = gr.Checkbox(
-                True,
-                label=label("background"),
-                info=label("background_info"),
-                elem_id="ask-background",
-            )
+            texts = {"label": label("background"), "info": label("background_info")}
+            background = gr.Checkbox(True, elem_id="ask-background", **texts)
             chapter = page.chapter_choice(elem_id="ask-chapter")
             with gr.Row():
-                run = gr.Button(
-                    label("generate"), variant="primary", scale=3, min_width=120, elem_id="ask-run"
-                )
+                look: dict[str, Any] = {"variant": "primary", "scale": 3, "min_width": 120}
+                run = gr.Button(label("generate"), elem_id="ask-run", **look)
                 stop = gr.Button(label("stop"), scale=1, min_width=72, elem_id="ask-stop")
             sampling = sampling_controls()
         with gr.Column(scale=3, min_width=320):
@@ -51,12 +40,12 @@ def create_ask_tab(page: Page) -> None:
     job = gr.on(asked, _callback(page), inputs, [answers, used], show_progress="hidden")
     stop.click(None, cancels=[job])
     examples.click(lambda sample: sample[0], [examples], [question], show_progress="hidden")
-    page.greetings.append(
-        (answers, lambda spoken: render.candidate_cards("", (), done=True, language=spoken))
-    )
-    page.choices.append(
-        (examples, lambda world: gr.Dataset(samples=[[text] for text in world.questions]))
-    )
+    page.greetings.append((answers, partial(render.candidate_cards, "", (), True)))
+    page.choices.append((examples, _examples))
+
+
+def _examples(world: Introduction) -> Any:
+    return gr.Dataset(samples=[[text] for text in world.questions])
 
 
 def _callback(page: Page) -> Any:
@@ -64,28 +53,14 @@ def _callback(page: Page) -> Any:
 
     @shown
     def answer(
-        character: str,
-        question: str,
-        count: float,
-        background: bool,
-        pins: Pins,
-        chapter: int | None,
-        temperature: float,
-        top_p: float,
-        max_tokens: float,
-        seed: str,
-        request: gr.Request,
+        request: gr.Request, character: str, question: str, *controls: Any
     ) -> Iterator[tuple[str, Sequence[Snippet]]]:
-        params, spoken = params_of(temperature, top_p, max_tokens, seed), language(request)
-        options: dict[str, Any] = {"background": background, "pins": pins, "chapter": chapter}
-        reply = None
-        for reply in page.engine.agent().ask(
-            character, question, n=int(count), params=params, **options
-        ):
-            cards = render.candidate_cards(character, reply.candidates, done=False, language=spoken)
+        options, spoken, reply = options_of(*controls), language(request), None
+        for reply in page.engine.agent().ask(character, question, **options):
+            cards = render.candidate_cards(character, reply.candidates, False, spoken)
             yield cards, reply.prompt.background
         if reply:
-            cards = render.candidate_cards(character, reply.candidates, done=True, language=spoken)
+            cards = render.candidate_cards(character, reply.candidates, True, spoken)
             yield cards, reply.prompt.background
 
     return answer

@@ -1,7 +1,7 @@
 """The background under the answers: what was used, from where, how well it fits; to pin or remove.
 
     used = background_panel(pins, elem_id="ask-used")   # in a tab; pins is a gr.State(Pins())
-    ... outputs=[answers, used]                         # a callback gives the snippets of its prompt
+    ... outputs=[answers, used]                     # a callback gives the snippets of its prompt
 
 Pins last as long as the page is open and hold in both tabs.
 """
@@ -39,13 +39,11 @@ def background_panel(pins: Any, *, elem_id: str) -> Any:
 
 def rows_of(used: Sequence[Snippet], pins: Pins) -> list[Row]:
     """The pinned ones, the others that were used, the removed; every text once."""
-    decided = {item.text for item in (*pins.pinned, *pins.removed)}
+    pinned = [Row(item, "pinned") for item in pins.pinned]
+    removed = [Row(item, "removed") for item in pins.removed]
+    decided = {row.snippet.text for row in (*pinned, *removed)}
     found = [Row(item, "found") for item in used if item.text not in decided]
-    return [
-        *(Row(item, "pinned") for item in pins.pinned),
-        *found,
-        *(Row(item, "removed") for item in pins.removed),
-    ]
+    return [*pinned, *found, *removed]
 
 
 def moves_of(row: Row) -> list[tuple[str, Callable[[Pins], Pins]]]:
@@ -72,7 +70,6 @@ def _draw_row(row: Row, pins: Any) -> None:
     with gr.Row(elem_classes=f"rp-used-row rp-{row.fate}"):
         gr.HTML(render.background_item(row.snippet, scored=row.fate == "found"))
         for key, move in moves_of(row):
-            button = gr.Button(
-                label(key), size="sm", min_width=60, scale=0, elem_classes=f"rp-{key}"
-            )
+            look: dict[str, Any] = {"size": "sm", "min_width": 60, "scale": 0}
+            button = gr.Button(label(key), elem_classes=f"rp-{key}", **look)
             button.click(move, [pins], [pins], show_progress="hidden")

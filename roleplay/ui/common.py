@@ -1,6 +1,4 @@
-"""What the tabs share: the engine behind the page, what depends on the world, the sampling
-controls, and errors shown as one line in the reader's language.
-"""
+"""What the tabs share: the engine, what depends on the world, the sampling controls, errors."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -11,6 +9,7 @@ from typing import Any, ParamSpec
 
 import gradio as gr
 
+from roleplay.dialogue import Pins
 from roleplay.errors import RoleplayError
 from roleplay.sampling import MAX_SAMPLES, SamplingParams
 from roleplay.stages.character import Introduction
@@ -21,8 +20,7 @@ P = ParamSpec("P")
 
 @dataclass
 class Page:
-    """What a tab leaves for the layout: texts in the browser's language, and what the world
-    decides.
+    """What a tab leaves for the layout: texts in the browser's language, what the world decides.
 
     ``greetings`` are (component, text in a language), ``choices`` (component, its update for a
     world). ``newest`` is shown until something is loaded.
@@ -65,11 +63,10 @@ def _chapters(world: Introduction) -> Any:
 
 def sampling_controls() -> list[Any]:
     """The components whose values :func:`params_of` takes, in its order, in a closed accordion."""
+    temperature: dict[str, Any] = {"label": label("temperature"), "info": label("temperature_info")}
     with gr.Accordion(label("settings"), open=False):
         return [
-            gr.Slider(
-                0, 1.5, 0.8, step=0.05, label=label("temperature"), info=label("temperature_info")
-            ),
+            gr.Slider(0, 1.5, 0.8, step=0.05, **temperature),
             gr.Slider(0.05, 1, 0.9, step=0.05, label=label("top_p")),
             gr.Slider(8, 256, 96, step=8, label=label("max_tokens")),
             gr.Textbox(label=label("seed"), max_lines=1),
@@ -88,9 +85,19 @@ def params_of(temperature: float, top_p: float, max_tokens: float, seed: str) ->
         SamplingError: a value out of range; the message names it.
     """
     wanted = seed.strip() if isinstance(seed, str) else seed
-    return SamplingParams.checked(
-        temperature=temperature, top_p=top_p, max_new_tokens=int(max_tokens), seed=wanted or None
-    )
+    values = {"temperature": temperature, "top_p": top_p, "seed": wanted or None}
+    return SamplingParams.checked(max_new_tokens=int(max_tokens), **values)
+
+
+def options_of(
+    count: float, background: bool, pins: Pins, chapter: int | None, *sampling: Any
+) -> dict[str, Any]:
+    """What ``ask`` and ``act`` of an agent take beside who and what; raises as :func:`params_of`.
+
+    The values are those of the controls of a tab, ``sampling`` of :func:`sampling_controls`.
+    """
+    more = {"background": background, "pins": pins, "chapter": chapter}
+    return {"n": int(count), "params": params_of(*sampling), **more}
 
 
 def shown(callback: Callable[P, Any]) -> Callable[P, Any]:

@@ -63,7 +63,7 @@ def _keep_up(app: gr.Blocks, page: Page, status: Any) -> None:
 
 
 def news(page: Page, before: Introduction | None, spoken: Language) -> list[Any]:
-    """The state line, the world shown from now on, and the choices where it is another than before."""
+    """The state line, the world shown from now on, and the choices where that is another."""
     now, world = page.engine.status(), page.world()
     told = "　".join(text.text(spoken) for text in (now.message, now.problem) if text)
     line = render.status_line(now.state, "" if now.state == "empty" else told, spoken)
@@ -74,26 +74,11 @@ def news(page: Page, before: Introduction | None, spoken: Language) -> list[Any]
 
 def launch_options() -> dict[str, Any]:
     """Theme, style and translations, as ``Blocks.launch`` takes them."""
-    fonts = (
-        "system-ui",
-        "-apple-system",
-        "PingFang SC",
-        "Microsoft YaHei",
-        "Noto Sans CJK SC",
-        "sans-serif",
-    )
-    theme = gr.themes.Soft(
-        primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=fonts
-    ).set(
-        block_title_background_fill="transparent",
-        block_title_background_fill_dark="transparent",
-        block_title_text_color="*body_text_color",
-        block_title_text_color_dark="*body_text_color",
-        block_title_padding="0",
-    )
-    return {
-        "theme": theme,
-        "css": (Path(__file__).parent / "style.css").read_text(encoding="utf-8"),
-        "i18n": translations(),
-        "footer_links": [],
-    }
+    chinese = ("PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC")
+    fonts = ("system-ui", "-apple-system", *chinese, "sans-serif")
+    hues = {"primary_hue": "teal", "secondary_hue": "teal", "neutral_hue": "slate"}
+    title = {"background_fill": "transparent", "text_color": "*body_text_color"}
+    plain = {f"block_title_{name}{mode}": title[name] for name in title for mode in ("", "_dark")}
+    theme = gr.themes.Soft(font=fonts, **hues).set(block_title_padding="0", **plain)
+    css = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
+    return {"theme": theme, "css": css, "i18n": translations(), "footer_links": []}

@@ -7,36 +7,21 @@ from html import escape
 
 from roleplay.background import Snippet
 from roleplay.messages import Language
-from roleplay.records import Line
+from roleplay.records import EXPRESSIONS, Line
 from roleplay.script import Problem, parse_body
 from roleplay.ui.strings import say
 
-_FACES = {
-    "平静": "😌",
-    "专注": "🧐",
-    "微笑": "🙂",
-    "兴奋": "🤩",
-    "微怒": "😠",
-    "大怒": "😡",
-    "惊讶": "😲",
-    "恐惧": "😨",
-    "悲哀": "😔",
-    "哭泣": "😢",
-    "害羞": "😳",
-    "困惑": "😕",
-    "白眼": "🙄",
-}
+_FACES = dict(zip(EXPRESSIONS, "😌🧐🙂🤩😠😡😲😨😔😢😳😕🙄", strict=True))
 
 
 def candidate_cards(
-    character: str, candidates: Sequence[str], *, done: bool, language: Language
+    character: str, candidates: Sequence[str], done: bool, language: Language
 ) -> str:
     """Cards side by side, one a candidate, each with a copy button once it is finished."""
     if not candidates:
         return f'<div class="rp-blank">{escape(say("answers_empty", language))}</div>'
-    cards = "".join(
-        _card(character, text, place, done, language) for place, text in enumerate(candidates, 1)
-    )
+    numbered = enumerate(candidates, 1)
+    cards = "".join(_card(character, text, place, done, language) for place, text in numbered)
     return f'<div class="rp-cards" data-done="{str(done).lower()}">{cards}</div>'
 
 
@@ -54,11 +39,9 @@ def _card(character: str, text: str, number: int, done: bool, language: Language
 
 def reply_text(character: str, text: str) -> str:
     """A reply where no HTML can stand: ``*action*``, （thought）, expression as a face."""
-    parts = [
-        f"{_marked(line)} {_FACES.get(line.expression or '', '')}".strip()
-        for line in _lines(character, text)
-    ]
-    return " ".join(parts) or text
+    lines = _lines(character, text)
+    told = (f"{_marked(line)} {_FACES.get(line.expression or '', '')}" for line in lines)
+    return " ".join(map(str.strip, told)) or text
 
 
 def _body(character: str, text: str) -> str:
@@ -80,12 +63,11 @@ def _marked(line: Line) -> str:
 
 def _spoken(line: Line) -> str:
     text = escape(_marked(line)).replace("\n", "<br>")
-    face = (
-        f' <span class="rp-face" title="{line.expression}">{_FACES[line.expression]}</span>'
-        if line.expression
-        else ""
-    )
-    return f'<span class="rp-{line.kind}">{text}</span>{face}'
+    told = f'<span class="rp-{line.kind}">{text}</span>'
+    if not line.expression:
+        return told
+    face = _FACES[line.expression]
+    return f'{told} <span class="rp-face" title="{line.expression}">{face}</span>'
 
 
 def background_item(snippet: Snippet, *, scored: bool = True) -> str:

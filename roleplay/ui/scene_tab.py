@@ -10,11 +10,11 @@ import gradio as gr
 
 from roleplay import files
 from roleplay.background import Snippet
-from roleplay.dialogue import Pins, Session
+from roleplay.dialogue import Session
 from roleplay.errors import DialogueError
 from roleplay.ui import render
 from roleplay.ui.background import background_panel
-from roleplay.ui.common import Page, params_of, samples_slider, sampling_controls, shown
+from roleplay.ui.common import Page, options_of, samples_slider, sampling_controls, shown
 from roleplay.ui.strings import label, language
 
 
@@ -32,15 +32,10 @@ def create_scene_tab(page: Page) -> None:
                 undo = gr.Button(label("undo"), elem_id="scene-undo", **small)
                 clear = gr.Button(label("clear"), elem_id="scene-clear", **small)
                 save = gr.DownloadButton(label("save"), elem_id="scene-save", **small)
-                load = gr.UploadButton(
-                    label("load"), file_types=[".json", ".txt"], elem_id="scene-load", **small
-                )
-            texts = {
-                "label": label("write"),
-                "info": label("write_info"),
-                "placeholder": label("write_hint"),
-            }
-            text = gr.Textbox(lines=3, elem_id="scene-text", **texts)
+                files_ = {"file_types": [".json", ".txt"], "elem_id": "scene-load"}
+                load = gr.UploadButton(label("load"), **files_, **small)
+            texts = {"info": label("write_info"), "placeholder": label("write_hint")}
+            text = gr.Textbox(lines=3, label=label("write"), elem_id="scene-text", **texts)
             problems = gr.HTML(elem_id="scene-problems")
             add = gr.Button(label("add"), elem_id="scene-add")
         with gr.Column(scale=2, min_width=300):
@@ -52,15 +47,15 @@ def create_scene_tab(page: Page) -> None:
             pick = gr.Radio([], label=label("candidates"), visible=False, elem_id="rp-pick")
             sampling = sampling_controls()
             used = background_panel(page.pins, elem_id="scene-used")
-    scene = [session, view]
-    add.click(add_text, [session, text], [*scene, text, problems, pick, save])
-    example.click(_opener(page), None, [*scene, pick, save])
-    load.upload(load_file, [load], [*scene, pick, save])
-    undo.click(undo_move, [session], [*scene, pick, save])
-    clear.click(clear_scene, None, [*scene, pick, save])
+    scene = [session, view, pick, save]
+    add.click(add_text, [session, text], [*scene, text, problems])
+    example.click(_opener(page), None, scene)
+    load.upload(load_file, [load], scene)
+    undo.click(undo_move, [session], scene)
+    clear.click(clear_scene, None, scene)
     inputs = [session, who, count, background, page.pins, chapter, *sampling]
     act.click(_actor(page), inputs, [pick, used, acting], show_progress="hidden")
-    pick.input(choose, [session, acting, pick], [*scene, pick, save])
+    pick.input(choose, [session, acting, pick], scene)
     page.greetings.append((view, lambda spoken: render.scene_view((), spoken)))
 
 
@@ -72,8 +67,8 @@ def add_text(session: Session, text: str, request: gr.Request) -> tuple[Any, ...
     """Append typed lines; what could not be read stays in the box and is listed with its number."""
     added = session.add(text)
     unread = "\n".join(problem.text for problem in added.problems)
-    shown_, view, pick, save = _show(added.session, request)
-    return shown_, view, unread, render.problem_list(added.problems, language(request)), pick, save
+    listed = render.problem_list(added.problems, language(request))
+    return *_show(added.session, request), unread, listed
 
 
 @shown
@@ -116,22 +111,10 @@ def _opener(page: Page) -> Any:
 def _actor(page: Page) -> Any:
     @shown
     def act(
-        session: Session,
-        who: str,
-        count: float,
-        background: bool,
-        pins: Pins,
-        chapter: int | None,
-        temperature: float,
-        top_p: float,
-        max_tokens: float,
-        seed: str,
-        request: gr.Request,
+        request: gr.Request, session: Session, who: str, *controls: Any
     ) -> Iterator[tuple[Any, Sequence[Snippet], str]]:
-        params = params_of(temperature, top_p, max_tokens, seed)
-        options: dict[str, Any] = {"background": background, "pins": pins, "chapter": chapter}
-        reply = None
-        for reply in page.engine.agent().act(who, session, n=int(count), params=params, **options):
+        options, reply = options_of(*controls), None
+        for reply in page.engine.agent().act(who, session, **options):
             yield _choices(who, reply.candidates, finished=False), reply.prompt.background, who
         if reply:
             yield _choices(who, reply.candidates, finished=True), reply.prompt.background, who
@@ -141,9 +124,7 @@ def _actor(page: Page) -> Any:
 
 def _choices(who: str, candidates: tuple[str, ...], *, finished: bool) -> Any:
     """The candidates as a list to pick from; not to be picked while they grow."""
-    texts = (
-        list(dict.fromkeys(text for text in candidates if text)) if finished else list(candidates)
-    )
+    texts = dict.fromkeys(filter(None, candidates)) if finished else candidates
     choices = [
         (render.reply_text(who, text) or "…", text if finished else f"{place}")
         for place, text in enumerate(texts)

@@ -16,6 +16,7 @@ from roleplay.stages.engine import Engine
 from roleplay.world import World
 
 _EXAMPLE = ROOT / "worlds" / "chuiyan"
+_PORTS = {"least": 1, "most": 65535}
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Settings(Options):
     world: Path = option(_EXAMPLE, "folder of the world", "世界的文件夹", environment="WORLD")
     choice: Choice = group(Choice)
     host: str = option("127.0.0.1", "address to listen on", "监听的地址", environment="HOST")
-    port: int = option(7860, "its port", "端口", least=1, most=65535, environment="PORT")
+    port: int = option(7860, "port to listen on", "监听的端口", environment="PORT", **_PORTS)
 
 
 def serve(settings: Settings) -> None:

@@ -1,7 +1,7 @@
 """The page's texts in the reader's language: labels by the browser's, the rest by the request's.
 
 label("character")              # the browser shows 角色 or Character
-say("line", request, number=3)  # for HTML that callbacks make
+say("line", "en", number=3)     # for HTML that callbacks make
 """
 
 from functools import cache
@@ -34,11 +34,7 @@ def language(request: gr.Request | None) -> Language:
 def translations() -> Any:
     """What ``launch(i18n=...)`` takes."""
     chinese, english = (
-        {
-            key.removeprefix(_PREFIX): text
-            for key, text in catalogue.items()
-            if key.startswith(_PREFIX)
-        }
-        for catalogue in map(messages.catalogue, messages.LANGUAGES)
+        {key[len(_PREFIX) :]: text for key, text in known.items() if key.startswith(_PREFIX)}
+        for known in map(messages.catalogue, messages.LANGUAGES)
     )
     return gr.I18n(en=english, **dict.fromkeys(("zh", "zh-CN", "zh-TW", "zh-HK"), chinese))

@@ -1,4 +1,4 @@
-"""Tiny real models for the tests of everything that runs one; made once a session, loaded fresh for each test.
+"""Tiny real models for the tests of all that runs one; made once, loaded fresh for each test.
 
 Imports of torch stand inside the fixtures, so that the tests of plain text start at once.
 """
@@ -51,7 +51,7 @@ def llama(llama_folder: Path) -> Any:
 
 @pytest.fixture
 def sliding() -> Any:
-    """A Gemma whose four layers are all sliding: past 4 x 7 tokens nothing but a kept prefix can be seen."""
+    """A Gemma with four sliding layers: past 4 x 7 tokens only a kept prefix can be seen."""
     import tiny
 
     return tiny.gemma(*["sliding_attention"] * 4)

@@ -1,4 +1,4 @@
-"""ChatGLM from a distilled world to a reply, through the real scripts at toy size: prepare, train, stop, go on, play."""
+"""ChatGLM from a world to a reply, through the real scripts at toy size: prepare, train, play."""
 
 import json
 import os
@@ -27,7 +27,8 @@ from roleplay.world import World
 from scripts import prepare_seq2seq_training, test_dialogue, train_roleplaying
 
 ROOT = Path(__file__).resolve().parents[2]
-SEED_FLAGS = "--pre_seq_len 4 --max_source_length 24 --max_target_length 12 --learning_rate 0.1 --quantization_bit 4"
+SEED_FLAGS = "--pre_seq_len 4 --max_source_length 24 --max_target_length 12 --learning_rate 0.1 "
+SEED_FLAGS += "--quantization_bit 4"
 FAST = "--batch 2 --max_steps 40 --eval_steps 10 --log_steps 10 --warmup_steps 2"
 PROMPT = Prompt(("【天亮了。】\n", "阿灯："))
 PARAMS = SamplingParams(temperature=1, top_p=1, max_new_tokens=10, seed=3)
@@ -173,7 +174,8 @@ def test_the_dialogue_script_plays_model_and_checkpoint_of_the_environment(
 def test_a_prompt_longer_than_the_model_is_one_line(
     world: Path, glm_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flags = f"--world {world} --model {glm_home} --checkpoint none --questions {'灯' * 3000} --samples 1"
+    flags = f"--world {world} --model {glm_home} --checkpoint none --samples 1 --questions "
+    flags += "灯" * 3000
     assert test_dialogue.main(flags.split()) == 2
     assert "shorten the " in capsys.readouterr().err
 

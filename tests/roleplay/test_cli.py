@@ -44,6 +44,7 @@ def test_help_is_in_the_language(language: str, capsys: pytest.CaptureFixture[st
         cli.main("distill", ["--language", language, "--help"])
     told = capsys.readouterr().out
     assert ("小说的文件夹" in told) == (language == "zh")
+    assert ("把小说变成剧本" in told) == (language == "zh")
     assert "--max-chars" in told and "_" not in told.split("--max-chars")[1][:20]
 
 

@@ -1,4 +1,4 @@
-"""Files: whole or not there, errors that name the line, and the question whether a stage is done."""
+"""Files: whole or not there, errors that name the line, and whether a stage is done."""
 
 from __future__ import annotations
 
@@ -95,6 +95,12 @@ def test_another_encoding_is_refused_with_the_byte(tmp_path: Path) -> None:
     (tmp_path / "world.json").write_bytes('{"title": "雨"}'.encode("gb18030"))
     with pytest.raises(WorldError, match=r"is not UTF-8 \(byte 11\): save it as UTF-8"):
         files.read_json(tmp_path / "world.json")
+
+
+def test_a_mark_of_the_byte_order_is_no_part_of_the_text(tmp_path: Path) -> None:
+    (tmp_path / "world.json").write_bytes(b'\xef\xbb\xbf{"title": "x"}')
+    assert files.read_json(tmp_path / "world.json") == {"title": "x"}
+    assert files.read_text(tmp_path / "world.json").startswith("{")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

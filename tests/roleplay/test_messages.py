@@ -1,4 +1,4 @@
-"""What is told: every key that the sources use stands in both catalogues, with the same slots, and none is left over."""
+"""What is told: every key in use stands in both catalogues, with the same slots, and no other."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_no_text_is_left_over() -> None:
 
 
 def is_made_up(key: str, used: str) -> bool:
-    """Keys of the page are named without their area; some are put together from an area and a name."""
+    """Keys of the page are named without their area; some are made of an area and a name."""
     area, _, name = key.partition(".")
     if area == "ui":
         return f'"{name}"' in used or f"'{name}'" in used

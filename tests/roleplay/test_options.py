@@ -1,4 +1,4 @@
-"""Options: one declaration gives the flag, its help in both languages, its check and the command that makes it again."""
+"""Options: one declaration gives the flag, its help in both languages, its check, its command."""
 
 from __future__ import annotations
 

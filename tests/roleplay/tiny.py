@@ -1,4 +1,4 @@
-"""Real models at toy size: a character tokenizer, random weights, and a world of three chapters that they can be trained on.
+"""Real models at toy size: a character tokenizer, random weights, and a world to train them on.
 
 tiny.save_gemma(folder)            # 4 layers, sliding window 8: an ordinary transformers folder
 tiny.write_world(tmp_path / "toy")
@@ -75,7 +75,7 @@ def llama() -> Any:
 
 
 def successor(ends: dict[str, str]) -> Any:
-    """A Llama of fixed weights: ``ends[token]`` comes after a token, else the next one of the vocabulary."""
+    """A Llama of fixed weights: ``ends[token]`` comes after a token, else the next one there is."""
     size = len(tokenizer())
     config = LlamaConfig(**(_sizes() | {"hidden_size": size + -size % 4}))
     model = LlamaForCausalLM(config).eval().requires_grad_(False)

@@ -1,4 +1,4 @@
-"""A small ChatGLM of our own making: a sentencepiece model trained here, and a random model that fits it.
+"""A small ChatGLM of our own making: a sentencepiece model trained here, and random weights.
 
 pieces = train_pieces(folder)                  # ice_text.model
 save(model(tokenizer), tokenizer, folder)      # a folder as the hub has it
@@ -23,7 +23,7 @@ TEXT = (
 
 
 def train_pieces(folder: Path) -> Path:
-    """``ice_text.model`` with the special pieces, byte fallback and normalization of the real one."""
+    """``ice_text.model`` with special pieces, byte fallback and normalization of the real one."""
     path = folder / "ice_text"
     blanks = [f"<|blank_{count}|>" for count in range(2, 81)]
     sentencepiece.SentencePieceTrainer.train(
@@ -68,7 +68,7 @@ def config(tokenizer: ChatGLMTokenizer, **settings: Any) -> ChatGLMConfig:
 
 
 def save(made: ChatGLMForConditionalGeneration, tokenizer: ChatGLMTokenizer, folder: Path) -> Path:
-    """The model with its tokenizer, and with an ``auto_map`` to code that is not there, as the real one has."""
+    """The model with its tokenizer and, as the real one has, an ``auto_map`` to missing code."""
     made.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     for name, key in (("config.json", "AutoModel"), ("tokenizer_config.json", "AutoTokenizer")):

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
 
 from roleplay.distill.rules import chinese
 from roleplay.distill.rules.simplify import simplified
@@ -43,7 +44,11 @@ _TITLED = re.compile(
     rf"(?:(?:{any_of('compound_surnames')}|[{characters('surnames')}老小店大二三])?(?:{any_of('titles')}))(?![们的])"
 )
 _FOREIGN = re.compile(rf"[{characters('foreign')}]{{2,6}}")
-_FOREIGN_END = re.compile(rf"[{characters('foreign')}]{{2,6}}$")
+# 兰开斯特: one character between two that sound foreign is one of them.
+_FOREIGN_RUN = re.compile(
+    rf"[{characters('foreign')}]+(?:[一-鿿][{characters('foreign')}]{{2,4}})?"
+)
+_TITLE_END = re.compile(rf"(?<=..)(?:{any_of('titles', 'offices')})$")
 _HUMAN = re.compile(rf"[^，。！？]{{0,8}}?(?:{any_of('human')})")
 
 
@@ -153,7 +158,11 @@ class Endings:
             surname = _SURNAME.match(name)
             short = surname and len(name) == len(surname[0]) + 1 and not _ROLE.search(name)
             return bool(short) and len(rest) > 1
-        return count >= _AGREED * total
+        if count >= _AGREED * total:
+            return True
+        # 沈砚冬: 沈砚 never stands alone, his brother 沈砚秋 is all that is seen of it.
+        most = following.most_common(1)[0]
+        return most[1] >= _SURE * total and most[0] not in _STOPS and bool(_SURNAME.match(name))
 
     def _following(self, name: str) -> Counter[str]:
         if name not in self._next:
@@ -188,18 +197,23 @@ def find_names(text: str) -> dict[str, Found]:
         if any(head.kind != "tell" for head in members):
             for head in members:
                 found[endings.name(head.text)].append(head)
-    for full in _FULL.findall(text):
-        # 禁·零号 is a shelf; a person is called by the first part alone, too.
-        *firsts, last = re.split("([·•・])", full)
-        # 我叫莉泽洛特·冯·海登 begins before the name, 阿尔文·斯通正把 ends after it.
-        if begin := _FOREIGN_END.search(firsts[0]):
-            firsts[0] = begin[0]
-        tail = _FOREIGN.match(last)
-        first, full = firsts[0], "".join(firsts) + (tail[0] if tail else endings.name(last))
-        if len(first) > 1 and text.count(first) > text.count(full):
-            found[full].append(Head(full, "tell", True))
+    for full in {*map(_trimmed_full, _FULL.findall(text), repeat(text))} - {None}:
+        found[str(full)].append(Head(str(full), "tell", True))
     called = Counter(_CALLED.findall(text))
     return {name: _summary(heads, called[name]) for name, heads in found.items()}
+
+
+def _trimmed_full(full: str, text: str) -> str | None:
+    """A foreign name without the words around it (我叫莉泽·冯·海登正把: 莉泽·冯·海登), if it is one."""
+    first, *middle, last = re.split("([·•・])", full)
+    heads = [first[i:] for i in range(len(first) - 1)]
+    # Somebody is called by the first part alone, too; 禁·零号 is a shelf.
+    first = next((one for one in heads if text.count(one) > text.count(f"{one}{middle[0]}")), "")
+    tails = [last[:size] for size in range(len(last), 1, -1)]
+    again = next((one for one in tails if text.count(one) > 1), "")
+    run = _FOREIGN_RUN.match(last)
+    last = _TITLE_END.sub("", max(again, run[0] if run else "", key=len)) or last[:2]
+    return first + "".join(middle) + last if first else None
 
 
 def _summary(heads: Sequence[Head], called: int) -> Found:
@@ -235,7 +249,9 @@ def _after_surnames(text: str) -> frozenset[str]:
 
 def is_person(name: str, found: Found, least: int, text: str) -> bool:
     """Whether what a name heads shows a person: cues, or acts of a word that looks like one."""
-    if not (chinese.may_be_name(name) or _TITLED.fullmatch(name)):
+    # 花三更: what speaks again and again, and does what people do, may look like a thing.
+    speaks = found.say >= 3 and 2 * found.human >= found.total
+    if not (speaks or chinese.may_be_name(name) or _TITLED.fullmatch(name)):
         return False
     looks = looks_like_name(name)
     if _FULL.fullmatch(name):

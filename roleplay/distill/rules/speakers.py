@@ -70,7 +70,7 @@ def tell_speakers(
     turns = read_turns(text, blocks, people)
     shown = [_shown(turn) for turn in turns]
     links = [_link(turns, i) for i in range(len(turns))]
-    around = list(_surroundings(blocks, turns, people, cut=cut))
+    around = list(_surroundings(blocks, turns, people, book=book, cut=cut))
     # A window has its candidates given, and too few turns to tell who talks to whom.
     for i, near in enumerate(around if book else ()):
         near.partners = _partners(turns, shown, i)
@@ -163,7 +163,7 @@ def _rule(turn: Turn, best: Sequence[str], i: int, voices: Mapping[str, float]) 
 
 
 def _narration(
-    blocks: Sequence[Block], people: People
+    blocks: Sequence[Block], people: People, *, book: bool
 ) -> tuple[list[list[tuple[str, bool]]], list[list[str]]]:
     """Of each paragraph, whom it mentions and whether that one acts; its subjects, if none speaks."""
     mentioned: list[list[tuple[str, bool]]] = []
@@ -176,7 +176,8 @@ def _narration(
         ):
             if who in PRONOUNS:
                 fitting = (name for name in newest if people.fits(name, who) is not False)
-                who = next(fitting, None) if not block.quotes else who
+                # In a window those whom a pronoun means may stand before its first sentence.
+                who = next(fitting, None) if book and not block.quotes else who
             acting.append(who or OTHER)
             if who not in PRONOUNS:
                 newest = [who or OTHER, *(one for one in newest[: _SUBJECTS - 1] if one != who)]
@@ -203,10 +204,10 @@ def _recently(
 
 
 def _surroundings(
-    blocks: Sequence[Block], turns: Sequence[Turn], people: People, *, cut: bool
+    blocks: Sequence[Block], turns: Sequence[Turn], people: People, *, book: bool, cut: bool
 ) -> Iterator[Around]:
     """What stands around each turn: reads the narration forwards, once."""
-    mentioned, narration = _narration(blocks, people)
+    mentioned, narration = _narration(blocks, people, book=book)
     apart = sum(turn.alone for turn in turns) > _APART_SHARE * len(turns)
     inside = [mentions_inside(turn.text, people) for turn in turns]
     called = [frozenset(names) for names, _, _ in inside]
@@ -231,7 +232,7 @@ def _surroundings(
         seen = dict(told)
         # Sorted: a set's order changes from run to run, and with it who of equals is let in.
         for name in sorted(set[str]().union(*known[max(0, i - _CALLED) : i + _CALLED + 1])):
-            seen.setdefault(name, _HEARD)
+            seen.setdefault(name, _HEARD if book else _REACH)
         # Whoever tells the story is always there.
         seen |= narrator
         lead, follow = (narration[at - 1] if at else []), narration[at + 1 : at + 2]

@@ -29,7 +29,7 @@ _FALLBACK, _CERTAIN = 5, 5e4
 
 
 def build_prompt(query: str, history: Rounds | None = None) -> str:
-    """The query itself, or after past rounds the numbered transcript that ends in an open answer."""
+    """The query itself, or after past rounds the numbered transcript with an open answer."""
     if not history:
         return query
     rounds = [
@@ -42,8 +42,8 @@ def build_prompt(query: str, history: Rounds | None = None) -> str:
 class NanScores(LogitsProcessor):  # type: ignore[misc]
     """A row of scores with NaN in it becomes a certain blank (id 5); all others stay as they are.
 
-    The original also takes +-inf as broken, and all rows of the batch with one; then any processor that forbids a
-    token with -inf turns the whole answer into blanks.
+    The original also takes +-inf as broken, and all rows of the batch with one; then any processor
+    that forbids a token with -inf turns the whole answer into blanks.
     """
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
@@ -64,7 +64,7 @@ def chat(
         tokenizer: a :class:`ChatGLMTokenizer`.
         query: what is asked now.
         history: the rounds before, which is not changed.
-        settings: of ``generate``, over ``DEFAULTS``; processors of the caller run before :class:`NanScores`.
+        settings: of ``generate``, over ``DEFAULTS``; own processors run before :class:`NanScores`.
     """
     inputs = tokenizer([build_prompt(query, history)], return_tensors="pt").to(model.device)
     processors = LogitsProcessorList([*settings.pop("logits_processor", ()), NanScores()])

@@ -203,7 +203,8 @@ def test_rows_of_the_head_without_a_piece_are_never_sampled(pieces: Any) -> None
 def test_a_prompt_longer_than_the_model(base: LocalBackend) -> None:
     prompt = Prompt(("灯" * 80,))
     count = base.encode(prompt).shape[1]
-    message = f"the prompt has {count} tokens and the reply may take 12, tiny-chatglm holds 64: shorten the prompt"
+    message = f"the prompt has {count} tokens and the reply may take 12, tiny-chatglm holds 64: "
+    message += "shorten the prompt"
     with pytest.raises(PromptError, match=message):
         generate(base, prompt, n=1, params=GREEDY)
 

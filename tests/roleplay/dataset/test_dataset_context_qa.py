@@ -69,7 +69,7 @@ def test_an_invented_person_is_asked_about_itself_and_a_character_about_others()
 
 
 def test_the_name_alone_tells_two_people_apart() -> None:
-    """Half of the groups are about two people with the same attributes; the answer is the asked one's, not the other's."""
+    """Half of the groups are about two people with the same attributes; one is asked about."""
     people = set(names("context_qa_names", "person"))
     rivals = [
         group for group in groups() if {snippet.source for snippet in group.background} <= people

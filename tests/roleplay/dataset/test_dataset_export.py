@@ -1,4 +1,4 @@
-"""Export: each form is read back as its trainers read it, and nothing is written where something is wrong."""
+"""Export: each form is read back as its trainers read it; where data is wrong, none is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Passages: who is learnt, where scenes are cut, and that training text is chat text. One character is one token."""
+"""Passages: who is learnt, where scenes are cut, and that training text is chat text.
+
+One character is one token.
+"""
 
 from __future__ import annotations
 

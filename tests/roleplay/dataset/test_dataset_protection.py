@@ -45,8 +45,9 @@ def test_no_item_is_both_trained_and_held_out(name: str, train: int, held_out: i
 def test_every_text_file_ships_with_the_package() -> None:
     folder = Path(texts.__file__).parent
     assert {path.stem for path in folder.glob("*.jsonl")} == {
-        "identity", "identity_test", "identity_answers", "identity_brands", "unknown", "unknown_test", "unknown_answers",
-        "general", "general_test", "context_qa", "context_qa_names", "small_talk", "small_talk_test",
+        "identity", "identity_test", "identity_answers", "identity_brands",
+        "unknown", "unknown_test", "unknown_answers", "general", "general_test",
+        "context_qa", "context_qa_names", "small_talk", "small_talk_test",
     }  # fmt: skip
     assert {path.stem for path in folder.glob("*.txt")} == {"assistant_phrases", "leads", "selves"}
     assert len(texts.words("leads")) == 12 and all(texts.words("selves"))

@@ -1,4 +1,7 @@
-"""Prompt/response rows: every prompt ends in the cue, and chapters are held out whole. One character is one token."""
+"""Prompt/response rows: every prompt ends in the cue, and chapters are held out whole.
+
+One character is one token.
+"""
 
 from __future__ import annotations
 

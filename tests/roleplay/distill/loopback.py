@@ -19,7 +19,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Reply:
-    """What the server does with one request; ``text`` None sends ``body``, ``drop`` cuts the connection.
+    """What the server does with one request; ``text`` None sends ``body``, ``drop`` cuts it off.
 
     ``delay`` (seconds) comes before the answer, ``drip`` after each of its bytes.
     """
@@ -39,7 +39,7 @@ Answer = Callable[[dict[str, Any]], Reply]
 
 
 class Server(ThreadingHTTPServer):
-    """Counts what it was asked (``requests``) and its whole, good answers by question (``paid``)."""
+    """Counts what it was asked (``requests``) and its good answers by question (``paid``)."""
 
     daemon_threads = True
     request_queue_size = 64

@@ -43,6 +43,21 @@ def test_a_given_name_of_one_character() -> None:
     assert discover_cast("操曰：“善。”操大笑。" * 9) == Counter({"操": 9})
 
 
+ACTS = ("说：“好。”", "点了点头：“好。”", "笑着道：“坐。”", "抬头看他：“谁？”", "喊：“来！”")
+
+
+def said(*names: str) -> str:
+    return "".join(f"{name}{act}\n" for name in names for act in ACTS)
+
+
+def test_brothers_share_the_begin_of_their_names() -> None:
+    assert discover_cast(said(*["沈砚秋"] * 6, "沈砚冬")) == Counter({"沈砚秋": 30, "沈砚冬": 5})
+
+
+def test_a_name_that_looks_like_a_thing_speaks_often() -> None:
+    assert discover_cast(said("花三更", "灯娘")) == Counter({"花三更": 5, "灯娘": 5})
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -7,6 +7,7 @@ import pytest
 from roleplay.distill.rules.cues import GROUP, Names
 from roleplay.distill.rules.minor_speakers import find_minor_speakers
 from roleplay.distill.rules.script import OUTSIDE, distil_rules
+from roleplay.novel.paragraphs import unwrap
 
 CAST = Names({"柳青青": ("青青",), "周山": ()})
 
@@ -60,7 +61,7 @@ def test_what_follows_a_name_makes_no_second_one() -> None:
 def test_a_hard_wrapped_line_does_not_begin_a_name() -> None:
     filler = "　　却说那人在山中行走，每日里只是看花看水，并不曾见得有一\n个行人，心中纳闷，不知如何是好。\n\n"
     text = filler * 12 + "　　雨下了好几日也不曾停下，这一天早上门外来了一个黄\n巾者说：“走吧。”\n"
-    assert "巾者" not in found(text)
+    assert "巾者" not in found(unwrap(text))
 
 
 def test_the_line_names_the_minor_speaker_and_tells_why() -> None:

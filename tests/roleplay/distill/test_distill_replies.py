@@ -1,4 +1,4 @@
-"""Every kind of broken reply that models really sent: read where it is plain, asked again where it is not."""
+"""Every kind of broken reply that models really sent: read where it is plain, else asked again."""
 
 from __future__ import annotations
 

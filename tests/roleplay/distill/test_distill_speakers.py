@@ -108,7 +108,7 @@ for line in distil_rules(sys.stdin.read(), (), (), dict.fromkeys(sys.argv[1:], (
 
 
 def test_the_same_text_gives_the_same_script_in_every_run() -> None:
-    """Sets of names change their order with PYTHONHASHSEED; which of them are candidates does not."""
+    """Sets of names change their order with PYTHONHASHSEED; the candidates among them do not."""
     names = [f"{one}{two}" for one in "甲乙丙丁戊" for two in "青山"]
     text = "".join(f"{name}说：“走吧走吧。”\n" * 5 for name in names) + "雨。\n" * 40
     text += "".join(f"“{one}，{two}，走吧。”\n" for one, two in pairwise(names))

@@ -1,4 +1,4 @@
-"""Interviews, summaries, expressions and aliases from a model: checked names, evidence by span, edits kept."""
+"""Interviews, summaries, expressions, aliases of a model: checked names, evidence, edits kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole agent put to the test, on a tiny model: how many outcomes of each kind, and bounds of sizes."""
+"""A whole agent put to the test, on a tiny model: how many outcomes of each kind, and of what."""
 
 from __future__ import annotations
 

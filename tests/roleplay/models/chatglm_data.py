@@ -1,7 +1,8 @@
-"""The golden numbers of the original ChatGLM-6B, found by themselves: letter, sizes, variants and cases.
+"""The golden numbers of the original ChatGLM-6B: letters, sizes, variants and cases.
 
-CHATGLM_GOLDEN names another folder of the same form, ICE_TEXT_MODEL the real tokenizer file (never in this repository).
-A variant is ``fp32``, ``prefix``, ``prefix_proj`` or ``int4qe``; layouts are the original's, sequence first.
+CHATGLM_GOLDEN names another folder of the same form, ICE_TEXT_MODEL the real tokenizer file, which
+is never in this repository. A variant is ``fp32``, ``prefix``, ``prefix_proj`` or ``int4qe``;
+layouts are the original's, sequence first.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def read(name: str) -> Any:
 
 
 def cases(file: str, item: str, *variants: str) -> list[Case]:
-    """The cases of ``*_cases.npz`` or ``*_generate.npz`` that have ``item``; all variants unless some are named."""
+    """The cases of ``*_cases.npz`` or ``*_generate.npz`` with ``item``, of some or all variants."""
     return [
         Case(model, variant, key.rsplit("/", 1)[0], file)
         for model, variant in VARIANTS

@@ -1,4 +1,4 @@
-"""Cached steps without positions: the cache knows where its tokens stand, in every way in which it is changed."""
+"""Cached steps without positions: the cache knows where its tokens stand, however it is changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ChatGLM's own chat: prompts, defaults and the guard against broken scores, against the original's data."""
+"""ChatGLM's own chat: prompts, defaults and the guard against broken scores, as the original's."""
 
 from typing import Any
 

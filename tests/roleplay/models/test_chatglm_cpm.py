@@ -1,4 +1,4 @@
-"""The CUDA source of the cpm_kernels path: it compiles for every card, and its threads write what packing.py unpacks."""
+"""The CUDA source of the cpm_kernels path: it compiles for every card, and writes what is right."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def thread(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def expanded(thread: Any, packed: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    """Every thread of the grid that :meth:`CpmInt4.expand` launches, into a matrix that was not zero before."""
+    """Every thread of the grid that :meth:`CpmInt4.expand` launches, into a matrix of NaN."""
     o, words = len(scale), packed.shape[1] // 4
     weight = torch.full((o, words * 8), float("nan"), dtype=torch.float16)
     blocks = -(-words // cpm._THREADS)

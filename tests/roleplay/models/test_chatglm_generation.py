@@ -1,4 +1,4 @@
-"""Generation with a small random ChatGLM: the Auto classes, padding, beams, streaming, and input that does not fit."""
+"""Generation with a small random ChatGLM: Auto classes, padding, beams, streams, long input."""
 
 from __future__ import annotations
 

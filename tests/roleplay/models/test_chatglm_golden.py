@@ -1,8 +1,9 @@
-"""Our ChatGLM-6B against numbers of the original: logits, layers, caches, losses, gradients, bytes, ids.
+"""Our ChatGLM-6B against the original: logits, layers, caches, losses, gradients, bytes, ids.
 
-    CHATGLM_GOLDEN=<folder> ICE_TEXT_MODEL=<file> pytest tests/roleplay/models/test_chatglm_golden.py
+    CHATGLM_GOLDEN=DIR ICE_TEXT_MODEL=FILE pytest tests/roleplay/models/test_chatglm_golden.py
 
-Tolerances are those of the golden set's own description: logits 2e-4, losses 5e-5, gradients 2e-5, all else exact.
+Tolerances are those of the golden set's own description: logits 2e-4, losses 5e-5, gradients 2e-5,
+all else exact.
 """
 
 from __future__ import annotations

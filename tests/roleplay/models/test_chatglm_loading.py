@@ -50,7 +50,7 @@ def rewrite(folder: Path, state: dict[str, torch.Tensor]) -> None:
 
 
 def as_bin(folder: Path, name: str = "pytorch_model.bin", **kwargs: Any) -> Path:
-    """The weights as the original stores them: one .bin with the head and the ignored frequencies in it."""
+    """The weights as the original stores them: one .bin, with head and the ignored frequencies."""
     state = weights(folder)
     state["lm_head.weight"] = state["transformer.word_embeddings.weight"]
     state |= {
@@ -187,7 +187,8 @@ def test_every_wrong_key_is_listed_at_once(glm_folder: Path) -> None:
     with pytest.raises(ModelError) as caught:
         load(glm_folder)
     assert str(caught.value).split("): ")[1] == (
-        "missing: transformer.layers.{0..1}.mlp.dense_h_to_4h.bias; surplus: transformer.somewhere.weight; "
+        "missing: transformer.layers.{0..1}.mlp.dense_h_to_4h.bias; "
+        "surplus: transformer.somewhere.weight; "
         "misshapen: transformer.final_layernorm.bias float [5] instead of float [32]; "
         "take config.json and weights of the same model"
     )

@@ -1,4 +1,7 @@
-"""Decoding in tensors that never move gives what decoding with a growing cache gives; only the CUDA graph needs a GPU."""
+"""Decoding in tensors that never move gives what decoding with a growing cache gives.
+
+Only the CUDA graph needs a GPU.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +39,9 @@ def test_the_same_tokens_as_generate(
 ) -> None:
     model = ChatGLMForConditionalGeneration.from_pretrained(glm_folder, **settings)
     step, logits, inputs = prefilled(model, pieces, texts, room=9)
-    wanted = model.generate(**inputs, do_sample=False, max_new_tokens=10, min_new_tokens=10, output_logits=True,
-                            return_dict_in_generate=True)  # fmt: skip
+    length = {"max_new_tokens": 10, "min_new_tokens": 10}
+    more = {"output_logits": True, "return_dict_in_generate": True}
+    wanted = model.generate(**inputs, do_sample=False, **length, **more)
     for expected, ids in zip(wanted.logits, wanted.sequences[:, -10:].T, strict=True):
         torch.testing.assert_close(logits, expected, atol=2e-5, rtol=1e-4)
         logits = step(ids) if step.room else logits

@@ -1,4 +1,4 @@
-"""The tokenizer's rules on a small vocabulary; ``test_chatglm_golden`` has the real one, where its file is found."""
+"""The tokenizer's rules on a small vocabulary; ``test_chatglm_golden`` has the real one."""
 
 from __future__ import annotations
 

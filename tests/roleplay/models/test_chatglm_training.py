@@ -1,4 +1,4 @@
-"""Training a ChatGLM: gradients through packed layers, the loss in chunks, checkpointing, LoRA, the Trainer."""
+"""Training a ChatGLM: gradients of packed layers, loss in chunks, checkpointing, LoRA, Trainer."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The Triton kernel: its arithmetic by Triton's interpreter on the CPU, and that it compiles for the cards it is meant for.
+"""The Triton kernel: its arithmetic by Triton's interpreter on the CPU; it compiles for its cards.
 
-Triton is no requirement (torch for CUDA brings it); without it this module is skipped. The interpreter has to be asked for
-before Triton is first imported, so the arithmetic runs in a child process, whose tests these functions are.
+Triton is no requirement (torch for CUDA brings it); without it this module is skipped. The
+interpreter has to be asked for before Triton is first imported, so the arithmetic runs in a child
+process, whose tests these functions are.
 """
 
 from __future__ import annotations
@@ -167,7 +168,7 @@ def test_it_compiles_for(card: str, tmp_path: Path) -> None:
 def cubin(
     function: Any, types: dict[str, str], constants: dict[str, Any], capability: int, folder: Path
 ) -> Any:
-    """A kernel compiled for a card, by Triton's own assembler; none of its registers is spilled to memory."""
+    """A kernel compiled for a card, by Triton's own assembler; none of its registers is spilled."""
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 

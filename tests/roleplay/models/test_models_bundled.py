@@ -1,4 +1,4 @@
-"""The bundled model's package: parts joined and checked, and a cache that holds a whole model or none."""
+"""The bundled model's package: parts joined and checked; the cache holds a whole model or none."""
 
 from __future__ import annotations
 

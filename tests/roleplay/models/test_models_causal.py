@@ -100,7 +100,7 @@ def test_the_last_token_teaches_the_prefix_of_every_sliding_layer(gemma: Any) ->
 
 
 def test_pefts_own_cache_forgets_the_prefix(sliding: Any) -> None:
-    """Why we make the cache ourselves: this is PEFT's forward pass, and it must stay the contrast."""
+    """Why we make the cache ourselves: this is PEFT's forward pass, and must stay the contrast."""
     peft_model = new_prefix(sliding, length=4)
     with torch.no_grad():
         before = peft_model(input_ids=ids(FAR)).logits

@@ -1,4 +1,4 @@
-"""What a model needs, from the headers of its files; and a model that does not fit is told before it is loaded."""
+"""What a model needs, from the headers of its files; what does not fit is told before loading."""
 
 from __future__ import annotations
 
@@ -110,7 +110,8 @@ def test_the_numbers_are_told() -> None:
         memory.check_memory("chatglm-6b", 13_200_000_000, 7_900_000_000)
     assert caught.value.text("zh").startswith("chatglm-6b 大约需要 13.2 GB 内存，现在只剩 7.9 GB：")
     assert str(caught.value) == (
-        "chatglm-6b needs about 13.2 GB, 7.9 GB are free: choose an int4 model, --quantization-bit 4 (ChatGLM), "
+        "chatglm-6b needs about 13.2 GB, 7.9 GB are free: choose an int4 model, "
+        "--quantization-bit 4 (ChatGLM), "
         "or close programs"
     )
 

@@ -184,6 +184,12 @@ def test_a_heading_that_stands_twice_is_one_chapter() -> None:
     ]
 
 
+def test_a_bracket_that_the_title_opens_stays_closed() -> None:
+    assert titles(
+        "第1章 漏雨（上）\n下了。\n【第2章 修雨】\n停了。\n★第3章 塔【加更】★\n到了。\n"
+    ) == ["第1章 漏雨（上）", "第2章 修雨", "第3章 塔【加更】"]
+
+
 def test_styles_that_go_on_counting_fill_each_others_gaps() -> None:
     headings = ["第1章", "第2章 雨", "003 灯", "4、伞", "（5）", "第6章", "Chapter 7", "番外 船"]
     assert len(titles(book_of(*headings))) == 8

@@ -1,7 +1,8 @@
-"""Jobs: a stage in a process of its own, which is found again, stopped, gone on with, and alone in its world."""
+"""Jobs: a stage in its own process: found again, stopped, gone on with, alone in its world."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,8 +13,10 @@ import psutil
 import pytest
 
 from roleplay.errors import BusyError
+from roleplay.messages import message
 from roleplay.stages import distill, jobs, knowledge
 from roleplay.stages.jobs import Job
+from roleplay.stages.progress import Event
 
 NOVEL = (
     "第一章 雨\n\n"
@@ -31,7 +34,7 @@ def world(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def slow(world: Path) -> Path:
-    """A world whose knowledge base takes long: reading its wiki waits for a pipe that nobody fills."""
+    """A world whose knowledge base takes long: its wiki is a pipe that nobody fills."""
     (world / "wiki").mkdir(parents=True)
     os.mkfifo(world / "wiki" / "never.md")
     return world
@@ -111,8 +114,10 @@ def test_a_killed_job_is_told_from_a_finished_one(slow: Path) -> None:
 
 def test_a_job_outlives_whoever_started_it_and_is_found_again(slow: Path) -> None:
     starter = (
-        "import os, signal, sys; from pathlib import Path; from roleplay.stages import jobs, knowledge;"
-        "jobs.start('knowledge', knowledge.Settings(world=Path(sys.argv[1]))); os.kill(os.getpid(), signal.SIGKILL)"
+        "import os, signal, sys; from pathlib import Path\n"
+        "from roleplay.stages import jobs, knowledge\n"
+        "jobs.start('knowledge', knowledge.Settings(world=Path(sys.argv[1])))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
     )
     subprocess.run([sys.executable, "-c", starter, str(slow)], cwd=Path(jobs.__file__).parents[2])
     job = jobs.running(slow)
@@ -129,3 +134,35 @@ def test_another_process_with_the_same_number_is_not_taken_for_it(slow: Path) ->
         (job.folder / name).unlink(missing_ok=True)
     other = Job(job.folder, job.stage, job.command, job.cwd, os.getpid(), job.born, job.started)
     assert jobs.state(other) == "killed"
+
+
+def made_by_hand(folder: Path, command: str) -> Job:
+    """A job of one shell command in its folder."""
+    (folder / "jobs" / "1").mkdir(parents=True)
+    process = subprocess.Popen(["sh", "-c", command], cwd=folder / "jobs" / "1")
+    born = psutil.Process(process.pid).create_time()
+    return Job(folder / "jobs" / "1", "knowledge", ("sh",), ".", process.pid, born, "")
+
+
+def test_a_job_that_ends_while_it_is_looked_at_is_not_taken_for_killed(tmp_path: Path) -> None:
+    for number in range(5):
+        job = made_by_hand(tmp_path / str(number), "echo '{\"code\": 0}' > x; mv x status.json")
+        while (now := jobs.state(job)) == "running":
+            pass
+        assert now == "done"
+
+
+def test_events_with_other_line_breaks_and_one_half_written_are_read(tmp_path: Path) -> None:
+    job = made_by_hand(tmp_path, "true")
+    told = Event("distill", message("plain", text="晨醒雨\u2028半糖雨\x85"))
+    line = json.dumps(told.to_json(), ensure_ascii=False).encode() + b"\n"
+    (job.folder / jobs.EVENTS).write_bytes(line + line + line[: line.index("雨".encode()) + 1])
+    assert jobs.events(job) == [told, told] and jobs.events(job, since=1) == [told]
+
+
+def test_what_has_just_ended_need_not_be_stopped(slow: Path) -> None:
+    job = begin(slow)
+    jobs.stop(job)
+    jobs.wait(job)
+    jobs.stop(job)
+    assert jobs.state(job) == "stopped"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from kb.errors import WikiError
+from roleplay.errors import AdapterError
 from roleplay.messages import message
 from roleplay.stages.progress import Event, Teller
 
@@ -38,3 +40,13 @@ def test_an_event_in_a_file_is_told_in_either_language() -> None:
     for language in ("zh", "en"):
         assert again.message.text(language) == event.message.text(language)
     assert (again.done, again.total, again.rate, again.left) == (1, 2, 0.5, 2.0)
+
+
+def test_what_the_knowledge_base_and_an_error_say_is_told_in_either_language() -> None:
+    inner = WikiError("wiki.binary", path="worlds/x/wiki/a")
+    error = AdapterError("files.missing", path="a")
+    event = Event("knowledge", message("form.at", place=error, what=inner))
+    again = Event.from_json(json.loads(json.dumps(event.to_json())))
+    for language in ("zh", "en"):
+        assert again.message.text(language) == event.message.text(language)
+    assert again.message.text("zh") != again.message.text("en")

@@ -1,4 +1,4 @@
-"""Prompt/response rows as ids: the targets are the answer and its end; a cut never takes the cue."""
+"""Prompt/response rows as ids: the targets are the answer and its end; no cut takes the cue."""
 
 from pathlib import Path
 from typing import Any

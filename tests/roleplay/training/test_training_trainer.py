@@ -1,4 +1,4 @@
-"""Training at toy size: the loss falls, the best weights come back, a run goes on as it was begun."""
+"""Training at toy size: the loss falls, the best weights come back, a run goes on as begun."""
 
 import json
 from dataclasses import asdict

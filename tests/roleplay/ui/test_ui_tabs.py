@@ -31,11 +31,8 @@ def ask(
     chapter: int | None = None,
     request: Any = None,
 ) -> list[Any]:
-    return list(
-        ask_tab._callback(page)(
-            "闻筝", question, count, background, pins, chapter, *SAMPLING, request
-        )
-    )
+    controls = (count, background, pins, chapter, *SAMPLING)
+    return list(ask_tab._callback(page)(request, "闻筝", question, *controls))
 
 
 def act(
@@ -48,7 +45,7 @@ def act(
     request: Any = None,
 ) -> list[Any]:
     callback = scene_tab._actor(page)
-    return list(callback(session, who, count, True, pins, chapter, *SAMPLING, request))
+    return list(callback(request, session, who, count, True, pins, chapter, *SAMPLING))
 
 
 def texts(snippets: Any) -> list[str]:
@@ -132,14 +129,14 @@ def test_the_seed_may_be_empty_or_a_number() -> None:
 
 
 def test_typed_lines_go_into_the_scene() -> None:
-    added, view, unread, problems, pick, save = scene_tab.add_text(Session(), OPENING, None)
+    added, view, pick, save, unread, problems = scene_tab.add_text(Session(), OPENING, None)
     assert added.text == OPENING and "雨停了" in view
     assert (unread, problems, pick.visible) == ("", "", False)
     assert Session.load(Path(save).read_text(encoding="utf-8")).lines == added.lines
 
 
 def test_unread_lines_stay_in_the_box_with_their_number(english: Any) -> None:
-    added, _, unread, problems, *_ = scene_tab.add_text(Session(), "【钟响】\n没有冒号", english)
+    added, *_, unread, problems = scene_tab.add_text(Session(), "【钟响】\n没有冒号", english)
     assert (added.text, unread) == ("【钟响】", "没有冒号")
     assert "line 2" in problems
 
