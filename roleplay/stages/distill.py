@@ -342,7 +342,7 @@ class _Asking:
                     useless.append(task)
                 if task == "script":
                     lines = made
-                elif not backend.batch_out:
+                elif not backend.batch_out and task not in useless:
                     told = tables.write(task, made, self.folder)
                     say.say("distill-stage.made", task=f"{task:<8}", result=told)
         say.say("distill-stage.paid", paid=meter)

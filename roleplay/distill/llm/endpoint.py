@@ -50,6 +50,8 @@ _REFUSALS = {401: "key", 403: "key", 404: "missing"}
 # That many requests refused one after another, before any was answered, are no chance.
 _ENOUGH = 3
 _A_KEY = 8
+# Whoever thinks is given more time, or what was thought is paid for in vain.
+_THINKING_TIME = 4
 # The group is what anyio makes of a redirect to a port that is none.
 _BROKEN = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, TimeoutError, ExceptionGroup)
 _NOBODY_THERE = (httpx2.ConnectError, httpx2.ProxyError, httpx2.UnsupportedProtocol)
@@ -120,7 +122,7 @@ class Endpoint:
             self._url = url.copy_with(path=f"{path}/chat/completions")
             # A proxy has no way to this machine's own address.
             more["trust_env"] = not is_loopback(url.host)
-            self._client = httpx2.AsyncClient(timeout=settings.timeout, **more)
+            self._client = httpx2.AsyncClient(**more)
         except (httpx2.InvalidURL, ValueError, ImportError) as error:
             told = {"url": settings.base_url, "detail": str(error)}
             raise EndpointError("distill.endpoint-address", **told) from error
@@ -138,6 +140,7 @@ class Endpoint:
         RequestError: this request is refused or fails while others are answered.
         """
         attempts, forms, before, mode = 0, 0, self.answers, self.modes[0]
+        most = self.most_tokens
         while True:
             mode = mode if mode in self.modes else self.modes[0]
             got, pause = await self._once(request, mode)
@@ -149,6 +152,7 @@ class Endpoint:
                 continue
             attempts += 1
             if told := self._hopeless(got, attempts, before):
+                self.most_tokens = most  # fewer were no help
                 raise told
             longest = min(self.settings.pause * 2.0 ** (attempts - 1), _LONGEST_PAUSE)
             # Twice as long each time; all who wait come back at different times.
@@ -162,10 +166,11 @@ class Endpoint:
         if "max_tokens" in self.refused:
             body["max_completion_tokens"] = body["max_tokens"]
         body = {name: value for name, value in body.items() if name not in self.refused}
+        longest = self.settings.timeout * (_THINKING_TIME if request.room else 1)
         try:
             # The client's own timeout begins anew with every byte that drips in.
-            async with asyncio.timeout(self.settings.timeout):
-                reply = await self._client.post(self._url, json=body)
+            async with asyncio.timeout(longest):
+                reply = await self._client.post(self._url, json=body, timeout=longest)
         except _BROKEN as error:
             # A timeout or a broken connection means that somebody is there.
             if isinstance(error, _NOBODY_THERE) and not self.answers:
@@ -197,7 +202,9 @@ class Endpoint:
         if "temperature" in fault.whole and "temperature" not in self.refused:
             self.refused.add("temperature")
             return mode
-        if _MAX_TOKENS.search(fault.whole) and self._fewer_tokens(fault.whole, request):
+        # Who gives no reason may have too little room for thinking.
+        tokens = request.room or _MAX_TOKENS.search(fault.whole)
+        if tokens and self._fewer_tokens(fault.whole, request):
             return mode
         if mode == "text":
             return None
