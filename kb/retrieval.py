@@ -187,7 +187,7 @@ class KnowledgeBase:
         return np.minimum(scores if about.of_plot else scores * self._facts_first, 1)
 
     def _fit(self, about: Question | None) -> Scores:
-        """float32 [snippets]: how well each fits whom the query is about, as a share of its score."""
+        """float32 [snippets]: how well each fits whom the query is about, a share of its score."""
         fits = np.zeros((len(about.subjects) if about else 0, len(self)), dtype=np.float32)
         if about is None:
             return np.zeros(len(self), dtype=np.float32)

@@ -48,7 +48,8 @@ class Settings(WorldOptions):
     )
     sources: tuple[Literal["wiki", "summaries", "plot", "lines"], ...] = option(
         (),
-        "what to read (default: wiki and summaries, those that exist; without summaries the plot as "
+        "what to read (default: wiki and summaries, those that exist; without summaries the "
+        "plot as "
         "rules tell it from the script; lines only when asked for)",
         "读什么（默认：有的话就读维基和摘要，没有摘要就按规则从剧本里整理情节；台词要点名才读）",
     )
