@@ -92,9 +92,8 @@ class KeywordIndex:
     def holding(self, name: str) -> NDArray[np.int64]:
         """Numbers of the texts in which a name stands whole."""
         place = np.searchsorted(self._terms, term := self._word(name))
-        known = self._terms[place] == term
-        found: NDArray[np.int64] = self._texts[self._postings(place)] if known else self._texts[:0]
-        return found
+        found = slice(0) if self._terms[place] != term else self._postings(place)
+        return np.asarray(self._texts[found], dtype=np.int64)
 
     def _postings(self, place: np.int64) -> slice:
         return slice(self._starts[place], self._starts[place + 1])
@@ -142,7 +141,7 @@ class KeywordIndex:
         return terms, np.concatenate((owners[chinese], owners[:-1][pairs], words[:, 1]))
 
     def _words_of(self, texts: list[str], learn: bool) -> Iterator[tuple[int, int]]:
-        """(term, text number) of every Latin word and number; of names only while they are learnt."""
+        """(term, text number) of Latin words and numbers; of names only while they are learnt."""
         for owner, text in enumerate(texts):
             words = _LATIN_WORD.findall(text)
             if learn:

@@ -90,9 +90,10 @@ class KnowledgeBase:
         self._keyword = KeywordIndex(texts, self._names.finder)
         chapters = [snippet.chapter is not None for snippet in index.snippets]
         self._facts_first = np.where(chapters, _PLOT, 1).astype(np.float32)
+        self._titles = {snippet.title: normalise(snippet.title) for snippet in index.snippets}
         self._pages: dict[str, list[int]] = {}
         for number, snippet in enumerate(index.snippets):
-            self._pages.setdefault(normalise(snippet.title), []).append(number)
+            self._pages.setdefault(self._titles[snippet.title], []).append(number)
         # A search of an empty index never gets as far as this.
         self._centre = index.vectors.mean(axis=0) if len(index.snippets) else index.vectors
         self._visible = lru_cache(maxsize=64)(self._find_visible)
@@ -166,13 +167,11 @@ class KnowledgeBase:
         for text, vector in self._encoded(list(places), method):
             about = read_question(text, self._names)
             words = self._word_scores(text, about) if method != "dense" else None
-            share, fit = (about.share, self._fit(about)) if about else (0.0, None)
-            if words is not None and fit is not None:
-                words = (1 - share) * words + share * fit
+            fit = self._fit(about)
             for place in places[text]:
                 query = queries[place]
                 visible = self._visible(query.not_after, query.known_to)
-                hits = self._rank(words, vector, visible, share, fit)
+                hits = self._rank(words, vector, fit, visible)
                 hits = self._each_in_place(hits, about) if about else hits
                 hits = [hit for hit in hits if hit.score >= min_score]
                 shown = ((hit.snippet.text, hit.snippet.display) for hit in hits)
@@ -187,9 +186,11 @@ class KnowledgeBase:
         scores = self._keyword.scores(about.question, names_count=False)
         return np.minimum(scores if about.of_plot else scores * self._facts_first, 1)
 
-    def _fit(self, about: Question) -> Scores:
-        """float32 [snippets], 0-1: whether a snippet stands on the pages that a question is about."""
-        fits = np.zeros((len(about.subjects), len(self)), dtype=np.float32)
+    def _fit(self, about: Question | None) -> Scores:
+        """float32 [snippets]: how well each fits whom the query is about, a share of its score."""
+        fits = np.zeros((len(about.subjects) if about else 0, len(self)), dtype=np.float32)
+        if about is None:
+            return np.zeros(len(self), dtype=np.float32)
         for fit, subject in zip(fits, about.subjects, strict=True):
             for name in subject.names:
                 fit[self._keyword.holding(name)] = _MENTIONED
@@ -198,25 +199,32 @@ class KnowledgeBase:
         between = (fits > 0).all(axis=0) & (len(fits) > 1)
         fits[:, between] = np.maximum(fits[:, between], _TOGETHER)
         weights = np.array([subject.weight for subject in about.subjects], dtype=np.float32)
-        return np.asarray(weights @ fits / weights.sum(), dtype=np.float32)
+        return np.asarray(about.share * weights @ fits / weights.sum(), dtype=np.float32)
 
     def _each_in_place(self, hits: list[Hit], about: Question) -> list[Hit]:
         """The hits with the best of each of several pages that a question is about among the first.
 
-        What is moved up scores as what it then stands before, so that scores fall.
+        Behind them, on the third place or later, comes what says most of what is asked, wherever it
+        stands. What is moved up scores as what it then stands before, so that scores fall.
         """
         count = len(about.subjects)
-        pages = [normalise(hit.snippet.title) for hit in hits]
+        pages = [self._titles[hit.snippet.title] for hit in hits]
         best = (
             next((n for n, page in enumerate(pages) if page in subject.titles), 0)
             for subject in about.subjects
         )
         missing = sorted({number for number in best if number >= count > 1})
-        kept = max(count - len(missing), 1)
-        others = [hit for n, hit in enumerate(hits) if n >= kept and n not in missing]
-        least = others[0].score if others else 0
-        moved = [replace(hits[n], score=max(hits[n].score, least)) for n in missing]
-        return [*hits[:kept], *moved, *others] if moved else hits
+        order = [n for n in range(len(hits)) if n not in missing]
+        order[max(count - len(missing), 1) : 0] = missing
+        told = max(order, key=lambda n: hits[n].keyword or 0, default=0)
+        if order and order.index(told) > (last := 2 if count == 1 else count + 1):
+            order.remove(told)
+            order.insert(last, told)
+        found: list[Hit] = []
+        for n in reversed(order):
+            least = found[-1].score if found else 0
+            found.append(hits[n] if hits[n].score >= least else replace(hits[n], score=least))
+        return found[::-1]
 
     def _encoded(self, texts: Sequence[str], method: Method) -> Iterator[tuple[str, Scores | None]]:
         """(text, float32 [dim] where used) of each; one batch's vectors are held at once.
@@ -243,19 +251,17 @@ class KnowledgeBase:
         return shorten_query(simplified(asked))
 
     def _rank(
-        self,
-        words: Scores | None,
-        vector: Scores | None,
-        visible: Mask | None,
-        share: float,
-        fit: Scores | None,
+        self, words: Scores | None, vector: Scores | None, fit: Scores, visible: Mask | None
     ) -> list[Hit]:
-        """The 200 best by each method that is used, those with a score above 0, best first."""
+        """The 200 best by each of what is used, those with a score above 0, best first.
+
+        `fit` float32 [snippets] is what is added for standing on a page that the query is about.
+        """
         found: list[NDArray[np.int64]] = []
-        if words is not None:
-            words = words if visible is None else words * visible
-            best = np.argpartition(-words, min(_CANDIDATES, len(words) - 1))[:_CANDIDATES]
-            found.append(best[words[best] > 0])
+        for scores in (fit, *([] if words is None else [words])):
+            scores = scores if visible is None else scores * visible
+            best = np.argpartition(-scores, min(_CANDIDATES, len(scores) - 1))[:_CANDIDATES]
+            found.append(best[scores[best] > 0])
         if vector is not None:
             nearest = self.index.nearest(vector, _CANDIDATES, among=visible)
             found.append(np.array(nearest, dtype=np.int64))
@@ -264,12 +270,11 @@ class KnowledgeBase:
         if words is not None:
             parts["keyword"] = scores = words[numbers]
         if vector is not None:
-            scores = self._nearness(vector, numbers)
-            if fit is not None:
-                scores = (1 - share) * scores + share * fit[numbers]
-            parts["dense"] = scores
+            parts["dense"] = scores = self._nearness(vector, numbers)
         if len(parts) == 2:
             scores = (1 - _DENSE_SHARE) * parts["keyword"] + _DENSE_SHARE * parts["dense"]
+        # What the best fit takes of the score is not left for the words.
+        scores = (1 - fit.max()) * scores + fit[numbers]
         hits = []
         for place in np.argsort(-scores, kind="stable"):
             if scores[place] > 0:

@@ -244,6 +244,9 @@ def _distil(world: World, job: _Job, settings: Settings, say: Teller) -> Distill
     report = _write(job, chunks, lines, asked.cost)
     _tell(report, job.output / "script.jsonl", say)
     asked.check(settings.backend.model)
+    if report["spoken"] and job.output.resolve() == world.path.resolve():
+        say.say("distill-stage.look", world=world.path)
+        say.next("build_knowledge_base", "--world", world.path)
     return Distilled(job.output / "script.jsonl", report, asked.complete)
 
 

@@ -98,7 +98,7 @@ def run(settings: Settings, listener: Listener = silent) -> dict[str, Any]:
         say.say("legacy.expressions", count=dropped)
     say.say("legacy.report", path=settings.world / "report" / "import.md")
     script_of = "build_knowledge_base" if content.summaries else "prepare_seq2seq_training"
-    say.say("legacy.next", command=f"python scripts/{script_of}.py --world {settings.world}")
+    say.next(script_of, "--world", settings.world)
     given = [(settings.source, content), *([(interview, asked)] if interview else [])]
     for path, cleaned in given:
         if cleaned.kept * 2 < cleaned.given:
