@@ -38,7 +38,9 @@ class Settings(Options):
     world: Path = required("folder; made where it is not there", "文件夹；没有就新建")
     content: Path | None = option(None, "the seed's all_content.json", "原项目的 all_content.json")
     log: Path | None = option(
-        None, "its merged_log.txt, in place of --content", "它的 merged_log.txt，代替 --content"
+        None,
+        "its merged_log.txt or all_history.txt, not --content",
+        "merged_log.txt 或 all_history.txt",
     )
     chapters: Path | None = option(
         None, "its all_chapters.json: chapters and summaries", "它的 all_chapters.json：章节和摘要"
