@@ -21,6 +21,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
 import httpx2
+import openai
 
 from roleplay.distill.llm.completion import Fault, parse, read_completion
 from roleplay.distill.llm.costs import read_tokens
@@ -53,7 +54,14 @@ _A_KEY = 8
 # Whoever thinks is given more time, or what was thought is paid for in vain.
 _THINKING_TIME = 4
 # The group is what anyio makes of a redirect to a port that is none.
-_BROKEN = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, TimeoutError, ExceptionGroup)
+_BROKEN = (
+    openai.APIConnectionError,
+    httpx2.HTTPError,
+    httpx2.InvalidURL,
+    httpx2.StreamError,
+    TimeoutError,
+    ExceptionGroup,
+)
 _NOBODY_THERE = (httpx2.ConnectError, httpx2.ProxyError, httpx2.UnsupportedProtocol)
 
 
@@ -112,17 +120,20 @@ class Endpoint:
         self.closing = False
         """Set when the run ends: what was sent is still awaited, nothing is sent again."""
         self._in_a_row = 0
-        more: dict[str, Any] = {"limits": httpx2.Limits(), "follow_redirects": True}
-        more["headers"] = {"Authorization": f"Bearer {settings.api_key or 'none'}"}
         try:
             url = httpx2.URL(settings.base_url)
             if url.port and url.port > 65535:
                 raise ValueError(url.port)
             path = url.path.rstrip("/").removesuffix("/chat/completions")
-            self._url = url.copy_with(path=f"{path}/chat/completions")
             # A proxy has no way to this machine's own address.
-            more["trust_env"] = not is_loopback(url.host)
-            self._client = httpx2.AsyncClient(**more)
+            http = httpx2.AsyncClient(follow_redirects=True, trust_env=not is_loopback(url.host))
+            self._client = openai.AsyncOpenAI(
+                api_key=settings.api_key or "none",
+                base_url=url.copy_with(path=path, query=None),
+                default_query=dict(url.params),
+                http_client=http,
+                max_retries=0,
+            )
         except (httpx2.InvalidURL, ValueError, ImportError) as error:
             told = {"url": settings.base_url, "detail": str(error)}
             raise EndpointError("distill.endpoint-address", **told) from error
@@ -131,7 +142,7 @@ class Endpoint:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        await self._client.aclose()
+        await self._client.close()
 
     async def ask(self, request: LLMRequest) -> Entry:
         """The answer: whole, cut or refused (``finish`` tells).
@@ -170,13 +181,22 @@ class Endpoint:
         try:
             # The client's own timeout begins anew with every byte that drips in.
             async with asyncio.timeout(longest):
-                reply = await self._client.post(self._url, json=body, timeout=longest)
+                # The bytes as they came: what is no chat completion is read all the same.
+                reply = await self._client.post(
+                    "/chat/completions",
+                    cast_to=httpx2.Response,
+                    body=body,
+                    options={"timeout": longest},
+                )
+        except openai.APIStatusError as error:
+            reply = error.response
         except _BROKEN as error:
+            cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else error
             # A timeout or a broken connection means that somebody is there.
-            if isinstance(error, _NOBODY_THERE) and not self.answers:
+            if isinstance(cause, _NOBODY_THERE) and not self.answers:
                 url = self.settings.base_url
                 raise EndpointError("distill.endpoint-unreachable", url=url) from error
-            return Fault(0, whole=type(error).__name__), None
+            return Fault(0, whole=type(cause).__name__), None
         secret = self.settings.api_key.encode()
         # Some errors repeat the key; "none" and its like are words that an answer may hold.
         data = reply.content.replace(secret, b"...") if len(secret) >= _A_KEY else reply.content
