@@ -116,7 +116,7 @@ def test_the_flag_for_the_language_wins(
 def test_the_help_is_in_the_language_of_the_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for language, wanted in (("zh", "端口（默认 7860）"), ("en", "its port (default: 7860)")):
+    for language, wanted in (("zh", "端口（默认 7860）"), ("en", "port to listen on")):
         monkeypatch.setenv("ROLEPLAY_LANGUAGE", language)
         with pytest.raises(SystemExit, match="0"):
             app.main(["--help"])
