@@ -73,7 +73,7 @@ def install(name: str, *arguments: str) -> None:
 
 
 def without_socks() -> dict[str, str]:
-    """The environment without SOCKS proxies: pip fails where there is one, with `all_proxy` alone."""
+    """The environment without SOCKS proxies: pip fails where there is one."""
     return {
         name: value
         for name, value in os.environ.items()

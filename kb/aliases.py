@@ -3,8 +3,8 @@
     >>> aliases_of("沈灯（灯匠）", [((), "别名: 小灯、灯儿（镇上人叫的）")], bold=["沈灯", "阿灯"])
     ('小灯', '灯儿', '沈灯', '阿灯')
 
-Only what can be a name is one: 2 to 20 characters, no sentence, not a word that pages stress. Whoever
-lends a voice or draws is no name of the character: （CV：林某、幼年期：原某某） gives none.
+Only what can be a name is one: 2 to 20 characters, no sentence, not a word that pages stress.
+Whoever lends a voice or draws is no name of the character: （CV：林某、幼年期：原某某） gives none.
 """
 
 import re

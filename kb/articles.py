@@ -65,7 +65,7 @@ class Duplicates:
         self._by_title: dict[str, list[frozenset[int]]] = {}
 
     def is_new(self, title: str, text: str) -> bool:
-        """False for a page that says what an earlier one does, or half of what its namesake does."""
+        """False for a page that says what an earlier one does, or half of its namesake."""
         parts = (part for part in _SENTENCE.split(text) if len(part) >= _SHORTEST_SENTENCE)
         hashes = {crc32(normalise(part).encode()) for part in parts}
         sketch = frozenset(sorted(hashes)[:_SKETCH])

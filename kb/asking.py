@@ -1,4 +1,5 @@
-"""What a question names, and who is asked: 'ASKED question', as a chat searches, or a question alone.
+"""What a question names, and who is asked: 'ASKED question', as a chat searches, or a question
+alone.
 
     >>> about = read_question("闻筝 你喜欢陆迟吗？", names)
     >>> about.question, [(sorted(subject.titles), subject.weight) for subject in about.subjects]
@@ -35,7 +36,7 @@ class Subject(NamedTuple):
 
 
 class Question(NamedTuple):
-    """A question without the name of whoever is asked, and whom it is about, the first name first."""
+    """A question without the name of whoever is asked; whom it is about, the first name first."""
 
     question: str
     subjects: tuple[Subject, ...]

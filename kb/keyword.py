@@ -141,7 +141,7 @@ class KeywordIndex:
         return terms, np.concatenate((owners[chinese], owners[:-1][pairs], words[:, 1]))
 
     def _words_of(self, texts: list[str], learn: bool) -> Iterator[tuple[int, int]]:
-        """(term, text number) of every Latin word and number; of names only while they are learnt."""
+        """(term, text number) of Latin words and numbers; of names only while they are learnt."""
         for owner, text in enumerate(texts):
             words = _LATIN_WORD.findall(text)
             if learn:

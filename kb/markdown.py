@@ -1,11 +1,13 @@
 """Markdown, with HTML in it or not, to marked text; a page for every first-level heading.
 
-    >>> [(title, split_sections(text)) for title, text in read_markdown("# 沈灯\\n**灯匠**。\\n## 喜好\\n- 糕")]
+    >>> pages = read_markdown("# 沈灯\\n**灯匠**。\\n## 喜好\\n- 糕")
+    >>> [(title, split_sections(text)) for title, text in pages]
     [('', []), ('沈灯', [((), '灯匠。'), (('喜好',), '糕')])]
 
 It goes through HTML, so that both are read by one set of rules. Read beyond CommonMark: headings
 without a blank (##喜好), bold beside Chinese marks, Obsidian's links and front matter. Indented lines
-are paragraphs, for Chinese ones are indented, and every line end counts, for fans write one fact a line.
+are paragraphs, for Chinese ones are indented, and every line end counts, for fans write one fact a
+line.
 """
 
 import re
@@ -38,7 +40,8 @@ _HIGHLIGHT = re.compile(r"==(?=\S)([^=\n]{1,80}?)(?<=\S)==")
 _NOTE = re.compile(r"\[\^[^\[\]\n]{1,20}\]:?|(?<=[-*+] )\[[ xX]\] |\[![a-zA-Z]{1,20}\][+-]?")
 # Markdown inside these goes on, where HTML alone would end at a blank line only.
 _TAG_LINE = re.compile(
-    r"^([ \t]*</?(?:div|details|summary|center|section|font|span|p|blockquote|big|small|[abius]|su[bp]|strong|em)(?:\s[^<>\n]*)?>(?:.*>)?)[ \t]*$",
+    r"^([ \t]*</?(?:div|details|summary|center|section|font|span|p|blockquote|big|small|"
+    r"[abius]|su[bp]|strong|em)(?:\s[^<>\n]*)?>(?:.*>)?)[ \t]*$",
     re.M | re.I,
 )
 _BLOCK_END = re.compile(r"(</(?:table|div|pre|ul|ol)>)[ \t]*\n(?=\S)", re.I)

@@ -6,8 +6,8 @@
     ['沈灯', '小灯']
 
 The marks are control characters that no page has. What is left of a page's furniture goes here,
-whatever its format: contents lists, edit links, empty fields, tags and entities of a source that was
-escaped. `WORDS` are the word lists of the whole package by name, in simplified characters.
+whatever its format: contents lists, edit links, empty fields, tags and entities of a source that
+was escaped. `WORDS` are the word lists of the whole package by name, in simplified characters.
 """
 
 import html
@@ -36,10 +36,11 @@ _BLANKS = re.compile(r"[ \t\u00a0\u3000]+")
 _CUE = re.compile(r"(?:^|[叫称名号即或、，（(/]|又|aka|or)[\s「『“\"《：:]*$", re.I)
 _NAME_LOOKBACK = 8
 _UNFINISHED = re.compile(r"[^:：]{8,}\w")
-# A line of its own that is all bold is a heading to whoever wrote it; a longer one is stressed. What
-# stands in parentheses, as in 露易丝（声优：某某）, is text.
+# A line of its own that is all bold is a heading to whoever wrote it; a longer one is stressed.
+# What stands in parentheses, as in 露易丝（声优：某某）, is text.
 _BOLD_LINE = re.compile(
-    f"{_BOLD}([^{_BOLD}{_BOLD_END}\n。！？!?，,；;…（(]{{1,12}})([（(][^{_BOLD}{_BOLD_END}\n]{{0,80}})?{_BOLD_END}[:：]?"
+    f"{_BOLD}([^{_BOLD}{_BOLD_END}\n。！？!?，,；;…（(]{{1,12}})"
+    f"([（(][^{_BOLD}{_BOLD_END}\n]{{0,80}})?{_BOLD_END}[:：]?"
 )
 _BELOW_ALL_LEVELS = 7
 _ESCAPED = re.compile(r"&(?:amp;)+(?=#?\w{2,8};)")

@@ -19,7 +19,8 @@ BAR_MARK, END_MARK = "\x05", "\x06"
 _DEEPEST = 40
 # '|}' ends a table, but in '|}}' the bar is an empty parameter's.
 _TOKEN = re.compile(
-    r"(?P<argument>\{\{\{)(?!\{)|(?P<template>\{\{)|(?P<ends>\}\}\}?)|(?P<link>\[\[)|(?P<unlink>\]\])"
+    r"(?P<argument>\{\{\{)(?!\{)|(?P<template>\{\{)|(?P<ends>\}\}\}?)"
+    r"|(?P<link>\[\[)|(?P<unlink>\]\])"
     r"|^[ \t:]*(?P<table>\{\|)|(?P<untable>\|\}(?!\}(?!\})))|(?P<bar>\|)|(?P<equals>=)",
     re.M,
 )

@@ -5,7 +5,8 @@
 
 Headings, paragraphs, lists, tables and infoboxes stay; scripts, menus, edit links, references,
 contents lists, navigation boxes and hidden parts go. The page's own content area is read where it
-has one (MediaWiki, Fandom, wikidot, <main>), else its body. Nothing is loaded: no picture or script.
+has one (MediaWiki, Fandom, wikidot, <main>), else its body. Nothing is loaded: no picture or
+script.
 """
 
 import re
@@ -169,7 +170,7 @@ def _is_furniture(element: etree._Element) -> bool:
 
 
 def _is_navigation(element: etree._Element) -> bool:
-    """A table or list of hardly anything but links to places of this page; a table of many links."""
+    """A table or list of little but links to places of this page; a table of many links."""
     links = element.xpath(".//a[@href]")
     linked = sum(len("".join(link.itertext())) for link in links)
     inside = len(links) > 1 and all(link.get("href").startswith("#") for link in links)

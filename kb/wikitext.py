@@ -4,9 +4,9 @@
     >>> split_sections(render_markup(page, title="沈灯"))
     [((), '沈灯是灯匠。'), (('喜好',), '糕')]
 
-Templates and links are `kb.templates`'; here lines become headings, lists and tables, and what shows
-nothing goes. A source whose tags were escaped is unescaped first. One pass over the text each, so
-that marks that never close cost no more than others.
+Templates and links are `kb.templates`'; here lines become headings, lists and tables, and what
+shows nothing goes. A source whose tags were escaped is unescaped first. One pass over the text
+each, so that marks that never close cost no more than others.
 """
 
 import html

@@ -3,8 +3,8 @@
     mend("192.168.0.7")        # ["all_proxy"]: socks4://127.0.0.1:7891 is taken out
 
 Proxy tools set http_proxy, https_proxy and all_proxy for every program. httpx, and with it the page
-and the hub's client, ends with a traceback where one of them is of a kind that it does not know, and
-asks the proxy even for this machine's own address.
+and the hub's client, ends with a traceback where one of them is of a kind that it does not know,
+and asks the proxy even for this machine's own address.
 """
 
 import os

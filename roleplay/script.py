@@ -124,11 +124,13 @@ def parse_body(body: str, character: str) -> list[Line]:
         text = (text + backslashes).strip()
         if mark == "emoji":
             word, _, text = text.partition(" ")
-            if word not in EXPRESSIONS:
+            # As the seed's own scripts, and models trained on them, say that there is none.
+            face = None if word in ("None", "null") else word
+            if face and face not in EXPRESSIONS:
                 raise FormError("records.expression", expression=word, known=" ".join(EXPRESSIONS))
             if not lines:
                 raise FormError("script.no-target")
-            lines[-1] = lines[-1].model_copy(update={"expression": word})
+            lines[-1] = lines[-1].model_copy(update={"expression": face})
         if text := text.strip():
             lines.append(_segment("act" if mark == "me" else "say", text, character))
         elif mark == "me":

@@ -9,8 +9,8 @@ One item, as ChatGPT returned it (several keys may be merged, null, or of anothe
 
     {"char": "小舟", "say": "船来了。", "act": "推开船", "expression": "高兴", "src_id": 0}
 
-A file is a list of items, of lists a chunk, or of replies as text; or JSON Lines, or broken JSON. Two
-lines that follow each other in several chunks are taken for the prompt's own example. Nothing
+A file is a list of items, of lists a chunk, or of replies as text; or JSON Lines, or broken JSON.
+Two lines that follow each other in several chunks are taken for the prompt's own example. Nothing
 unreadable is dropped without a word. The later form, a log of chapters, is read by legacy_log.py.
 """
 

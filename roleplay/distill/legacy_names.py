@@ -3,9 +3,9 @@
     likely_aliases(lines)[0]
     # Alike(name="闻筝", alias="闻争", lines=(420, 12), chunks=9, why="one character apart")
 
-ChatGPT was asked chunk by chunk and spelled a name as it liked. Offered are names of which one is in
-the other (悠二, 坂井悠二) or that are one character apart, and that stand in the same chunks or in those
-beside them; groups (佐藤和田中), numbered people (男人2) and pairs like 父亲 and 母亲 are not.
+ChatGPT was asked chunk by chunk and spelled a name as it liked. Offered are names of which one is
+in the other (悠二, 坂井悠二) or that are one character apart, and that stand in the same chunks or in
+those beside them; groups (佐藤和田中), numbered people (男人2) and pairs like 父亲 and 母亲 are not.
 """
 
 import re

@@ -108,9 +108,11 @@ def to_markdown(report: Mapping[str, Any]) -> str:
     quoted, disagreements = report["quoted"], report["disagreements"]
     parts = [
         "# Distillation",
-        f"{report['characters']:,} characters, {report['chapters']} chapters, {report['chunks']} chunks; "
+        f"{report['characters']:,} characters, {report['chapters']} chapters, "
+        f"{report['chunks']} chunks; "
         f"{report['lines']:,} lines, {report['spoken']:,} of them spoken or thought.",
-        f"Quoted speech in the script: {quoted['coverage']:.2%} ({quoted['in_script']:,} of {quoted['in_novel']:,} "
+        f"Quoted speech in the script: {quoted['coverage']:.2%} ({quoted['in_script']:,} of "
+        f"{quoted['in_novel']:,} "
         f"characters). With a speaker: {report['with_speaker']:.1%}.",
         "![cues, cast and chapters](distill.png)",
         _table("How the speaker is known", report["cues"]),

@@ -79,9 +79,8 @@ def system_language(environment: Mapping[str, str] = os.environ) -> Language:
 @cache
 def catalogue(language: Language) -> dict[str, str]:
     """Key -> text, all of one language."""
-    found: dict[str, str] = {}
-    for part in Path(__file__).parent.glob(f"{language}*.json"):
-        found |= json.loads(part.read_text(encoding="utf-8"))
+    path = Path(__file__).with_name(f"{language}.json")
+    found: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 

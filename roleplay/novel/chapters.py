@@ -36,7 +36,7 @@ _LINE, _HEAD, _BARE, _SENTENCE, _TIGHT_SENTENCE, _RUN_IN, _PAGE_NUMBER = (
 _MARKS = table("parts")["marks"]
 _SEPARATORS, _MID_SENTENCE = " \t　:：.．、·—-】]）(（–", "，,。；;、："
 _LONGEST, _LONGEST_WESTERN, _LONGEST_TIGHT = 40, 120, 25
-_BRACKETS = ("（）", "【】", "()", "[]", "《》", "〔〕")
+_BRACKETS = (*zip("（【([《〔", "）】)]》〕", strict=True),)
 _STRONG = ("part", "chapter", "section", "named")
 _ENOUGH = 3  # fewer bare numerals, or sentences that begin like a heading, are chance
 

@@ -6,8 +6,8 @@
 Only the outermost quote counts. An unclosed one ends with its paragraph, unless the very next mark
 of the text closes it (a poem inside a speech). In a book that marks its speech with dashes at the
 head of a paragraph (——漏了，快来！——他喊道。) those are its quotes, with the mark "—". ``kind`` is a
-first judgement by form: ``thought`` for ‘…’ and （…） that stand apart, ``term`` for a word, a sign, a
-sound or a verse (人们管它叫“雨舌”。), else ``speech``. Who speaks is told elsewhere.
+first judgement by form: ``thought`` for ‘…’ and （…） that stand apart, ``term`` for a word, a sign,
+a sound or a verse (人们管它叫“雨舌”。), else ``speech``. Who speaks is told elsewhere.
 """
 
 import re

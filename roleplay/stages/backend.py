@@ -107,7 +107,7 @@ def tell_estimate(
 
 
 def tell_answers(client: CachedClient, task: str, say: Teller) -> bool:
-    """Tell what became of the answers of a task, unless all were of use; False: all held nothing."""
+    """Tell what became of the answers of a task, unless all were of use; False: all were empty."""
     counts = {name: client.tally[name] for name in _FATES}
     client.tally.clear()
     if sum(counts.values()) > counts["used"]:

@@ -8,7 +8,6 @@ ChatGLM), ``train.passages.jsonl`` and ``test.passages.jsonl`` (whole scenes, fo
 of ``model``.
 """
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -79,10 +78,9 @@ def run(settings: Settings, listener: Listener = silent) -> Prepared:
             with files.commit(folder, STAGE, settings=made_by, inputs=inputs) as staged:
                 _write(staged, made, report)
             _tell(report, folder, say)
-    command = ["python", "scripts/train_roleplaying.py", "--world", str(world.path)]
-    command += [] if settings.model == bundled.NAME else ["--model", settings.model]
-    command += ["--data-dir", str(settings.data_dir)] if settings.data_dir else []
-    say.say("dataset-stage.next", command=shlex.join(command))
+    more = [] if settings.model == bundled.NAME else ["--model", settings.model]
+    more += ["--data-dir", str(settings.data_dir)] if settings.data_dir else []
+    say.next("train_roleplaying", "--world", world.path, *more)
     return Prepared(folder, report)
 
 

@@ -244,6 +244,9 @@ def _distil(world: World, job: _Job, settings: Settings, say: Teller) -> Distill
     report = _write(job, chunks, lines, asked.cost)
     _tell(report, job.output / "script.jsonl", say)
     asked.check(settings.backend.model)
+    if report["spoken"] and job.output.resolve() == world.path.resolve():
+        say.say("distill-stage.look", world=world.path)
+        say.next("build_knowledge_base", "--world", world.path)
     return Distilled(job.output / "script.jsonl", report, asked.complete)
 
 
@@ -339,7 +342,7 @@ class _Asking:
                     useless.append(task)
                 if task == "script":
                     lines = made
-                elif not backend.batch_out:
+                elif not backend.batch_out and task not in useless:
                     told = tables.write(task, made, self.folder)
                     say.say("distill-stage.made", task=f"{task:<8}", result=told)
         say.say("distill-stage.paid", paid=meter)

@@ -48,7 +48,8 @@ class Settings(WorldOptions):
     )
     sources: tuple[Literal["wiki", "summaries", "plot", "lines"], ...] = option(
         (),
-        "what to read (default: wiki and summaries, those that exist; without summaries the plot as "
+        "what to read (default: wiki and summaries, those that exist; without summaries the "
+        "plot as "
         "rules tell it from the script; lines only when asked for)",
         "读什么（默认：有的话就读维基和摘要，没有摘要就按规则从剧本里整理情节；台词要点名才读）",
     )
@@ -86,6 +87,11 @@ def _build(settings: Settings, say: Teller) -> BuildReport:
     if settings.query:
         for hit in KnowledgeBase.load(folder, embedder=embedder).search(settings.query, settings.k):
             say.say("plain", text=_line(hit))
+    else:
+        say.say("knowledge.look", world=settings.world)
+    following = (settings.world / plot.CHUNKS).exists()
+    script = "prepare_seq2seq_training" if following else "distill_dialogues"
+    say.next(script, "--world", settings.world)
     return report
 
 

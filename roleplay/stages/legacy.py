@@ -38,7 +38,9 @@ class Settings(Options):
     world: Path = required("folder; made where it is not there", "文件夹；没有就新建")
     content: Path | None = option(None, "the seed's all_content.json", "原项目的 all_content.json")
     log: Path | None = option(
-        None, "its merged_log.txt, in place of --content", "它的 merged_log.txt，代替 --content"
+        None,
+        "its merged_log.txt or all_history.txt, not --content",
+        "merged_log.txt 或 all_history.txt",
     )
     chapters: Path | None = option(
         None, "its all_chapters.json: chapters and summaries", "它的 all_chapters.json：章节和摘要"
@@ -96,7 +98,7 @@ def run(settings: Settings, listener: Listener = silent) -> dict[str, Any]:
         say.say("legacy.expressions", count=dropped)
     say.say("legacy.report", path=settings.world / "report" / "import.md")
     script_of = "build_knowledge_base" if content.summaries else "prepare_seq2seq_training"
-    say.say("legacy.next", command=f"python scripts/{script_of}.py --world {settings.world}")
+    say.next(script_of, "--world", settings.world)
     given = [(settings.source, content), *([(interview, asked)] if interview else [])]
     for path, cleaned in given:
         if cleaned.kept * 2 < cleaned.given:

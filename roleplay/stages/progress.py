@@ -9,6 +9,7 @@ An event without numbers is a line to read; one with ``total`` is a step under w
 draws them.
 """
 
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -99,6 +100,11 @@ class Teller:
     def tell(self, message: Message) -> None:
         """Tell a line that is a message already."""
         self._listener(Event(self.stage, message))
+
+    def next(self, script: str, /, *arguments: object) -> None:
+        """Tell the command that comes after this stage."""
+        command = shlex.join(["python", f"scripts/{script}.py", *map(str, arguments)])
+        self.say("next", command=command)
 
     def step(self, key: str, /, **values: Any) -> Callable[[int, int], None]:
         """A function of (done, total) that tells how far a step is."""

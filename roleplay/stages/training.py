@@ -201,8 +201,7 @@ def _tell(result: Mapping[str, Any], settings: Settings, folder: Path, say: Tell
     """What was reached, and the next command."""
     before, after = result["base_loss"], result["test_loss"]
     say.say("training-stage.reached", before=before, after=after, gain=f"{1 - after / before:.1%}")
-    command = ["python", "scripts/test_dialogue.py", "--world", str(settings.world)]
-    command += [] if settings.model == bundled.NAME else ["--model", settings.model]
+    more = [] if settings.model == bundled.NAME else ["--model", settings.model]
     bits = settings.run.get("quantization_bit")
-    command += ["--quantization-bit", str(bits)] if bits else []
-    say.say("training-stage.next", command=shlex.join([*command, "--checkpoint", str(folder)]))
+    more += ["--quantization-bit", bits] if bits else []
+    say.next("test_dialogue", "--world", settings.world, *more, "--checkpoint", folder)

@@ -114,6 +114,7 @@ def test_the_cue_is_what_a_line_begins_with() -> None:
         ("闻筝：等等！\\me 转身 \\emoji 微怒", [say("等等！"), act("转身", expression="微怒")]),
         ("闻筝：等等！ \\emoji 惊讶 \\me 转身", [say("等等！", expression="惊讶"), act("转身")]),
         ("闻筝：等等！ \\emoji 惊讶 别走。", [say("等等！", expression="惊讶"), say("别走。")]),
+        ("闻筝：等等！ \\emoji None", [say("等等！")]),
         ("闻筝：\\me 转身 \\emoji 惊讶 (是他)", [act("转身", expression="惊讶"), think("是他")]),
         ("闻筝：\\\\me 不是动作", [say("\\me 不是动作")]),
         ("闻筝：\\method 也不是", [say("method 也不是")]),

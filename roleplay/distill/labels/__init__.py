@@ -1,1 +1,1 @@
-"""Labels of numbered spans: what they are, how they become lines, who is right where they differ."""
+"""Labels of numbered spans: what they are, how they become lines, whose counts if they differ."""

@@ -23,8 +23,8 @@ _OF_A_MESSAGE = {"role", "content", "text", "refusal", "reasoning", "reasoning_c
 # As OpenAI, Anthropic, Google (MAX_TOKENS) and Mistral call it.
 _CUTS = ("length", "max_tokens", "max_output_tokens", "model_length", "incomplete")
 _FILTERED = re.compile(r"filter|sensitive|safety|prohibited|block|spii|recitation|refus|moderat")
-# Of errors: the words of Azure, OpenAI, DashScope, DeepSeek, Moonshot, Zhipu, Volcengine, xAI. Names
-# of models are case-sensitive, which is no refusal.
+# Of errors: the words of Azure, OpenAI, DashScope, DeepSeek, Moonshot, Zhipu, Volcengine, xAI.
+# Names of models are case-sensitive, which is no refusal.
 _ABOUT_CONTENT = re.compile(
     r"content[ _]?(?:filter|management|policy|exists risk|violat)|usage (?:polic|guideline)|"
     r"data_?inspection|inappropriate|(?<!case[- ])sensitive|high[ _]risk|moderation|flagged|"

@@ -21,6 +21,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
 import httpx2
+import openai
 
 from roleplay.distill.llm.completion import Fault, parse, read_completion
 from roleplay.distill.llm.costs import read_tokens
@@ -50,8 +51,17 @@ _REFUSALS = {401: "key", 403: "key", 404: "missing"}
 # That many requests refused one after another, before any was answered, are no chance.
 _ENOUGH = 3
 _A_KEY = 8
+# Whoever thinks is given more time, or what was thought is paid for in vain.
+_THINKING_TIME = 4
 # The group is what anyio makes of a redirect to a port that is none.
-_BROKEN = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, TimeoutError, ExceptionGroup)
+_BROKEN = (
+    openai.APIConnectionError,
+    httpx2.HTTPError,
+    httpx2.InvalidURL,
+    httpx2.StreamError,
+    TimeoutError,
+    ExceptionGroup,
+)
 _NOBODY_THERE = (httpx2.ConnectError, httpx2.ProxyError, httpx2.UnsupportedProtocol)
 
 
@@ -110,17 +120,20 @@ class Endpoint:
         self.closing = False
         """Set when the run ends: what was sent is still awaited, nothing is sent again."""
         self._in_a_row = 0
-        more: dict[str, Any] = {"limits": httpx2.Limits(), "follow_redirects": True}
-        more["headers"] = {"Authorization": f"Bearer {settings.api_key or 'none'}"}
         try:
             url = httpx2.URL(settings.base_url)
             if url.port and url.port > 65535:
                 raise ValueError(url.port)
             path = url.path.rstrip("/").removesuffix("/chat/completions")
-            self._url = url.copy_with(path=f"{path}/chat/completions")
             # A proxy has no way to this machine's own address.
-            more["trust_env"] = not is_loopback(url.host)
-            self._client = httpx2.AsyncClient(timeout=settings.timeout, **more)
+            http = httpx2.AsyncClient(follow_redirects=True, trust_env=not is_loopback(url.host))
+            self._client = openai.AsyncOpenAI(
+                api_key=settings.api_key or "none",
+                base_url=url.copy_with(path=path, query=None),
+                default_query=dict(url.params),
+                http_client=http,
+                max_retries=0,
+            )
         except (httpx2.InvalidURL, ValueError, ImportError) as error:
             told = {"url": settings.base_url, "detail": str(error)}
             raise EndpointError("distill.endpoint-address", **told) from error
@@ -129,7 +142,7 @@ class Endpoint:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        await self._client.aclose()
+        await self._client.close()
 
     async def ask(self, request: LLMRequest) -> Entry:
         """The answer: whole, cut or refused (``finish`` tells).
@@ -138,6 +151,7 @@ class Endpoint:
         RequestError: this request is refused or fails while others are answered.
         """
         attempts, forms, before, mode = 0, 0, self.answers, self.modes[0]
+        most = self.most_tokens
         while True:
             mode = mode if mode in self.modes else self.modes[0]
             got, pause = await self._once(request, mode)
@@ -149,6 +163,7 @@ class Endpoint:
                 continue
             attempts += 1
             if told := self._hopeless(got, attempts, before):
+                self.most_tokens = most  # fewer were no help
                 raise told
             longest = min(self.settings.pause * 2.0 ** (attempts - 1), _LONGEST_PAUSE)
             # Twice as long each time; all who wait come back at different times.
@@ -162,16 +177,26 @@ class Endpoint:
         if "max_tokens" in self.refused:
             body["max_completion_tokens"] = body["max_tokens"]
         body = {name: value for name, value in body.items() if name not in self.refused}
+        longest = self.settings.timeout * (_THINKING_TIME if request.room else 1)
         try:
             # The client's own timeout begins anew with every byte that drips in.
-            async with asyncio.timeout(self.settings.timeout):
-                reply = await self._client.post(self._url, json=body)
+            async with asyncio.timeout(longest):
+                # The bytes as they came: what is no chat completion is read all the same.
+                reply = await self._client.post(
+                    "/chat/completions",
+                    cast_to=httpx2.Response,
+                    body=body,
+                    options={"timeout": longest},
+                )
+        except openai.APIStatusError as error:
+            reply = error.response
         except _BROKEN as error:
+            cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else error
             # A timeout or a broken connection means that somebody is there.
-            if isinstance(error, _NOBODY_THERE) and not self.answers:
+            if isinstance(cause, _NOBODY_THERE) and not self.answers:
                 url = self.settings.base_url
                 raise EndpointError("distill.endpoint-unreachable", url=url) from error
-            return Fault(0, whole=type(error).__name__), None
+            return Fault(0, whole=type(cause).__name__), None
         secret = self.settings.api_key.encode()
         # Some errors repeat the key; "none" and its like are words that an answer may hold.
         data = reply.content.replace(secret, b"...") if len(secret) >= _A_KEY else reply.content
@@ -197,7 +222,9 @@ class Endpoint:
         if "temperature" in fault.whole and "temperature" not in self.refused:
             self.refused.add("temperature")
             return mode
-        if _MAX_TOKENS.search(fault.whole) and self._fewer_tokens(fault.whole, request):
+        # Who gives no reason may have too little room for thinking.
+        tokens = request.room or _MAX_TOKENS.search(fault.whole)
+        if tokens and self._fewer_tokens(fault.whole, request):
             return mode
         if mode == "text":
             return None

@@ -4,10 +4,10 @@
     lines = await label_book(book, client, "gpt-4o-mini", progress=print)
 
 For each chunk: one request about its spans; then a focused one about the lines where the rules say
-nothing or something else, or the model is unsure; then a vote (votes.py). Numbers without a readable
-label are asked for once more. A chunk that the endpoint refuses keeps what the rules say. A name
-that neither the cast nor the chunk has is no name.
-Requests depend on the novel and the world alone: every run asks the same, chunks in parallel.
+nothing or something else, or the model is unsure; then a vote (votes.py). Numbers without a
+readable label are asked for once more. A chunk that the endpoint refuses keeps what the rules say.
+A name that neither the cast nor the chunk has is no name. Requests depend on the novel and the
+world alone: every run asks the same, chunks in parallel.
 """
 
 import asyncio

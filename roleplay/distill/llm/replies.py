@@ -32,7 +32,8 @@ _STRING = r"\"(?:[^\"\\\x00-\x1f]|\\(?:[\"\\/bfnrt]|u[0-9a-fA-F]{4}))*\"|“[^�
 # A value must end where the next key, a comma or the object's end is: "闻"筝" is left unread. Keys
 # are short, or a long word would be tried from each of its letters.
 _PAIR = re.compile(
-    rf"[\"“”']?(?P<key>[A-Za-z_]\w{{0,40}})[\"“”']?\s*[:：]\s*(?P<value>{_STRING}|-?[\d.０-９]+%?|null|true|false|None)"
+    rf"[\"“”']?(?P<key>[A-Za-z_]\w{{0,40}})[\"“”']?\s*[:：]\s*(?P<value>{_STRING}|-?[\d.０-９]+%?|"
+    rf"null|true|false|None)"
     r"(?=\s*(?:[,，、}\"“”']|$))"
 )
 _LEFT_OVER = re.compile(r"[\s,，、{}]*")

@@ -3,10 +3,11 @@
     calibrated("action", 0.9)      # 0.98: who acts beside his words nearly always says them
     calibrated("alternation", 0.9) # 0.82
 
-``calibration.json`` has two numbers a kind of rule: confidence = 1 / (1 + exp(-(a + b * logit(chance)))).
+``calibration.json`` has two numbers a kind of rule, a and b:
+confidence = 1 / (1 + exp(-(a + b * logit(chance)))).
 They were fitted on the example world and on seven labelled excerpts of other styles and languages
-(``tests/data/speakers/tuning``), each style with the same weight; left out in turn, a style had at most
-10 % wrong of its lines at 0.9 and more.
+(``tests/data/speakers/tuning``), each style with the same weight; left out in turn, a style had at
+most 10 % wrong of its lines at 0.9 and more.
 """
 
 import json

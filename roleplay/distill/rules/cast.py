@@ -58,7 +58,7 @@ def language_of(text: str, language: str | None = None) -> Language | None:
 def discover_cast(
     text: str, *, at_least: int | None = None, language: str | None = None
 ) -> Counter[str]:
-    """The names that the cues of a book give away, with how often each speaks or acts by a quote."""
+    """The names that a book's cues give away, with how often each speaks or acts by a quote."""
     rules = language_of(text, language)
     return rules.discover(text, at_least=at_least) if rules else Counter()
 

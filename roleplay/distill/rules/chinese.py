@@ -70,7 +70,8 @@ _VERB = re.compile(
 )
 _NO_NAMES = frozenset(any_of("no_cast", "no_persons", "passers_by", "think", "leads").split("|"))
 _NO_NAME = re.compile(
-    rf"^(?:[一两二三四五六七八九十几][个名位人只条把件次下声句天年月日点步排间家座股道片阵口眼息车旁时边面般切些]|{any_of('no_name_heads')})|(?:{any_of('no_name_tails')})$|[我你他她它们]"
+    rf"^(?:[一两二三四五六七八九十几][个名位人只条把件次下声句天年月日点步排间家座股道片阵口眼息车旁时边面般切些]|{any_of('no_name_heads')})|"
+    rf"(?:{any_of('no_name_tails')})$|[我你他她它们]"
 )
 # A longer sentence on a line of its own tells a story, and is no cue.
 _LONGEST_CUE = 40

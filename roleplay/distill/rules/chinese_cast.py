@@ -2,9 +2,10 @@
 
     discover_cast(text).most_common(2)      # [("行者", 2292), ("八戒", 783)]
 
-A name stands again and again at the head of a sentence that a speech verb leads to a quote (行者道：“…”,
-闻筝没好气地说：“…”) or away from one (“…”铜婆慢悠悠地说。), or that tells an act beside one. Where it ends
-is told by what follows it in the whole book: 柳小 is always 柳小苓, 小禾 is followed by this and that.
+A name stands again and again at the head of a sentence that a speech verb leads to a quote
+(行者道：“…”, 闻筝没好气地说：“…”) or away from one (“…”铜婆慢悠悠地说。), or that tells an act beside one. Where it
+ends is told by what follows it in the whole book: 柳小 is always 柳小苓, 小禾 is followed by this and
+that.
 """
 
 import re
@@ -41,7 +42,8 @@ _ROLE = re.compile(rf"(?:{any_of('roles', 'titles')})$")
 _SURNAME = re.compile(rf"{any_of('compound_surnames')}|[{characters('surnames')}]")
 # 鲁都头, 老院公, 店小二: a title ends the word whatever follows.
 _TITLED = re.compile(
-    rf"(?:(?:{any_of('compound_surnames')}|[{characters('surnames')}老小店大二三])?(?:{any_of('titles')}))(?![们的])"
+    rf"(?:(?:{any_of('compound_surnames')}|"
+    rf"[{characters('surnames')}老小店大二三])?(?:{any_of('titles')}))(?![们的])"
 )
 _FOREIGN = re.compile(rf"[{characters('foreign')}]{{2,6}}")
 # 兰开斯特: one character between two that sound foreign is one of them.
@@ -54,7 +56,7 @@ _HUMAN = re.compile(rf"[^，。！？]{{0,8}}?(?:{any_of('human')})")
 
 @dataclass(frozen=True)
 class Head:
-    """How a sentence beside a quote begins, and whether it tells of speech, of an act, or neither."""
+    """How a sentence beside a quote begins; whether it tells of speech, of an act, or neither."""
 
     text: str
     kind: str

@@ -1,4 +1,5 @@
-"""How English prose tells who speaks: said-tags before, after and inside, and who acts in a sentence.
+"""How English prose tells who speaks: said-tags before, after and inside, and who acts in a
+sentence.
 
 names = Names({"Anna Reed": ("Anna", "Miss Reed"), "I": ()})
 cue_after(' said Anna, and went.', names)      # Cue("Anna Reed", "after")
@@ -29,17 +30,27 @@ _TITLE = rf"(?:{_any('titles')})"
 _SENTENCE = re.compile(rf"(?:\b(?:{_TITLE}|St|[A-Z])\.|[^.!?…])*(?:[.!?…]+[\"”’']*|$)", re.S)
 _SAY = rf"(?:{_any('say')}|(?:was|were) \w+ing)"
 _THINK = rf"(?:{_any('think')})"
-_ADVERB = r"(?:\w+ly|then|only|now|at last|at once|again|also|even|just|never|always|still|had|has|to \w+)"
+_ADVERB = (
+    r"(?:\w+ly|then|only|now|at last|at once|again|also|even|just|never|always|still|had|has|"
+    r"to \w+)"
+)
 _WORD = r"[A-Z][\w'’-]*[a-z]"
 _NAME = rf"(?:{_TITLE}\.? )?{_WORD}(?: (?:(?:de|von|van|du|da|la|le) )?{_WORD}){{0,2}}"
-_THE = r"(?:[Tt]he|[Aa]n?|[Hh]is|[Hh]er|[Mm]y|[Oo]ur|[Oo]ld|[Oo]ne of the|[Aa]nother|[Tt]his|[Tt]hat|[Tt]heir)"
+_THE = (
+    r"(?:[Tt]he|[Aa]n?|[Hh]is|[Hh]er|[Mm]y|[Oo]ur|[Oo]ld|[Oo]ne of the|[Aa]nother|[Tt]his|"
+    r"[Tt]hat|[Tt]heir)"
+)
 # the old porter from the inn: the words up to a preposition or a verb.
 _NOUNS = rf"{_THE} (?:[a-z'’-]+ ){{0,3}}?[a-z'’-]+"
 # Up to where the words for one person end: said a tall woman | in black.
-_NOUN_END = r"(?= (?:in|of|from|with|at|on|who|to|as|by|behind|beside|near|and|over|through|after|before|without|but|when|while)\b|[,.;:!?—]|\s*$)"
+_NOUN_END = (
+    r"(?= (?:in|of|from|with|at|on|who|to|as|by|behind|beside|near|and|over|through|after|"
+    r"before|without|but|when|while)\b|[,.;:!?—]|\s*$)"
+)
 _WHO = rf"(?:[Hh]e|[Ss]he|I|[Tt]hey|[Ww]e|{_NAME}|(?i:{_any('groups')})|{_NOUNS})"
 _VERB_FIRST = re.compile(
-    rf"\W*({_THINK}|{_SAY})(?: out)?(?: {_ADVERB}){{0,2}} ((?!{_NOUNS}){_WHO}|{_NOUNS}{_NOUN_END})\b"
+    rf"\W*({_THINK}|{_SAY})(?: out)?(?: {_ADVERB}){{0,2}} ((?!{_NOUNS}){_WHO}|"
+    rf"{_NOUNS}{_NOUN_END})\b"
 )
 _WHO_FIRST = re.compile(
     rf"\W*(?:and |but |then )?({_WHO})(?: {_ADVERB}){{0,2}} ({_THINK}|{_SAY})\b"
@@ -54,14 +65,17 @@ _NOT_SUBJECT = re.compile(
 )
 _SUBJECT_WORD = re.compile(r"\b(?:[Hh]e|[Ss]he|I|[Tt]hey)\b")
 _OWN = re.compile(
-    r"['’]s? (?:\w+ )?(?:voice|face|eyes|eyebrows|hand|hands|head|lips|mouth|smile|moustache|shoulders|tone|jaw|fingers)\b"
+    r"['’]s? (?:\w+ )?(?:voice|face|eyes|eyebrows|hand|hands|head|lips|mouth|smile|moustache|"
+    r"shoulders|tone|jaw|fingers)\b"
 )
 _SUBORDINATE = re.compile(
     r"\W*(?:When|As|While|If|After|Before|Though|Although|Because|Since|Once|Until)\b"
 )
 # A young man rose: somebody whom no name tells.
 _SOMEBODY = re.compile(
-    r"\W*(?:(?:[A-Z]\w+ly|Then|Now|And|But|By [^,]{1,20},?) )?(?:[Aa]n?|[Tt]he|[Aa]nother) (?:[a-z-]+ ){0,3}?(?:man|woman|boy|girl|lady|gentleman|fellow|stranger|voice|person|child)\b"
+    r"\W*(?:(?:[A-Z]\w+ly|Then|Now|And|But|By [^,]{1,20},?) )?(?:[Aa]n?|[Tt]he|"
+    r"[Aa]nother) (?:[a-z-]+ ){0,3}?(?:man|woman|boy|girl|lady|gentleman|fellow|stranger|"
+    r"voice|person|child)\b"
 )
 # Nobody answered him: a verb of speech, and nobody speaks.
 _SILENT = re.compile(r"\b(?:[Nn]obody|[Nn]o one|[Nn]one|did not|didn['’]t|said nothing|made no)\b")
@@ -202,11 +216,14 @@ _CUE_NAME = re.compile(
     rf"(?:{_SAY}|{_THINK}) ({_NAME})|({_NAME})(?: {_ADVERB}){{0,2}} (?:{_SAY}|{_THINK})\b"
 )
 _CUE_ROLE = re.compile(
-    rf"^\W*(?:{_SAY})(?: out)? ({_NOUNS}){_NOUN_END}|^\W*({_THE} (?:(?:old|young) )?[a-z'’-]+) (?:{_SAY})\b"
+    rf"^\W*(?:{_SAY})(?: out)? ({_NOUNS}){_NOUN_END}|^\W*({_THE} (?:(?:old|"
+    rf"young) )?[a-z'’-]+) (?:{_SAY})\b"
 )
 _ANY_NAME = re.compile(rf"\b{_NAME}")
 _ACTS = re.compile(
-    r" (?:\w+ly )?(?:\w+ed|was|had|has|is|sat|stood|came|went|took|rose|ran|drew|gave|got|put|made|shook|felt|saw|knew|thought|told|held|swung|swept|bent|left|let|kept|set|laid|lay|spoke|began|wore|leant|leaned|hung|caught|brought|broke|bit|threw|turned)\b"
+    r" (?:\w+ly )?(?:\w+ed|was|had|has|is|sat|stood|came|went|took|rose|ran|drew|gave|got|put|"
+    r"made|shook|felt|saw|knew|thought|told|held|swung|swept|bent|left|let|kept|set|laid|lay|"
+    r"spoke|began|wore|leant|leaned|hung|caught|brought|broke|bit|threw|turned)\b"
 )
 _CALL = re.compile(rf"(?:^|[,!?.;—-] ?)({_NAME})(?=[,!?.;—]|$)")
 _PLACE = re.compile(r"\b(?:in|at|from|into|near|through|of|to) $")

@@ -41,7 +41,9 @@ class Around:
     called_before: frozenset[str] = frozenset()
     called_after: frozenset[str] = frozenset()
     partners: Mapping[str, float] = field(default_factory=dict)
-    """Whom a cue or an act shows speaking in the turns around: 1 in the next one, less further off."""
+    """Whom a cue or an act shows speaking in the turns around: 1 in the next one, less further
+    off.
+    """
     voices: Mapping[str, float] = field(default_factory=dict)
     cut: bool = False
     """The narration beside the paragraph may belong to it."""

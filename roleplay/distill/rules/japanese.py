@@ -1,4 +1,5 @@
-"""How Japanese prose tells who speaks: と言った after a quote or on the next line, は and が after a name.
+"""How Japanese prose tells who speaks: と言った after a quote or on the next line, は and が after a
+name.
 
 names = Names({"小満": (), "私": ()})
 cue_after("と小満は言った。", names)           # Cue("小満", "after")
@@ -43,7 +44,8 @@ _SILENT = re.compile(
 _ENDS = re.compile(rf"(?:{_SAY.pattern})[^、。]{{0,8}}[。！？…]?$")
 _QUOTED = re.compile(r"^[\s　]*(?:と|って)(?!こ|き|も|て)")
 _PURE = re.compile(
-    rf"[\s　]*(?:と|って)?、?(?:[一-鿿ァ-ヴー々]{{1,6}}{_HONORIFIC}?[はがも]、?)?[^、。]{{0,6}}(?:{_SAY.pattern})[^、。]{{0,4}}[。、]?"
+    rf"[\s　]*(?:と|って)?、?(?:[一-鿿ァ-ヴー々]{{1,6}}{_HONORIFIC}?[はがも]、?)?"
+    rf"[^、。]{{0,6}}(?:{_SAY.pattern})[^、。]{{0,4}}[。、]?"
 )
 _LONGEST_CUE = 60
 
@@ -136,7 +138,8 @@ JAPANESE = Grammar(
 )
 
 _NAME_SUBJECT = re.compile(
-    rf"([一-鿿々ヶ]{{1,6}}?|[ァ-ヴー・]{{2,12}})({_HONORIFIC}?)(?:という[娘男女])?(?=[はがも](?!ら)|の[^、。]{{0,2}}(?:声|顔|目|手|表情)[はがもに])"
+    rf"([一-鿿々ヶ]{{1,6}}?|[ァ-ヴー・]{{2,12}})({_HONORIFIC}?)(?:という[娘男女])?(?=[はがも](?!ら)|"
+    rf"の[^、。]{{0,2}}(?:声|顔|目|手|表情)[はがもに])"
 )
 _HONOURED = re.compile(rf"((?:[一-鿿々ヶ]{{1,4}}?|[ァ-ヴー]{{2,8}}))({_HONORIFIC})(?![一-鿿])")
 _AT_HEAD = re.compile(r"(?:^|[、。」』）　\sと])$")

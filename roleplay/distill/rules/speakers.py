@@ -75,7 +75,8 @@ def tell_speakers(
     for i, near in enumerate(around if book else ()):
         near.partners = _partners(turns, shown, i)
     found: list[dict[str, float]] = []
-    # Twice in a book: at first voices are learned from the lines with a cue, then from all clear ones.
+    # Twice in a book: at first voices are learned from the lines with a cue, then from all clear
+    # ones.
     for _ in range(2 if book and len(turns) < _MANY else 1):
         voices = Voices(zip(shown, (turn.text for turn in turns), strict=True) if book else ())
         for turn, near in zip(turns, around, strict=True):
@@ -165,7 +166,7 @@ def _rule(turn: Turn, best: Sequence[str], i: int, voices: Mapping[str, float]) 
 def _narration(
     blocks: Sequence[Block], people: People, *, book: bool
 ) -> tuple[list[list[tuple[str, bool]]], list[list[str]]]:
-    """Of each paragraph, whom it mentions and whether that one acts; its subjects, if none speaks."""
+    """Whom each paragraph mentions and whether that one acts; its subjects, if none speaks."""
     mentioned: list[list[tuple[str, bool]]] = []
     narration: list[list[str]] = []
     newest: list[str] = []

@@ -7,6 +7,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -566,3 +567,29 @@ def test_nothing_that_is_sent_is_more_than_one_line(reply: Reply) -> None:
             assert entry.model_dump_json()
         except EndpointError as error:
             assert "\n" not in str(error) and str(error).encode()
+
+
+def test_room_that_an_endpoint_refuses_without_a_word_is_made_smaller() -> None:
+    def answer(body: dict[str, Any]) -> Reply:
+        return refusal("Bad Request") if body["max_tokens"] > 6000 else GOOD
+
+    settings = EndpointSettings("m", "", pause=0.01)
+
+    async def two(endpoint: Endpoint) -> int:
+        async with endpoint:
+            await endpoint.ask(QUESTION)
+            await endpoint.ask(replace(question("想"), room=16_000))
+            return endpoint.most_tokens
+
+    with serve(answer) as server:
+        assert asyncio.run(two(Endpoint(replace(settings, base_url=server.url)))) <= 6000
+    assert [body["max_tokens"] for body in server.requests] == [300, 16_300, 8150, 4075]
+
+
+def test_whoever_thinks_is_given_time() -> None:
+    async def roomy(url: str) -> str:
+        async with Endpoint(EndpointSettings("m", url, timeout=0.2, attempts=1)) as endpoint:
+            return (await endpoint.ask(replace(QUESTION, room=16_000))).text
+
+    with in_turn(Reply("[]", delay=0.4)) as server:
+        assert asyncio.run(roomy(server.url)) == "[]"

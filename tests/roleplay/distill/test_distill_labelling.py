@@ -306,3 +306,52 @@ def test_five_hundred_chunks_under_faults_end_complete_and_paid_once(tmp_path: P
     with serve(gold) as again:
         assert label(book, again, tmp_path) == lines
     assert again.requests == [] and before > 500
+
+
+def odd_replies(good: str) -> list[Reply]:
+    """What a gateway may send in place of an answer, and answers with something odd about them."""
+
+    def body(message: Any, finish: Any = "stop", **more: Any) -> Reply:
+        choices = [{"index": 0, "finish_reason": finish, "message": message}]
+        return Reply(body=json.dumps({"choices": choices, **more}))
+
+    errors = [Reply(status=status, body=error_body("x")) for status in (400, 403, 409, 422, 500)]
+    bodies = ["", "null", "[]", "{}", "7", "<html>busy</html>", '{"choices": 7}', "{" * 500, "\x00"]
+    contents: list[Any] = [None, 7, [], {}, [None, 7, {"text": good}], {"labels": [{"n": 1}]}]
+    texts = [
+        good.replace("铜婆", r"O\'Brien"),
+        good.replace("铜婆", r"\ud83d"),
+        good.replace('"n": ', '"n": 9' + "9" * 5000),
+        good.replace("0.9", "1e999999"),
+        good.replace('"speaker"', '"\ud83dspeaker"'),
+        good.replace("}", "," + '"x": ' + "[" * 300 + "]" * 300 + "}"),
+        "<think>" + good,
+        "```json\n" + good,
+    ]
+    odd = [Reply(status=429, body="", headers={"Retry-After": "0"}), Reply(drop=True)]
+    odd += [Reply(body=text) for text in bodies] + [Reply(text) for text in texts] + errors
+    odd += [body({"role": "assistant", "content": content}) for content in contents]
+    odd += [body({"content": good}, finish, usage=[finish]) for finish in (None, 7, [], "\ud83d")]
+    odd += [body({"content": good}, usage={"prompt_tokens": 10**40, "completion_tokens": "x"})]
+    return [*odd, body(None), body("x"), body([{"content": good}]), body({"refusal": ["no"]})]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_gateway_gone_mad_stops_nothing(tmp_path: Path, seed: int) -> None:
+    chosen = random.Random(seed)
+    book, good = pages(), Reply(said_by("铜婆", [2, 4, 6]))
+
+    def answer(body: dict[str, Any]) -> Reply:
+        text = said_by("铜婆", quotes(body))
+        return Reply(text) if chosen.random() < 0.3 else chosen.choice(odd_replies(text))
+
+    with serve(lambda body: good) as server:
+        label(pages(), server, tmp_path / "first")  # so that the endpoint is known
+    (tmp_path / "mad").mkdir()
+    ledger = (tmp_path / "first" / "ledger.jsonl").read_text(encoding="utf-8").splitlines()[0]
+    (tmp_path / "mad" / "ledger.jsonl").write_text(f"{ledger}\n", encoding="utf-8")
+    with serve(answer) as server:
+        lines = label(book, server, tmp_path / "mad", attempts=30, pause=0.001)
+        assert label(book, server, tmp_path / "mad", attempts=30, pause=0.001) is not None
+    assert [line.text for line in lines] == [line.text for line in book.rules]
+    assert all(line.reason for line in lines if line.char == UNKNOWN)

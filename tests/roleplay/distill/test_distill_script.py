@@ -33,6 +33,20 @@ def test_a_new_world_is_made_from_a_novel(world: Path, novel: Path) -> None:
     assert [line.char for line in made.read_script()] == ["闻筝", "铜婆"] * 5
 
 
+def test_what_was_lost_and_how_the_book_was_cut_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "雨.txt"
+    line = "闻筝说：“漏了。”\n".encode("gb18030")
+    path.write_bytes(line * 3000 + b"\xff" + line + "本书由某某网整理制作\n".encode("gb18030"))
+    assert main(["--world", str(tmp_path / "mine"), "--novel", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "1 bytes could not be read: lines 3001" in out
+    assert "1 lines of a site's advertising were left out: lines 3002" in out
+    assert "no chapter headings found: the book is cut into 5 pieces" in out
+    assert len({chunk.chapter for chunk in World.load(tmp_path / "mine").read_chunks()}) == 5
+
+
 def test_the_report_is_honest(world: Path) -> None:
     report = json.loads((world / "report" / "distill.json").read_text(encoding="utf-8"))
     assert (report["chapters"], report["spoken"], report["unknown"], report["with_speaker"]) == (

@@ -17,12 +17,12 @@ from roleplay.distill.llm.endpoint import Endpoint, EndpointSettings
 from roleplay.distill.llm.ledger import Ledger
 from roleplay.distill.llm.requests import read_prompt, read_schema
 from roleplay.errors import WorldError
-from roleplay.files import digest, read_json, read_jsonl, write_json
+from roleplay.files import digest, read_json, read_jsonl, write_json, write_jsonl
 from roleplay.novel.chapters import find_chapters
 from roleplay.records import EXPRESSIONS
 from roleplay.world import World
 from scripts.distill_dialogues import main
-from tests.roleplay.distill.loopback import Answer, Reply, serve
+from tests.roleplay.distill.loopback import Answer, Reply, error_body, serve
 from tests.roleplay.distill.test_distill_labelling import book_of
 
 TEXT = "第一章 雨\n闻筝没好气地说：“漏了。”\n小筝是街坊对闻筝的叫法。\n铜婆笑道：“哟。”\n"
@@ -222,3 +222,35 @@ def test_summaries_tell_a_chunk_what_came_before(tmp_path: Path) -> None:
     book = book_of("第一章 雨\n雨。\n第二章 晴\n晴。\n", CAST)
     assert tables.summaries_before(tmp_path / "summaries.jsonl", book.chunks) == {1: "下雨。"}
     assert tables.summaries_before(tmp_path / "nothing.jsonl", book.chunks) == {}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply("", finish="length"),
+        Reply("I cannot.", finish="content_filter"),
+        Reply(status=400, body=error_body("content management policy", "content_filter")),
+    ],
+)
+def test_answers_without_anything_end_with_a_line_and_keep_what_was_there(
+    tmp_path: Path, reply: Reply, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "novel.txt").write_text(TEXT, encoding="utf-8")
+    characters = [{"name": name, "aliases": list(aliases)} for name, aliases in CAST.items()]
+    write_json(tmp_path / "world.json", {"title": "x", "characters": characters})
+    write_jsonl(tmp_path / "summaries.jsonl", [{"chapter": 1, "summary": "下雨。"}])
+    with serve(lambda body: reply) as server:
+        flags = ["--world", str(tmp_path), "--backend", server.url, "--model", "m"]
+        assert main([*flags, "--tasks", "summaries", "aliases"]) == 2
+    assert len(server.requests) <= 4
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "no answer of 'm' held anything that could be read (summaries aliases)" in told
+    assert [row["summary"] for row in read_jsonl(tmp_path / "summaries.jsonl")] == ["下雨。"]
+
+
+def test_half_an_emoji_and_odd_values_are_written_or_left_out(tmp_path: Path) -> None:
+    odd = [{"character": 7, "summary": ["x"]}, {"character": None, "summary": 7, "goal": {}}]
+    good = {"character": None, "summary": "下雨\ud83d。", "goal": None}
+    rows = made("summaries", lambda body: Reply(json.dumps([*odd, good])), tmp_path)
+    assert rows == [{"chapter": 1, "summary": "下雨\ufffd。"}]
+    tables.write("summaries", rows, tmp_path)

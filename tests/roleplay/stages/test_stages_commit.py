@@ -253,12 +253,16 @@ def check_busy(main: Main, flags: list[str], stage: str, first: int, capsys: Out
     assert re.fullmatch(line, told), told
 
 
+# A run without one label would end with status 2.
+LABELS = Reply("".join(f'{{"n": {n}, "kind": "narration"}}' for n in range(1, 10)))
+
+
 def test_two_distil_one_world(world: Path, capsys: Out) -> None:
     may_answer = Event()
 
     def answer(body: dict[str, Any]) -> Reply:
         may_answer.wait()
-        return Reply("{}")
+        return LABELS
 
     with serve(answer) as server:
         flags = ["--world", str(world), "--backend", server.url, "--model", "m"]
@@ -325,7 +329,7 @@ def test_a_full_disk_leaves_the_world_as_it_was_and_keeps_what_was_paid(
     )
     assert distill_dialogues.main(["--world", str(path), "--novel", str(long)]) == 0
     before = outputs(path, "distill")
-    with serve(lambda body: Reply("{}")) as server:
+    with serve(lambda body: LABELS) as server:
         flags = ["--world", str(path), "--backend", server.url, "--model", "m", *FINER]
         told = limited("distill_dialogues", flags, disk=8000)
         assert told.startswith("error: cannot write ") and "chunks.jsonl" in told

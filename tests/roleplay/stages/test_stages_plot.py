@@ -164,3 +164,18 @@ def test_rules_tell_it_in_the_language_of_the_book(played: Path, language: str, 
 def test_rules_need_a_script(tmp_path: Path) -> None:
     with pytest.raises(WorldError, match=r"script\.jsonl is missing"):
         script_notes(read_plot(tmp_path))
+
+
+def test_the_contents_of_the_book_name_its_chapters(tmp_path: Path) -> None:
+    page = "<html><body><h2>漏雨的早晨</h2><p>雨停了。</p><h2>不寄的信</h2><p>沈灯走了。</p></body></html>"
+    (tmp_path / "novel.txt").write_text(page, encoding="utf-8")
+    text = "漏雨的早晨\n雨停了。\n不寄的信\n沈灯走了。"
+    rows(tmp_path, "chunks.jsonl", [{"id": 0, "chapter": 1, "text": text, "span": [0, len(text)]}])
+    assert read_plot(tmp_path).titles == {1: "漏雨的早晨", 2: "不寄的信"}
+
+
+def test_a_number_is_no_title(tmp_path: Path) -> None:
+    text = "沈灯走了。\n" * 3000
+    rows(tmp_path, "chunks.jsonl", [{"id": 0, "chapter": 1, "text": text, "span": [0, len(text)]}])
+    plot = read_plot(tmp_path)
+    assert (plot.titles, plot.title(2)) == ({}, "第2章")
