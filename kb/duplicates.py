@@ -9,7 +9,7 @@ documents, 1997). Texts that are just 0.9 alike meet with 99.8 %, the same text 
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -42,35 +42,20 @@ def similar_pairs(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
                 bucket.append(number)
 
 
-def choose(
-    texts: Iterable[tuple[str, str]],
-    *,
-    k: int,
-    budget: int | None = None,
-    count: Callable[[str], int] = len,
-) -> list[int]:
-    """Places of the first `k` that fit the budget together and do not repeat one another.
+def choose(texts: Iterable[str], *, k: int) -> list[int]:
+    """Places of the first `k` texts, best first, that do not repeat one another.
 
-    `texts` are (what it says, what is shown and counted), best first; what does not fit is passed
-    over. One repeats another when they share six tenths of their pairs, or three quarters of the
+    One repeats another when they share six tenths of their pairs, or three quarters of the
     shorter one's.
     """
-    chosen: list[int] = []
-    seen: list[frozenset[str]] = []
-    left = budget or 0
-    for place, (said, shown) in enumerate(texts):
+    chosen: dict[int, frozenset[str]] = {}
+    for place, text in enumerate(texts):
         if len(chosen) == k:
             break
-        pairs = bigrams(said)
-        if any(_says_the_same(pairs, other) for other in seen):
-            continue
-        # Counting may mean a tokenizer: only where there is a budget.
-        size = count(shown) if budget is not None else 0
-        if size <= left:
-            left -= size
-            chosen.append(place)
-            seen.append(pairs)
-    return chosen
+        pairs = bigrams(text)
+        if not any(_says_the_same(pairs, other) for other in chosen.values()):
+            chosen[place] = pairs
+    return list(chosen)
 
 
 def bigrams(text: str) -> frozenset[str]:

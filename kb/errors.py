@@ -62,11 +62,7 @@ class EmbedderMismatchError(KnowledgeBaseError):
 
 
 class QueryError(KnowledgeBaseError):
-    """A search that asks for something that does not exist (a method, a negative count)."""
-
-
-class QuestionSetError(KnowledgeBaseError):
-    """A file of passages or questions that cannot be read."""
+    """A search by a method that does not exist, or for no hit."""
 
 
 @cache

@@ -14,7 +14,7 @@ second: at `MIN_SCORE` unrelated questions find nothing and most answers are kep
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import repeat
@@ -42,9 +42,9 @@ MIN_SCORE = 0.2
 # The bundled embedder alone finds 56 of 100 first, BM25 86 (DRCD's development set, where 0.2-0.35
 # did about as well): the model may tip the balance, not set it.
 _DENSE_SHARE = np.float32(0.3)
-# What the page of a name in a question is worth beside the question's words, and a snippet of
-# another page that names it.
-_PAGE_WEIGHT, _MENTIONED, _TOGETHER = 3.5, 0.4, 0.8
+# Beside a snippet of the page that a question names: one that mentions it, and one that stands
+# between several of them.
+_MENTIONED, _TOGETHER = 0.4, 0.8
 # Notes of the plot hold many words that a question about a fact has by chance.
 _PLOT = 0.8
 _CANDIDATES = 200
@@ -116,25 +116,17 @@ class KnowledgeBase:
         k: int = 5,
         *,
         method: Method = "fused",
-        budget: int | None = None,
-        count: Callable[[str], int] = len,
         not_after: int | None = None,
         known_to: str | None = None,
-        min_score: float = 0,
     ) -> list[Hit]:
         """At most `k` hits, highest score first, no two that say one thing; see `Query`.
 
-        `budget` bounds the sum of `count` (a tokenizer's, or characters) over the hits' `display`;
-        what does not fit is passed over. `min_score` leaves out the rest. A query without a word
-        gives no hits.
-        Raises QueryError for an unknown method, k < 1 or a negative budget.
+        A query without a word gives no hits.
+        Raises QueryError for an unknown method or k < 1.
         """
         if method not in (known := get_args(Method)):
             raise QueryError("search.unknown-method", method=method, known=", ".join(known))
-        if budget is not None and budget < 0:
-            raise QueryError("search.budget", budget=budget)
-        asked = Query(query, k, known_to, not_after)
-        return self._search([asked], method, budget, count, min_score)[0]
+        return self._search([Query(query, k, known_to, not_after)], method)[0]
 
     def search_many(self, queries: Sequence[Query]) -> list[list[Hit]]:
         """What `search` finds for each query; their texts are encoded many at a time.
@@ -148,14 +140,7 @@ class KnowledgeBase:
         """The query with the titles of the pages that it names by an alias."""
         return "\n".join((" ".join(self._names.titles_missing_from(query)), query)).strip()
 
-    def _search(
-        self,
-        queries: Sequence[Query],
-        method: Method = "fused",
-        budget: int | None = None,
-        count: Callable[[str], int] = len,
-        min_score: float = 0,
-    ) -> list[list[Hit]]:
+    def _search(self, queries: Sequence[Query], method: Method = "fused") -> list[list[Hit]]:
         """The hits of each query; those with one text share its vector and its words."""
         places: dict[str, list[int]] = {}
         for place, query in enumerate(queries):
@@ -173,9 +158,7 @@ class KnowledgeBase:
                 visible = self._visible(query.not_after, query.known_to)
                 hits = self._rank(words, vector, fit, visible)
                 hits = self._each_in_place(hits, about) if about else hits
-                hits = [hit for hit in hits if hit.score >= min_score]
-                shown = ((hit.snippet.text, hit.snippet.display) for hit in hits)
-                chosen = choose(shown, k=query.k, budget=budget, count=count)
+                chosen = choose((hit.snippet.text for hit in hits), k=query.k)
                 found[place] = [hits[number] for number in chosen]
         return found
 

@@ -63,6 +63,33 @@ def test_a_wrong_gold_costs_recall(files: list[str], capsys: pytest.CaptureFixtu
     assert last_line(capsys)["recall@1"] == pytest.approx(2 / 3, abs=1e-5)
 
 
+def test_without_gold_the_passages_with_an_answer_are_right() -> None:
+    passages = [retrieval.Passage(id=7, text="豆糕"), retrieval.Passage(id="b", text="豆糕铺")]
+    asking = retrieval.Asking(question="吃什么", answers=("豆糕", ""), gold=())
+    assert asking.right_among(passages) == {"7", "b"}
+    assert asking.model_copy(update={"gold": ("b",)}).right_among(passages) == {"b"}
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "fault"),
+    [
+        (1, '{"id": "a"}', "row 1: text"),
+        (1, '{"id": "a", "text": "塔"}\n{"id": "a", "text": "河"}', "two passages have the id 'a'"),
+        (1, "", "has no row"),
+        (3, '{"question": "哪里"}', "the question '哪里' has neither answers"),
+        (3, '{"question": "哪里", "gold": ["z"]}', "the question '哪里' has neither answers"),
+        (3, "{", "not JSON at line 1"),
+    ],
+)
+def test_a_bad_row_is_one_line(
+    files: list[str], capsys: pytest.CaptureFixture[str], place: int, text: str, fault: str
+) -> None:
+    Path(files[place]).write_text(text, encoding="utf-8")
+    assert evaluate_retrieval.main(files) == 2
+    error = capsys.readouterr().err
+    assert fault in error and error.count("\n") == 1
+
+
 def test_a_second_run_embeds_no_passage(files: list[str]) -> None:
     settings = retrieval.Settings(passages=Path(files[1]), questions=Path(files[3]))
     for embedded in ([4], []):

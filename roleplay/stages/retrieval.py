@@ -3,27 +3,30 @@
     run(Settings(world=Path("worlds/chuiyan")), show)
     run(Settings(passages=Path("P.jsonl"), questions=Path("Q.jsonl")), show)
 
-P.jsonl has {"id", "text"} rows, Q.jsonl {"question", "answers", "gold"} rows (`kb.questions`);
-recall@k is the share of questions with a right passage among the top k. Vectors are kept in the
-cache, so that a second run starts at once. For a world it also tells how `min_score` parts its
-questions from unrelated ones.
+P.jsonl has {"id", "text"} rows, Q.jsonl {"question", "answers", "gold"} rows; recall@k is the share
+of questions with a right passage among the top k. Right are those in `gold`, or, where a question
+has none, those that hold one of its answers. Vectors are kept in the cache, so that a second run
+starts at once. For a world it also tells how `min_score` parts its questions from unrelated ones.
 """
 
 import hashlib
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kb.embedding import DEFAULT_EMBEDDER, get_embedder, known_embedders
 from kb.index import build_index
-from kb.questions import read_passages, read_questions, right_passages
 from kb.retrieval import MIN_SCORE, Hit, KnowledgeBase, Method
 from kb.snippets import Snippet, make_snippet
-from roleplay.errors import UsageError, WorldError
+from roleplay import files
+from roleplay.errors import UsageError, WorldError, reason
 from roleplay.evaluation.form import holds_fact
-from roleplay.files import cache_folder
 from roleplay.options import Options, option
 from roleplay.prompts import question_query
 from roleplay.records import Question
@@ -57,6 +60,34 @@ class Settings(Options):
         f"{'、'.join(known_embedders())}，文件夹或 hub 上的 id（默认：bundled，或世界自己的）",
     )
     method: Method = option("fused", "what searches", "用什么搜")
+
+
+class Passage(BaseModel):
+    """A text that may answer a question."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    id: str
+    text: str = Field(min_length=1)
+
+
+class Asking(BaseModel):
+    """A question, its answers, and the ids of the passages that answer it, where they are known."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    question: str = Field(min_length=1)
+    answers: tuple[str, ...] | None = None
+    gold: tuple[str, ...] | None = None
+
+    def right_among(self, passages: Sequence[Passage]) -> set[str]:
+        """Ids of the passages that answer it."""
+        answers = list(filter(None, self.answers or ()))
+        found = {one.id for one in passages if any(answer in one.text for answer in answers)}
+        return set(self.gold or found)
+
+
+Row = TypeVar("Row", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -106,15 +137,22 @@ def _from_files(
     passages_file: Path, questions_file: Path, embedder_name: str, say: Teller
 ) -> tuple[KnowledgeBase, list[Asked]]:
     """The passages as a knowledge base, its vectors in the project's cache."""
-    passages = read_passages(passages_file)
-    questions = read_questions(questions_file, passages)
+    passages = _rows(passages_file, Passage)
+    counts = Counter(passage.id for passage in passages)
+    if twice := [key for key, count in counts.items() if count > 1]:
+        raise WorldError("retrieval.same-id", path=passages_file, id=twice[0])
+    right: dict[str, set[str]] = {}
+    for row in _rows(questions_file, Asking):
+        right[row.question] = row.right_among(passages)
+        if not right[row.question] <= counts.keys() or not (row.gold or any(row.answers or ())):
+            raise WorldError("retrieval.no-answer", path=questions_file, question=row.question)
     # The id is the source: two passages may hold one text.
     snippets = [make_snippet("", passage.text, source=passage.id) for passage in passages]
     embedder = get_embedder(embedder_name or DEFAULT_EMBEDDER)
-    ids = "\0".join((embedder.name, *(snippet.id for snippet in snippets)))
-    folder = cache_folder() / "retrieval" / hashlib.sha256(ids.encode()).hexdigest()[:16]
+    made_of = "\0".join((embedder.name, *(snippet.id for snippet in snippets)))
+    folder = files.cache_folder() / "retrieval" / hashlib.sha256(made_of.encode()).hexdigest()[:16]
     build_index(folder, snippets, embedder, on_progress=say.step("knowledge.embedding"))
-    asked = [Asked(item.question, _stands_in(right_passages(item, passages))) for item in questions]
+    asked = [Asked(question, _stands_in(ids)) for question, ids in right.items()]
     return KnowledgeBase.load(folder, embedder=embedder), asked
 
 
@@ -128,6 +166,19 @@ def from_world(folder: Path, embedder_name: str) -> tuple[KnowledgeBase, list[As
         raise WorldError("retrieval.no-question", path=world.path / "questions.jsonl")
     queries = [question_query(row.question, row.character) for row in rows]
     return knowledge, list(map(Asked, queries, map(_holds, rows)))
+
+
+def _rows(path: Path, kind: type[Row]) -> list[Row]:
+    found: list[Row] = []
+    for number, row in enumerate(files.read_jsonl(path), 1):
+        try:
+            found.append(kind.model_validate(row))
+        except ValidationError as error:
+            values = {"path": path, "number": number, "reason": reason(error)}
+            raise WorldError("world.row", **values) from error
+    if not found:
+        raise WorldError("retrieval.no-row", path=path)
+    return found
 
 
 def _stands_in(ids: set[str]) -> Callable[[Snippet], bool]:

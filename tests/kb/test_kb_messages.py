@@ -11,9 +11,9 @@ import pytest
 
 import kb
 from kb import errors
-from kb.errors import IndexFileError, Message, QuestionSetError, catalogue
+from kb.errors import IndexFileError, Message, SnippetFileError, catalogue
 from kb.index import load_index
-from kb.questions import read_passages
+from kb.snippets import read_snippets
 from kb.wiki import iter_wiki
 
 LANGUAGES = ("en", "zh")
@@ -97,10 +97,11 @@ def test_a_cause_is_told_in_the_language_of_its_error(tmp_path: Path, kb: object
 
 
 def test_what_a_library_said_stays_out_of_chinese(tmp_path: Path) -> None:
-    (tmp_path / "P").write_text("{", encoding="utf-8")
-    with pytest.raises(QuestionSetError, match="Invalid JSON: EOF") as caught:
-        read_passages(tmp_path / "P")
-    assert caught.value.text("zh") == f"“{tmp_path / 'P'}”第 1 行不能用：'{{' 这一项不合要求"
+    path = tmp_path / "snippets.jsonl"
+    path.write_text('{"format": "kb-snippets", "version": 2}\n{', encoding="utf-8")
+    with pytest.raises(SnippetFileError, match="is not a snippet .Invalid JSON") as caught:
+        read_snippets(path)
+    assert caught.value.text("zh") == f"“{path}”第 2 行不是片段：请重新建立知识库"
 
 
 def test_a_warning_is_logged_as_a_message(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -67,6 +67,24 @@ def test_summaries_are_read_where_they_are(world: Path, capsys: pytest.CaptureFi
     assert (last.text, last.chapter, last.people) == ("沈灯要去修漏雨。", 2, ("沈灯",))
 
 
+def test_without_summaries_the_script_tells_the_plot(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chunk = '{"id": 0, "chapter": 1, "text": "第一章　雨\\n她说。", "span": [0, 9]}\n'
+    line = '{"char": "沈灯", "say": "雨停了。", "src_id": 0}\n'
+    (world / "chunks.jsonl").write_text(chunk, encoding="utf-8")
+    (world / "script.jsonl").write_text(line * 3, encoding="utf-8")
+    assert build_knowledge_base.main(["--world", str(world)]) == 0
+    assert "1 pages, 2 notes of the plot -> 4 snippets" in capsys.readouterr().out
+    (world / "summaries.jsonl").write_text(
+        '{"chapter": 1, "summary": "雨停。"}\n', encoding="utf-8"
+    )
+    assert build_knowledge_base.main(["--world", str(world)]) == 0
+    assert "1 pages, 1 notes of the plot -> 3 snippets" in capsys.readouterr().out
+    assert build_knowledge_base.main(["--world", str(world), "--sources", "plot"]) == 0
+    assert capsys.readouterr().out.startswith("2 notes of the plot -> 2 snippets")
+
+
 def test_sources_can_be_chosen(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (world / "summaries.jsonl").write_text(
         '{"chapter": 2, "summary": "雨停了。"}\n', encoding="utf-8"

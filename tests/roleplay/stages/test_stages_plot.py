@@ -7,7 +7,7 @@ import pytest
 
 from kb.plot import PlotNote
 from roleplay.errors import WorldError
-from roleplay.stages.plot import line_notes, read_plot, summary_notes
+from roleplay.stages.plot import line_notes, read_plot, script_notes, summary_notes
 
 CHUNKS = [
     {"id": 0, "chapter": 1, "text": "第一章　漏雨\n沈灯说话了。\n", "span": [0, 15]},
@@ -94,6 +94,76 @@ def test_missing_files_are_errors(tmp_path: Path) -> None:
         summary_notes(read_plot(tmp_path))
     with pytest.raises(WorldError, match=r"script\.jsonl is missing"):
         line_notes(read_plot(tmp_path))
+
+
+TWO_CHAPTERS = [
+    {"id": 0, "chapter": 1, "text": "第一章　漏雨\n沈灯走进滴答铺。\n", "span": [0, 17]},
+    {"id": 1, "chapter": 1, "text": "杜若在滴答铺，离开滴答铺。\n", "span": [17, 31]},
+    {"id": 2, "chapter": 2, "text": "第二章　雨停\n雨停了。\n", "span": [31, 43]},
+]
+TALK = [
+    {"info": "沈灯走进滴答铺，滴答铺里在滴答铺外。", "src_id": 0},
+    {"char": "沈灯", "say": "有人吗？", "src_id": 0},
+    {"char": "杜若", "say": "走吧。" * 40, "src_id": 0},
+    {"char": "沈灯", "say": "好。", "src_id": 0},
+    {"char": "沈灯", "say": "我一个人。", "src_id": 1},
+    {"char": "路人", "say": "借过。", "src_id": 1},
+    {"char": "杜若", "say": "雨停了。", "src_id": 2},
+    {"char": "沈灯", "say": "停了。", "src_id": 2},
+    {"char": "杜若", "say": "真的停了。", "src_id": 2},
+]
+
+
+@pytest.fixture
+def played(tmp_path: Path) -> Path:
+    rows(tmp_path, "chunks.jsonl", TWO_CHAPTERS)
+    rows(tmp_path, "script.jsonl", TALK)
+    return tmp_path
+
+
+def test_rules_tell_who_is_there_where_and_who_talks(played: Path) -> None:
+    note = script_notes(read_plot(played))[0]
+    assert note == PlotNote(
+        "《第一章　漏雨》里出场的有沈灯、杜若、路人。地点有滴答铺。说过话的有杜若和沈灯。",
+        "第一章　漏雨",
+        1,
+        people=("杜若", "沈灯", "路人"),
+        source="script.jsonl",
+    )
+
+
+def test_rules_tell_first_and_last_words_to_those_who_heard_them(played: Path) -> None:
+    notes = script_notes(read_plot(played))
+    first, second = (note for note in notes if note.title == "沈灯" and "最后一句话" in note.text)
+    assert (
+        first.text == "沈灯在《第一章　漏雨》里说的第一句话是“有人吗？”，最后一句话是“我一个人。”。"
+    )
+    assert (first.chapter, first.heading, first.people) == (1, "第一章　漏雨", ("沈灯",))
+    assert (second.chapter, second.people) == (2, ("杜若", "沈灯"))
+    assert not any("路人在" in note.text for note in notes), "who says one thing in a book"
+
+
+def test_rules_tell_where_two_people_first_talk(played: Path) -> None:
+    [note] = [note for note in script_notes(read_plot(played)) if "第一次见面说话" in note.text]
+    assert (note.title, note.chapter, note.people) == ("沈灯", 1, ("杜若", "沈灯"))
+    assert note.text.startswith(
+        "沈灯和杜若第一次见面说话是在《第一章　漏雨》，沈灯说：“有人吗？”杜若说：“走吧。"
+    )
+    assert len(note.text) < 120, "a long saying is cut"
+
+
+@pytest.mark.parametrize(
+    ("language", "text"), [("en", " first talk in "), ("ja", "が初めて話すのは")]
+)
+def test_rules_tell_it_in_the_language_of_the_book(played: Path, language: str, text: str) -> None:
+    info = json.dumps({"title": "灯", "language": language})
+    (played / "world.json").write_text(info, encoding="utf-8")
+    assert sum(text in note.text for note in script_notes(read_plot(played))) == 1
+
+
+def test_rules_need_a_script(tmp_path: Path) -> None:
+    with pytest.raises(WorldError, match=r"script\.jsonl is missing"):
+        script_notes(read_plot(tmp_path))
 
 
 def test_the_contents_of_the_book_name_its_chapters(tmp_path: Path) -> None:
