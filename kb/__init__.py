@@ -1,9 +1,9 @@
 """The knowledge base: wiki pages in, the few snippets that answer a question out.
 
-    kb.wiki       files -> entries            kb.embedding  texts -> unit vectors
-    kb.plot       summaries, lines -> notes   kb.names      names found whole, aliases known
-    kb.snippets   entries -> snippets         kb.keyword    BM25 over character bigrams
-    kb.index      snippets + vectors on disk  kb.retrieval  search, what the others exist for
+    kb.wiki       files -> entries            kb.index      snippets + vectors on disk
+    kb.snippets   entries, plot -> snippets   kb.keyword    BM25 over character bigrams
+    kb.embedding  texts -> unit vectors       kb.asking     whom a question is about
+    kb.names      names found whole           kb.retrieval  search, what the others exist for
 
     >>> from kb.retrieval import KnowledgeBase
     >>> KnowledgeBase.load("worlds/chuiyan/kb").search("闻筝最爱吃什么", k=1)[0].snippet.text

@@ -22,7 +22,6 @@ _log = logging.getLogger(__name__)
 
 # MediaWiki itself stops at two million bytes a page.
 _LONGEST_PAGE = 8_000_000
-_MOST_UNREAD = 64_000_000
 
 
 class ExportPage(NamedTuple):
@@ -43,7 +42,7 @@ def read_export(path: Path, *, quiet: bool = False) -> Iterator[ExportPage]:
     count, line, broken = 0, 1, ""
     try:
         with bz2.open(path) if packed else path.open("rb") as file:
-            for page in _elements(path, _Bounded(file)):
+            for page in _elements(path, file):
                 count, line = count + 1, page.sourceline or line
                 fields = {name: page.findtext(f".//{{*}}{name}") or "" for name in ("title", "ns")}
                 *_, markup = ["", *(text.text or "" for text in page.iterfind(".//{*}text"))]
@@ -64,22 +63,7 @@ def read_export(path: Path, *, quiet: bool = False) -> Iterator[ExportPage]:
         _log.warning(Message("wiki.cut-off", path=path, line=line, detail=broken, count=count))
 
 
-class _Bounded:
-    """A file that ends where a page takes more than any: what a packed bomb unpacks to."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.since_page = 0
-
-    def read(self, size: int) -> bytes:
-        """At most `size` bytes; raises OSError beyond 64 MB without a page."""
-        self.since_page += size
-        if self.since_page > _MOST_UNREAD:
-            raise OSError("a page has no end")
-        return self._file.read(size)
-
-
-def _elements(path: Path, file: _Bounded) -> Iterator[etree._Element]:
+def _elements(path: Path, file: IO[bytes]) -> Iterator[etree._Element]:
     """The <page> elements one by one; each is forgotten before the next."""
     reading = etree.iterparse(
         file, events=("start", "end"), resolve_entities=False, no_network=True, huge_tree=True
@@ -90,7 +74,6 @@ def _elements(path: Path, file: _Bounded) -> Iterator[etree._Element]:
             raise WikiError("wiki.doctype", path=path, name=declared.name)
         if event == "end" and etree.QName(element).localname == "page":
             yield element
-            file.since_page = 0
             element.clear()
             while element.getprevious() is not None:
                 del element.getparent()[0]

@@ -8,28 +8,31 @@
                           "count": 117, "snippets_sha256": "9b1c...", "chapters": [1, 2]}
 
 A build writes a folder beside the old one and then swaps them: killed at any moment it leaves the
-old index or the new one, and the vectors made so far (`kb.building`) serve the next build, which
-embeds only what it has not seen. Only one process builds a folder at a time.
+old index or the new one, and the vectors made so far (<folder>.partial) serve the next build, which
+embeds only what it has not seen. Only one process builds a folder at a time: the lock
+(<folder>.lock) is the operating system's, and ends with the process that holds it.
 """
 
 import hashlib
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import faiss
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from kb import errors
-from kb.building import Parts, build_lock
 from kb.embedding import Embedder, Vectors
-from kb.errors import EmbedderError, EmbedderMismatchError, IndexFileError, Message
+from kb.errors import EmbedderError, EmbedderMismatchError, IndexBusyError, IndexFileError, Message
 from kb.snippets import Snippet, read_snippets, write_snippets
 
 FORMAT, VERSION = "kb-index", 1
@@ -166,6 +169,62 @@ def read_meta(folder: str | Path) -> IndexMeta:
     except (ValueError, AttributeError, OSError) as error:
         raise _damaged(folder, Message("index.unreadable", file=_META)) from error
     raise IndexFileError("index.format", folder=folder, made=made, version=version, known=VERSION)
+
+
+@contextmanager
+def build_lock(folder: Path) -> Iterator[None]:
+    """Holds the right to build `folder`; raises IndexBusyError where another process has it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    path = folder.with_name(f"{folder.name}.lock")
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise IndexBusyError("index.busy", folder=folder, lock=path.name) from error
+    try:
+        yield
+    finally:
+        # Removed while held: whoever waits for it notices that it is gone and makes a new one.
+        if os.name == "posix":
+            path.unlink(missing_ok=True)
+        lock.release()
+
+
+class Parts:
+    """The vectors of a build that is not finished, in files that are written once.
+
+    Each holds embedder (text), ids (text [n]) and vectors (float32 [n, dim]).
+    """
+
+    def __init__(self, folder: Path, embedder: Embedder) -> None:
+        self.folder = folder.with_name(f"{folder.name}.partial")
+        self._embedder, self._dim = embedder.name, embedder.dim
+
+    def read(self) -> dict[str, Vectors]:
+        """Vectors by snippet id; none of a damaged file, or of one that another embedder made."""
+        found: dict[str, Vectors] = {}
+        for file in sorted(self.folder.glob("*.npz")):
+            try:
+                with np.load(file, allow_pickle=False) as part:
+                    embedder, ids, vectors = part["embedder"], part["ids"], part["vectors"]
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                continue
+            if (embedder, vectors.shape) == (self._embedder, (len(ids), self._dim)):
+                found.update(zip(ids.tolist(), vectors, strict=True))
+        return found
+
+    def add(self, ids: Sequence[str], vectors: Vectors) -> None:
+        """Adds one file, which is there whole or not at all."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"{len(list(self.folder.glob('*.npz'))):05d}.npz"
+        temporary = path.with_suffix(".tmp")
+        with temporary.open("wb") as file:
+            np.savez(file, embedder=self._embedder, ids=np.array(ids), vectors=vectors)
+        temporary.replace(path)
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _embed_in_parts(

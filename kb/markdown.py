@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from markdown_it import MarkdownIt
 
-from kb.sections import MARK, without_marks
+from kb.sections import MARK, tidy_line, without_marks
 from kb.webpage import render_fragment
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.{0,20000}?)\n---[ \t]*\n", re.S)
@@ -49,6 +49,7 @@ _BLOCK_END = re.compile(r"(</(?:table|div|pre|ul|ol)>)[ \t]*\n(?=\S)", re.I)
 _ROW = re.compile(r"^\|(.*)\|$")
 # Stars that touched no word, and what indents in a wiki.
 _LEFT_MARK = re.compile(r"\*\*|^:+(?=\S)")
+_ENTRY = re.compile(r"^\s*【([^】]+)】[:：]?\s*(.*)$")
 _PARSER = (
     MarkdownIt("commonmark", {"breaks": True, "html": True})
     .enable(["table", "strikethrough"])
@@ -72,6 +73,17 @@ def read_markdown(text: str) -> Iterator[tuple[str, str]]:
             title, page = without_marks(line[len(first_level) :]).strip(), ""
         else:
             page += _LEFT_MARK.sub("", _ROW.sub(_cells, line.strip())) + "\n"
+    yield title, page
+
+
+def read_marked_text(text: str) -> Iterator[tuple[str, str]]:
+    """(title, text) of what stands above the first line that begins with 【词条】, and of each."""
+    title, page = "", ""
+    for line in without_marks(text).split("\n"):
+        if mark := _ENTRY.match(line):
+            yield title, page
+            title, page, line = tidy_line(mark[1]), "", mark[2]
+        page += line + "\n"
     yield title, page
 
 

@@ -59,7 +59,7 @@ _EMPTY_FIELD = re.compile(rf"{_FIELD.pattern}[\s—–?？/…~～_＿-]*")
 
 def heading_line(level: int, text: str) -> str:
     """The line that `split_sections` takes for a heading of this level (1 is the highest)."""
-    return f"\n{MARK}{level} {text.strip()}\n"
+    return f"\n{MARK}{level} {text.strip()}\n" if text.strip() else "\n"
 
 
 def block(lines: Iterable[str]) -> str:

@@ -22,6 +22,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from kb.duplicates import numbers_in, similar_pairs
 from kb.errors import SnippetFileError
 from kb.names import simplified
-from kb.plot import PlotNote
 from kb.wiki import Entry
 
 VERSION = 2
@@ -48,6 +48,18 @@ _PRONOUN = re.compile(
     "|该(?![死不怎是来去说有当如])"
 )
 _CLOSED = ("。", "！", "？", "!", "?", "…", "：", ":", "；", "」", "』", "”", ".", "，", "、")
+
+
+@dataclass(frozen=True)
+class PlotNote:
+    """A piece of the plot; `people` are those who know it, none given means everybody."""
+
+    text: str
+    title: str
+    chapter: int
+    people: tuple[str, ...] = ()
+    heading: str = ""
+    source: str = ""
 
 
 class Snippet(BaseModel):

@@ -14,17 +14,19 @@ import email
 import email.policy
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
+from zlib import crc32
 
 from pydantic import BaseModel, ConfigDict
 
-from kb import articles, markdown, plaintext, sections, webpage
+from kb import markdown, sections, webpage
 from kb.aliases import aliases_of, is_name
 from kb.errors import Message, WikiError
 from kb.export import ExportPage, read_export
-from kb.sections import Section, without_marks
+from kb.names import normalise, simplified
+from kb.sections import WORDS, Section, without_marks
 from kb.topics import topics_of
 from kb.wikitext import render_markup
 
@@ -56,6 +58,26 @@ _COMMON = re.compile(
     "[的一是不了在人有我他这這个個们們中来來上大为為和国國地到以说說时時就出会會，。のにはをたとがで]"
 )
 _LARGEST_FILE = 64_000_000
+
+_TALK, _OTHERS = "|".join(WORDS["talk"]), "|".join([*WORDS["namespaces"], *WORDS["talk"]])
+# 讨论:, 用户讨论:, Talk:, User talk:, and file names in which the colon became another mark.
+_NAMESPACE = re.compile(
+    rf"(?:{_OTHERS})[\s_]*(?:{_TALK})?\s*[:：]|.{{0,12}}(?:{_TALK}):|(?:{_TALK})(?:_|%3a)", re.I
+)
+_MEANINGS = re.compile(rf".+[（(](?:{'|'.join(WORDS['disambiguation-titles'])})[）)]", re.I)
+_MEANINGS_TEMPLATE = re.compile(
+    rf"\{{\{{\s*(?:template:|模板:)?\s*(?:{'|'.join(WORDS['disambiguation-templates'])})\s*[|}}]",
+    re.I,
+)
+_MEANINGS_LINE = re.compile("|".join(WORDS["disambiguation-lines"]), re.I)
+_LONGEST_MEANING = 60
+_SENTENCE, _SHORTEST_SENTENCE = re.compile(r"[。！？!?\n]+"), 6
+# Pages of one title are compared by the 32 smallest hashes of their sentences: half makes a copy.
+_SKETCH, _SHARE = 32, 0.5
+# A stub's few facts may be another's as well.
+_SHORTEST_COPY = 100
+# 沈灯 (1), 沈灯 - 副本, 沈灯 copy: what a file system makes of a second copy.
+_COPY = re.compile(r"\s*(?:[（(]\d{1,2}[）)]|-?\s*(?:副本|拷贝|copy)(?:\s*[（(]\d+[）)])?)$", re.I)
 
 
 class Entry(BaseModel):
@@ -99,7 +121,7 @@ class _Reading:
         self._no_articles: list[str] = []
         self._copies: list[str] = []
         self._broken: dict[Path, WikiError] = {}
-        self._seen = articles.Duplicates()
+        self._seen = Duplicates()
 
     def entries(self) -> Iterator[Entry]:
         """The entries of all files that can be read; then the warnings."""
@@ -110,7 +132,7 @@ class _Reading:
                     self._redirects[page.title] = match[1].replace("_", " ").strip()
         ends = _ends(self._redirects)
         aliases: dict[str, list[str]] = {}
-        for name in filter(is_name, filter(articles.is_article, self._redirects)):
+        for name in filter(is_name, filter(is_article, self._redirects)):
             aliases.setdefault(ends[name], []).append(name)
         for file in files:
             for entry in self._guarded(file, self._of_file):
@@ -151,11 +173,11 @@ class _Reading:
         for title, marked_text, left_out in _read(file):
             marked = sections.split_sections(marked_text, keep_bold=True)
             plain = [(path, without_marks(text)) for path, text in marked]
-            if left_out or not articles.is_article(title):
+            if left_out or not is_article(title):
                 self._no_articles.append(title)
             elif not plain:
                 self._empty += [title] if title not in self._redirects else []
-            elif articles.lists_meanings(plain):
+            elif lists_meanings(plain):
                 self._no_articles.append(title)
             elif not self._seen.is_new(title, "\n".join(text for _, text in plain)):
                 self._copies.append(title)
@@ -190,7 +212,7 @@ def _mediawiki_pages(file: Path, *, quiet: bool = False) -> Iterator[ExportPage]
     if _kind(file).startswith(".xml"):
         yield from read_export(file, quiet=quiet)
     elif _READERS[_kind(file)] is _wikitext and not _HTML.match(text := _read_text(file)):
-        yield ExportPage(articles.without_copy_mark(file.stem), text)
+        yield ExportPage(without_copy_mark(file.stem), text)
 
 
 def _read(file: Path) -> Iterator[_Page]:
@@ -199,7 +221,7 @@ def _read(file: Path) -> Iterator[_Page]:
         for title, markup in _mediawiki_pages(file):
             yield from _wikitext(markup, title)
         return
-    text, title = _read_text(file), articles.without_copy_mark(file.stem)
+    text, title = _read_text(file), without_copy_mark(file.stem)
     for page in _reader_of(text, _READERS[_kind(file)])(text, title):
         # Above the first heading of a file of pages there is usually nothing.
         if page.title or page.text.strip():
@@ -228,7 +250,7 @@ _Reader = Callable[[str, str], Iterator[_Page]]
 def _wikitext(text: str, title: str) -> Iterator[_Page]:
     is_redirect = _REDIRECT.match(text)
     marked = "" if is_redirect else render_markup(text, title=title)
-    yield _Page(title, marked, left_out=not is_redirect and articles.marks_meanings(text))
+    yield _Page(title, marked, left_out=not is_redirect and marks_meanings(text))
 
 
 def _web_page(text: str, title: str) -> Iterator[_Page]:
@@ -240,7 +262,7 @@ def _markdown(text: str, title: str) -> Iterator[_Page]:
 
 
 def _plain(text: str, title: str) -> Iterator[_Page]:
-    yield from (_Page(*page) for page in plaintext.read_plain_text(text))
+    yield from (_Page(*page) for page in markdown.read_marked_text(text))
 
 
 _READERS: dict[str, _Reader] = {
@@ -305,3 +327,47 @@ def _decoded(data: bytes, declared: str) -> str | None:
             continue
     # A wrong encoding of two bytes gives about as many characters, of which few are common.
     return max(guesses, key=lambda text: len(_COMMON.findall(text)), default=None)
+
+
+def is_article(title: str) -> bool:
+    """False for pages of talk, users, templates and so on, and for lists of meanings."""
+    title = simplified(title).strip()
+    return not (_NAMESPACE.match(title) or _MEANINGS.fullmatch(title))
+
+
+def marks_meanings(markup: str) -> bool:
+    """Whether wikitext says that it only lists what its title may mean."""
+    return bool(_MEANINGS_TEMPLATE.search(simplified(markup)))
+
+
+def lists_meanings(sections: Sequence[Section]) -> bool:
+    """Whether a page begins with '沈灯可以指：' and goes on with short lines only."""
+    first, *rest = [line for _, text in sections for line in text.split("\n")]
+    short = all(len(line) <= _LONGEST_MEANING for line in rest)
+    return len(rest) > 1 and short and bool(_MEANINGS_LINE.fullmatch(simplified(first)))
+
+
+def without_copy_mark(stem: str) -> str:
+    """沈灯 (1) and 沈灯 - 副本 are 沈灯."""
+    return _COPY.sub("", stem) or stem
+
+
+class Duplicates:
+    """The pages seen so far: the sentences of each as hashes, by title, and of all of them."""
+
+    def __init__(self) -> None:
+        self._pages: set[frozenset[int]] = set()
+        self._by_title: dict[str, list[frozenset[int]]] = {}
+
+    def is_new(self, title: str, text: str) -> bool:
+        """False for a page that says what an earlier one does, or half of its namesake."""
+        parts = (part for part in _SENTENCE.split(text) if len(part) >= _SHORTEST_SENTENCE)
+        hashes = {crc32(normalise(part).encode()) for part in parts}
+        sketch = frozenset(sorted(hashes)[:_SKETCH])
+        namesakes = self._by_title.setdefault(normalise(title), [])
+        copied = any(len(sketch & other) > _SHARE * len(sketch) for other in namesakes)
+        copied = copied or (len(text) >= _SHORTEST_COPY and sketch in self._pages)
+        # More than these of one title only take time.
+        namesakes += [sketch] if len(namesakes) < _SKETCH else []
+        self._pages.add(sketch)
+        return not copied

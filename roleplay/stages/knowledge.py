@@ -15,9 +15,8 @@ from typing import Literal, TypeVar
 
 from kb.embedding import DEFAULT_EMBEDDER, get_embedder, known_embedders
 from kb.index import BuildReport, build_index
-from kb.plot import PlotNote
 from kb.retrieval import Hit, KnowledgeBase
-from kb.snippets import entries_to_snippets
+from kb.snippets import PlotNote, entries_to_snippets
 from kb.wiki import iter_wiki
 from roleplay.errors import WorldError
 from roleplay.messages import message

@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
 
-from kb.plot import PlotNote
-from kb.snippets import cut_text
+from kb.snippets import PlotNote, cut_text
 from roleplay.errors import NovelError, WorldError
 from roleplay.novel.chapters import FRONT_MATTER, WHOLE_BOOK, find_chapters, number_of
 from roleplay.novel.reading import read_novel

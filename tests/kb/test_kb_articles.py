@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kb.articles import is_article
-from kb.wiki import Entry, iter_wiki
+from kb.wiki import Entry, is_article, iter_wiki
 
 LONG = "沈灯在吹烟镇的河边点了一盏灯。看它随水慢慢漂远。直到雨把最后一点光也浇灭。" * 3
 

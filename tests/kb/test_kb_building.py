@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kb.building import Parts, build_lock
 from kb.errors import IndexBusyError
-from kb.index import build_index, load_index
+from kb.index import Parts, build_index, build_lock, load_index
 from kb.snippets import make_snippet
 
 MANY = [make_snippet("沈灯", f"第{n}盏灯。") for n in range(1500)]

@@ -7,8 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.errors import SnippetFileError
-from kb.plot import PlotNote
-from kb.snippets import cut_text, entries_to_snippets, make_snippet, read_snippets, write_snippets
+from kb.snippets import (
+    PlotNote,
+    cut_text,
+    entries_to_snippets,
+    make_snippet,
+    read_snippets,
+    write_snippets,
+)
 from kb.wiki import Entry
 
 SENTENCE = "沈灯在河边点了一盏灯，看它慢慢漂远了。"

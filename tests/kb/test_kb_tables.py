@@ -2,7 +2,7 @@
 
 import pytest
 
-from kb.tables import Cell, spanned, table_lines
+from kb.webpage import Cell, spanned, table_lines
 
 
 def row(*cells: str | Cell) -> list[Cell]:

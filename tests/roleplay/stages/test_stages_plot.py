@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kb.plot import PlotNote
+from kb.snippets import PlotNote
 from roleplay.errors import WorldError
 from roleplay.stages.plot import line_notes, read_plot, script_notes, summary_notes
 
