@@ -140,7 +140,7 @@ class World:
     def lines_by_chapter(self) -> dict[int, list[Line]]:
         """The lines of the script by chapter, the chapters in order.
 
-        Lines whose chapter nobody knows are left out; :meth:`count_unplaced` says how many.
+        Lines whose chapter nobody knows are left out.
         """
         chapter_of = chapter_finder(self.read_chunks())
         chapters: dict[int, list[Line]] = {}
@@ -148,10 +148,6 @@ class World:
             if (chapter := chapter_of(line)) is not None:
                 chapters.setdefault(chapter, []).append(line)
         return dict(sorted(chapters.items()))
-
-    def count_unplaced(self) -> int:
-        """The number of the script's lines that :meth:`lines_by_chapter` leaves out."""
-        return len(self.read_script()) - sum(map(len, self.lines_by_chapter().values()))
 
     def read_chunks(self) -> list[Chunk]:
         """All rows of ``chunks.jsonl``; their texts joined are the decoded novel."""

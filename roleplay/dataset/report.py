@@ -104,12 +104,12 @@ def to_markdown(report: Mapping[str, Any]) -> str:
     page = [
         "# Data set",
         f"Mode {report['settings']['mode']}; {train['passages']:,} passages and {train['rows']:,} "
-        f"rows to learn from ({train['target_tokens']:,} learnt tokens); {test['passages']:,} "
+        f"rows to learn from ({train['target_tokens']:,} target tokens); {test['passages']:,} "
         f"passages of chapters {' '.join(map(str, report['test_chapters']))} held out "
         f"({test['target_tokens']:,}).",
-        "![learnt tokens by task, lengths of answers and passages](dataset.png)",
-        _table("Learnt tokens by task", train["target_tokens_by_task"], share=True),
-        _table("Learnt tokens by character", train["target_tokens_by_character"], share=True),
+        "![target tokens by task, lengths of answers and passages](dataset.png)",
+        _table("Target tokens by task", train["target_tokens_by_task"], share=True),
+        _table("Target tokens by character", train["target_tokens_by_character"], share=True),
         _table("Left out, or counted less", train["dropped"]),
         _table("Tokens of an answer", train["answer_tokens"]),
         _table("Tokens of a passage", train["passage_tokens"]),
@@ -148,7 +148,7 @@ def draw(train: Mapping[str, Any], target: Path) -> None:
     tasks, answers, passages = figure.subplots(1, 3)
     tokens = train["target_tokens_by_task"]
     tasks.barh(list(tokens)[::-1], list(tokens.values())[::-1])
-    tasks.set(title="learnt tokens by task", xlabel="tokens")
+    tasks.set(title="target tokens by task", xlabel="tokens")
     answers.set(title="answers", xlabel="tokens", ylabel="rows")
     passages.set(title="passages", xlabel="tokens", ylabel="passages")
     for axes, bars in ((answers, train["answer_tokens"]), (passages, train["passage_tokens"])):

@@ -47,7 +47,6 @@ RULES_VERSION = 5
 _TOP = 10
 
 Task = Literal["script", "interviews", "summaries", "expressions", "aliases"]
-Lines = list[Line] | None
 
 
 @dataclass(frozen=True)

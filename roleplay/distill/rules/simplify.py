@@ -1,22 +1,25 @@
 """Traditional characters as simplified ones, one for one, so that every offset stays.
 
-    simplified("只見展爺說：")      # "只见展爷说："
-
-``t2s.txt`` has two lines, the traditional characters and under them the simplified ones: OpenCC's
-(Apache 2.0) t2s table of single characters, and 著 -> 着, which OpenCC leaves for its phrases.
+simplified("只見展爺說：")      # "只见展爷说："
 """
 
 from functools import cache, lru_cache
-from pathlib import Path
+
+import opencc
 
 # A name is done at once, and leaves the book in the cache.
 _SHORT = 1000
+_IDEOGRAPHS = (*range(0x3400, 0xA000), *range(0xF900, 0xFB00))
+# OpenCC leaves it for its phrases: 看著.
+_MORE = str.maketrans("著", "着")
 
 
 @cache
 def _table() -> dict[int, str]:
-    lines = Path(__file__).with_name("t2s.txt").read_text("utf-8").splitlines()
-    return dict(zip(map(ord, lines[0]), lines[1], strict=True))
+    characters = list(map(chr, _IDEOGRAPHS))
+    told = opencc.OpenCC("t2s").convert("\n".join(characters)).split("\n")
+    pairs = zip(characters, told, strict=True)
+    return {ord(one): other for one, other in pairs if one != other and len(other) == 1} | _MORE
 
 
 def simplified(text: str) -> str:

@@ -136,7 +136,7 @@ def test_the_report_counts_what_is_learnt(world: Path, gemma_folder: Path) -> No
     assert set(found["examples"]) == set(found["train"]["passages_by_task"])
     assert sum(found["train"]["answer_tokens"].values()) == found["train"]["rows"]
     page = (folder / "report" / "dataset.md").read_text(encoding="utf-8")
-    assert "## Learnt tokens by character" in page and "## Examples: identity" in page
+    assert "## Target tokens by character" in page and "## Examples: identity" in page
     assert (folder / "report" / "dataset.png").read_bytes().startswith(b"\x89PNG")
 
 
