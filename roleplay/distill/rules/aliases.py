@@ -148,7 +148,7 @@ def _offices(text: str, counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     owners: dict[str, dict[str, str]] = defaultdict(dict)
     held = re.findall(rf"([一-鿿]{{1,4}})({_OFFICE.pattern})", simplified(text))
     plains = {name: simplified(name) for name in counts}
-    for before, office in set(held):
+    for before, office in sorted(set(held)):
         for name, plain in plains.items():
             titled = plain.endswith(office) and len(plain) > len(office)
             bearer = any(before.endswith(part) for part in (*_parts(plain), plain))

@@ -13,7 +13,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import repeat
 
 from roleplay.distill.rules import chinese
 from roleplay.distill.rules.simplify import simplified
@@ -199,8 +198,9 @@ def find_names(text: str) -> dict[str, Found]:
         if any(head.kind != "tell" for head in members):
             for head in members:
                 found[endings.name(head.text)].append(head)
-    for full in {*map(_trimmed_full, _FULL.findall(text), repeat(text))} - {None}:
-        found[str(full)].append(Head(str(full), "tell", True))
+    fulls = {_trimmed_full(full, text) for full in set(_FULL.findall(text))}
+    for full in sorted(filter(None, fulls)):
+        found[full].append(Head(full, "tell", True))
     called = Counter(_CALLED.findall(text))
     return {name: _summary(heads, called[name]) for name, heads in found.items()}
 

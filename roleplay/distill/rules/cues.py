@@ -70,6 +70,7 @@ class Grammar:
     it tells. ``leads``: whether narration leads to the quote after it (by a colon). ``oneself`` and
     ``oneself_after`` stand before and after the own name (我是, です), ``title`` after a called one.
     ``female``, ``male``: titles that tell; the ``_given`` ones guess by a given name.
+    ``group`` is how a crowd is shown, which the rules call 众人.
     ``next_pronoun`` goes from the end of a name to a pronoun (group 1) that means the same person.
     """
 
@@ -89,3 +90,4 @@ class Grammar:
     next_pronoun: re.Pattern[str]
     sentence: re.Pattern[str]
     narrators: tuple[str, ...]
+    group: str = GROUP

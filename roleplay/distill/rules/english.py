@@ -34,7 +34,8 @@ _ADVERB = (
     r"(?:\w+ly|then|only|now|at last|at once|again|also|even|just|never|always|still|had|has|"
     r"to \w+)"
 )
-_WORD = r"[A-Z][\w'’-]*[a-z]"
+# O'Brien, but of Lady Russell's the name alone.
+_WORD = r"[A-Z](?:\w|-(?!-)|['’](?!s\b))*[a-z]"
 _NAME = rf"(?:{_TITLE}\.? )?{_WORD}(?: (?:(?:de|von|van|du|da|la|le) )?{_WORD}){{0,2}}"
 _THE = (
     r"(?:[Tt]he|[Aa]n?|[Hh]is|[Hh]er|[Mm]y|[Oo]ur|[Oo]ld|[Oo]ne of the|[Aa]nother|[Tt]his|"
@@ -80,7 +81,9 @@ _SOMEBODY = re.compile(
 # Nobody answered him: a verb of speech, and nobody speaks.
 _SILENT = re.compile(r"\b(?:[Nn]obody|[Nn]o one|[Nn]one|did not|didn['’]t|said nothing|made no)\b")
 _GROUP = re.compile(rf"(?i:{_any('groups')})\b")
-_ROLE = re.compile(r"(?:the|an?|my|his|her|our) ((?:(?:old|young|little|head) )?[a-z'’-]+)$", re.I)
+_FEMALE, _MALE = (re.compile(rf"^(?:{_any(kind)})\b") for kind in ("female", "male"))
+# His wife and her father are somebody else in every scene; the porter is one person.
+_ROLE = re.compile(r"(?:the|an?|my|our) ((?:(?:old|young|little|head) )?[a-z'’-]+)$", re.I)
 
 
 def subjects(sentence: str, names: Names) -> list[str | None]:
@@ -198,8 +201,8 @@ ENGLISH = Grammar(
     oneself=re.compile(r"(?:I am|I['’]m|[Mm]y name is|[Tt]he name['’]s) $"),
     oneself_after=re.compile(r"(?!)"),
     title=re.compile(""),
-    female=re.compile(rf"^(?:{_any('female')})\b"),
-    male=re.compile(rf"^(?:{_any('male')})\b"),
+    female=_FEMALE,
+    male=_MALE,
     female_given=re.compile(r"(?!)"),
     # More often than not in the novels of which one reads.
     male_given=re.compile(
@@ -210,6 +213,7 @@ ENGLISH = Grammar(
     ),
     sentence=_SENTENCE,
     narrators=("I",),
+    group="everyone",
 )
 
 _CUE_NAME = re.compile(
@@ -227,30 +231,41 @@ _ACTS = re.compile(
 )
 _CALL = re.compile(rf"(?:^|[,!?.;—-] ?)({_NAME})(?=[,!?.;—]|$)")
 _PLACE = re.compile(r"\b(?:in|at|from|into|near|through|of|to) $")
+# In Bath, at Uppercross; "from Anne" and "to Anne" are said of persons.
+_WHERE = re.compile(r"\b(?:in|at|into|near|through|towards|leave|left|reached) $")
+_WHERE_SHARE, _CUED = 0.2, 3
+# Titles that everybody may have: "the lady" is none of them.
+_COMMON = ("mr", "mrs", "miss", "ms", "sir", "lady", "lord", "madam")
 _NOT_NAMES = frozenset(_LISTS["no_names"].split())
 
 
 @lru_cache(maxsize=2)
-def _counts(text: str) -> tuple[Counter[str], Counter[str], Counter[str], Counter[str]]:
-    """(heads of cues, acts in narration, called in quotes, anywhere in narration) by name."""
-    cues, acts, called, told = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+def _counts(text: str) -> tuple[Counter[str], ...]:
+    """(heads of cues, acts in narration, called in quotes, anywhere in narration, there as a
+    place) by name.
+    """
+    cues, acts, called, told, where = (Counter[str]() for _ in range(5))
     for block in read_blocks(text):
         for gap in block.plain:
             cues.update(filter(None, (_clean(m[1] or m[2]) for m in _CUE_NAME.finditer(gap))))
             for match in _ANY_NAME.finditer(gap):
                 if name := _clean(match[0]):
                     told[name] += 1
+                    where[name] += bool(_WHERE.search(gap[: match.start()]))
                     place = _PLACE.search(gap[: match.start()])
                     acts[name] += bool(_ACTS.match(gap, match.end())) and not place
         for quote in block.quotes:
             said = text[slice(*quote.span)]
             called.update(filter(None, (_clean(match[1]) for match in _CALL.finditer(said))))
-    return cues, acts, called, told
+    return cues, acts, called, told, where
 
 
 def _clean(name: str | None) -> str | None:
     """The name without words that only open a sentence (Then Anna)."""
     words = (name or "").split()
+    # Luckily Lady Hale.
+    titles = [i for i, word in enumerate(words) if re.fullmatch(_TITLE, word.rstrip("."))]
+    words = words[titles[-1] if titles and titles[-1] < len(words) - 1 else 0 :]
     while (
         words
         and words[0].rstrip(".") in _NOT_NAMES
@@ -266,19 +281,30 @@ def _clean(name: str | None) -> str | None:
 
 def discover(text: str, *, at_least: int | None = None) -> Counter[str]:
     """The names of persons, by cues, acts and calls; roles (the porter) by cues alone."""
-    cues, acts, called, told = _counts(text)
+    cues, acts, called, told, where = _counts(text)
     least = at_least or 1
+    surnames = {name.split()[-1] for name in told}
+    lower = Counter(re.findall(r"\b[a-z]+\b", text))
     found: Counter[str] = Counter()
-    for name in {*cues, *acts, *called}:
+    for name in sorted({*cues, *acts, *called}):
         titled = re.match(rf"{_TITLE}\.? ", name)
         weight = cues[name] + acts[name]
+        # The Crofts are a family, and Bath is a town.
+        several = name.endswith("s") and name.split()[-1][:-1] in surnames
+        town = not titled and where[name] > max(1.0, _WHERE_SHARE * told[name])
+        # Tea, such: written small more often.
+        word = " " not in name and lower[name.lower()] > told[name]
+        if cues[name] < _CUED and (several or town or word):
+            continue
         person = cues[name] or titled or acts[name] > 1 or (acts[name] and called[name])
         if person and (weight >= least or (titled and told[name] + called[name])):
             found[name] = max(weight, 1)
     # A full name that narration tells once (Edmund Garrow) joins its parts.
-    for name in {*told, *called}:
+    for name in sorted({*told, *called}):
         parts = name.split()
-        if len(parts) > 1 and any(part in found or _titled(part, found) for part in parts):
+        known = len(parts) > 1 and any(part in found or _titled(part, found) for part in parts)
+        # Not what only opens a sentence: Cold-hearted Anna!
+        if known and (name in found or re.search(rf"[a-z,;]\s{re.escape(name)}\b", text)):
             found[name] = max(found[name], 1)
     return found
 
@@ -302,33 +328,46 @@ def find_minor_speakers(text: str, names: Names) -> Counter[str]:
 
 def _is_nobody(role: str) -> bool:
     last = role.split()[-1].lower()
-    return (last in _LISTS["nobody"].split() and " " not in role) or last in (
-        "voice",
-        "other",
-        "one",
-    )
+    several = last.endswith("s") and not last.endswith("ss")
+    nobody = last in _LISTS["nobody"].split() and " " not in role
+    return several or nobody or last in ("voice", "other", "one")
 
 
 def joined_forms(counts: Mapping[str, int]) -> dict[str, list[tuple[str, str]]]:
     """Person -> (alias, evidence): the names that share a last or a first name and no other has."""
-    full = [name for name in counts if len(_bare(name)) > 1]
     result: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    full: list[str] = []
+    for name in (name for name in counts if len(_bare(name)) > 1):
+        # Miss Anne Elliot is Anne Elliot.
+        if same := [one for one in full if _bare(one) == _bare(name) and _fits(name, one)]:
+            result[same[0]].append((name, f"{name} is {same[0]} with another title"))
+        else:
+            full.append(name)
     for name in counts:
         words = _bare(name)
-        owners = [one for one in full if one != name and _fits(name, words, one)]
+        owners = [one for one in full if one != name and _fits(name, one)]
+        # Mr. Knightley is not he whom they call Mr. John Knightley.
+        title = name.removesuffix(words[0])
+        owners = [one for one in owners if not title or f"{title}{one}" not in counts]
         if len(owners) == 1 and len(words) == 1:
             result[owners[0]].append(
                 (name, f"{words[0]} is a part of {owners[0]}, and of no other name")
             )
         elif not owners and len(words) == 1 and name != words[0] and words[0] in counts:
-            same = [
-                one
-                for one in counts
-                if len(_bare(one)) == 1 and _bare(one) == words and one != words[0]
-            ]
-            if len(same) == 1:
-                result[name].append((words[0], f"{words[0]} has one title only, {name}"))
-    return dict(result)
+            same = [one for one in counts if _bare(one) == words and one != words[0]]
+            # Bingley alone is Mr. Bingley, and not his sister.
+            men = [one for one in same if not _FEMALE.match(one)]
+            if (men or same) == [name]:
+                result[name].append((words[0], f"{words[0]} alone is {name}"))
+    return {name: _one_gender(pairs) for name, pairs in result.items()}
+
+
+def _one_gender(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Without the titles of the other gender: both, unless one stands before the full name."""
+    kinds = [{form for form, _ in pairs if kind.match(form)} for kind in (_FEMALE, _MALE)]
+    unsure = [forms for forms in kinds if all(len(_bare(form)) == 1 for form in forms)]
+    wrong = set().union(*unsure) if all(kinds) else set()
+    return [pair for pair in pairs if pair[0] not in wrong]
 
 
 def _bare(name: str) -> list[str]:
@@ -336,11 +375,14 @@ def _bare(name: str) -> list[str]:
     return words[1:] if re.fullmatch(_TITLE, words[0].rstrip(".")) else words
 
 
-def _fits(name: str, words: list[str], full: str) -> bool:
-    female, male = (re.match(rf"(?:{_any(kind)})\b", name) for kind in ("female", "male"))
-    other = [re.match(rf"(?:{_any(kind)})\b", full) for kind in ("male", "female")]
-    clash = (female and other[0]) or (male and other[1])
-    return words[0] in _bare(full) and not clash
+def _fits(name: str, full: str) -> bool:
+    """Whether a name begins with a word of the full one, and no title is of another gender."""
+    clash = (_FEMALE.match(name) and _MALE.match(full)) or (
+        _MALE.match(name) and _FEMALE.match(full)
+    )
+    # Mrs Charles Musgrove is Charles Musgrove's wife.
+    wife = name.startswith("Mrs") and len(_bare(name)) > 1
+    return _bare(name)[0] in _bare(full) and not (clash or wife)
 
 
 def titles_of(names: Mapping[str, object]) -> Iterator[tuple[str, str]]:
@@ -351,7 +393,7 @@ def titles_of(names: Mapping[str, object]) -> Iterator[tuple[str, str]]:
         if re.fullmatch(_TITLE, title):
             owners[{"Dr": "doctor"}.get(title, title.lower())].append(name)
     for title, people in owners.items():
-        if len(people) == 1 and title not in ("mr", "mrs", "miss", "ms", "sir"):
+        if len(people) == 1 and title not in _COMMON:
             yield from ((people[0], form) for form in (f"the {title}", title.title()))
 
 

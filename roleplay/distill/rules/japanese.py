@@ -134,6 +134,7 @@ JAPANESE = Grammar(
     male_given=re.compile(r"[郎男雄介夫彦也太]$"),
     next_pronoun=re.compile(r"[^。！？「」\n]{0,40}[、。]?[^。、]{0,4}(彼女|彼)[はがの]"),
     sentence=_SENTENCE,
+    group="皆",
     narrators=("私", "僕", "俺"),
 )
 
@@ -202,7 +203,7 @@ def discover(text: str, *, at_least: int | None = None) -> Counter[str]:
     cues, acts, honoured = _counts(text)
     least = at_least or 2
     found: Counter[str] = Counter()
-    for name in {*cues, *acts, *honoured}:
+    for name in sorted({*cues, *acts, *honoured}):
         weight = cues[name] + acts[name]
         kana = bool(re.match("[ァ-ヴー]", name))
         person = cues[name] > 1 or honoured[name] or (cues[name] and kana)

@@ -86,6 +86,7 @@ def distil_rules(
         copied = {"text": text[slice(*span)], "span": span, "src_id": chunk and chunk.id}
         if quote:
             told = _told(quote, by_quote[quote.span], minor, at_least)
+            told["char"] = grammar.group if told["char"] == GROUP else told["char"]
             if told["char"] in deleted:
                 told |= {"char": UNKNOWN, "cue": None, "reason": LEFT_OUT}
             lines.append(Line.model_validate(copied | told))

@@ -21,7 +21,7 @@ FLOORS = {
     },
     "held_out": {
         "classical": (87, 72),
-        "english": (56, 84),
+        "english": (78, 84),
         "japanese": (66, 81),
         "modern": (88, 90),
         "traditional": (73, 91),
