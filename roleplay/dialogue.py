@@ -14,7 +14,7 @@ import json
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from pydantic import BaseModel, ValidationError
 
@@ -29,12 +29,41 @@ from roleplay.sampling import SamplingParams
 from roleplay.script import Problem, format_script, parse_body, parse_script
 
 
+class Ranked(Protocol):
+    """A candidate with its place in an order: why it stands there, and what is wrong with it."""
+
+    @property
+    def text(self) -> str:
+        """The candidate."""
+
+    @property
+    def reasons(self) -> Sequence[tuple[str, float]]:
+        """What its score is made of."""
+
+    @property
+    def faults(self) -> Sequence[str]:
+        """Why it is refused, if it is."""
+
+
+class Ranker(Protocol):
+    """What puts candidates in order, as :class:`roleplay.ranking.Ranker`."""
+
+    def rank(
+        self, character: str, question: str, prompt: Prompt, candidates: Sequence[str]
+    ) -> Sequence[Ranked]:
+        """All candidates, best first; ``question`` is empty in a scene."""
+
+
 @dataclass(frozen=True)
 class Reply:
-    """The candidates so far, and the prompt that they answer, with the background used."""
+    """The candidates so far, and the prompt that they answer, with the background used.
+
+    ``ranked`` are the same candidates in order, once they are finished and put in one.
+    """
 
     candidates: tuple[str, ...]
     prompt: Prompt
+    ranked: tuple[Ranked, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -161,6 +190,7 @@ class CharacterAgent:
     Attributes:
         snippets: the most in a prompt; those under ``min_score`` or over the budget are left out.
         profiles: by name, for a model that was trained with them in its prompts.
+        ranker: puts several finished candidates in order, and has refused ones drawn again.
     """
 
     backend: Backend
@@ -171,6 +201,7 @@ class CharacterAgent:
     snippets: int = 2
     min_score: float = prompts.MIN_SCORE
     profiles: Mapping[str, str] | None = None
+    ranker: Ranker | None = None
 
     def ask(
         self, character: str, question: str, *, n: int, params: SamplingParams, **more: Any
@@ -179,7 +210,8 @@ class CharacterAgent:
 
         Raises SamplingError: ``n`` is out of range.
         """
-        yield from self._stream(self.question_prompt(character, question, **more), n, params)
+        prompt = self.question_prompt(character, question, **more)
+        yield from self._stream(prompt, n, params, character, question)
 
     def act(
         self, character: str, session: Session, *, n: int, params: SamplingParams, **more: Any
@@ -188,7 +220,8 @@ class CharacterAgent:
 
         ``more`` and errors as in :meth:`scene_prompt`. Raises SamplingError: ``n`` is out of range.
         """
-        yield from self._stream(self.scene_prompt(character, session, **more), n, params)
+        prompt = self.scene_prompt(character, session, **more)
+        yield from self._stream(prompt, n, params, character)
 
     def question_prompt(
         self,
@@ -249,9 +282,28 @@ class CharacterAgent:
             "profile": (self.profiles or {}).get(character, ""),
         }
 
-    def _stream(self, prompt: Prompt, n: int, params: SamplingParams) -> Iterator[Reply]:
-        for candidates in self.backend.stream(prompt, n=n, params=params):
-            yield Reply(tuple(candidates), prompt)
+    def _stream(
+        self, prompt: Prompt, n: int, params: SamplingParams, character: str, question: str = ""
+    ) -> Iterator[Reply]:
+        """The candidates as they grow, and at the end, where there is a ranker, in its order."""
+        drawn: Sequence[str] = ()
+        for drawn in self.backend.stream(prompt, n=n, params=params):
+            yield Reply(tuple(drawn), prompt)
+        if self.ranker is None or n < 2:
+            return
+        ranked = [*self.ranker.rank(character, question, prompt, drawn)]
+        if refused := sum(bool(one.faults) for one in ranked):
+            # Once, and no more than were refused: what comes must be as quick as what went.
+            other = None if params.seed is None else params.seed + 1
+            again = params.model_copy(update={"seed": other})
+            more = last_drawn(self.backend.stream(prompt, n=refused, params=again))
+            ranked = [*self.ranker.rank(character, question, prompt, [*drawn, *more])][:n]
+        yield Reply(tuple(one.text for one in ranked), prompt, tuple(ranked))
+
+
+def last_drawn(drawn: Iterator[list[str]]) -> list[str]:
+    """The finished candidates of a stream."""
+    return deque(drawn, maxlen=1)[0]
 
 
 def last_reply(replies: Iterator[Reply]) -> Reply:

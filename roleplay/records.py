@@ -137,6 +137,20 @@ class Interview(Record):
     """Whether a model wrote it."""
 
 
+class Conversation(Record):
+    """What people say to a character and what it answers, one turn after the other.
+
+    ``facts`` are sentences that the answers use, ``others`` sentences that stand beside them and
+    are not used; both are shown as background.
+    """
+
+    character: str
+    turns: tuple[tuple[Text, Text], ...]
+    topic: str = ""
+    facts: tuple[Text, ...] = ()
+    others: tuple[Text, ...] = ()
+
+
 class Summary(Record):
     """What happens in a chapter or, with ``character``, what that one is after; by a model."""
 
@@ -172,13 +186,22 @@ _OLD_TASKS = {"reading": "context_qa", "talk": "small_talk"}
 
 Task = Annotated[
     Literal[
-        "scene", "question", "fact", "identity", "unknown", "context_qa", "small_talk", "general"
+        "scene",
+        "conversation",
+        "question",
+        "fact",
+        "identity",
+        "unknown",
+        "context_qa",
+        "small_talk",
+        "general",
     ],
     BeforeValidator(lambda value: _OLD_TASKS.get(str(value), value)),
 ]
-"""What a row teaches, in this order: a line in a scene; an interview's answer, or one that stands
-in the background; who one is; to say that one does not know; to read an answer about invented
-people off the background; to reply to what asks for nothing; general ability, by ordinary text."""
+"""What a row teaches, in this order: a line in a scene; answers in a conversation; an interview's
+answer, or one that stands in the background; who one is; to say that one does not know; to read an
+answer about invented people off the background; to reply to what asks for nothing (in data of
+versions before 0.5); general ability, by ordinary text."""
 
 
 class Passage(Record):

@@ -22,7 +22,7 @@ from pydantic import Field, ValidationError
 from roleplay import files
 from roleplay.errors import FormError, WorldError, reason
 from roleplay.messages import message
-from roleplay.records import FORMAT_VERSION, Chunk, Interview, Line, Question, Record
+from roleplay.records import FORMAT_VERSION, Chunk, Conversation, Interview, Line, Question, Record
 
 T = TypeVar("T")
 RecordT = TypeVar("RecordT", bound=Record)
@@ -157,6 +157,11 @@ class World:
         """The rows of ``interviews.jsonl``, or none where there is no such file."""
         name = "interviews.jsonl"
         return self.read(name, Interview) if self.is_there(name) else []
+
+    def read_conversations(self) -> list[Conversation]:
+        """The rows of ``conversations.jsonl``, or none where there is no such file."""
+        name = "conversations.jsonl"
+        return self.read(name, Conversation) if self.is_there(name) else []
 
     def read_questions(self) -> list[Question]:
         """The rows of ``questions.jsonl``."""

@@ -26,7 +26,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from roleplay import files
-from roleplay.adapters import native_prefix
+from roleplay.adapters import native_prefix, start
 from roleplay.adapters.native_prefix import ORIGINAL_FILE, PREFIX_FILE
 from roleplay.errors import AdapterError, WorldError, reason
 from roleplay.messages import Message, message
@@ -77,6 +77,9 @@ class AdapterInfo(BaseModel, frozen=True):
     world: str = ""
     characters: tuple[str, ...] = ()
     mode: Literal["one", "many", "profile"] = "many"
+    start: str = ""
+    """The starting adapter below this one, and the digest of its weights."""
+    start_digest: str = ""
     settings: Annotated[dict[str, Any], AfterValidator(new_names)] = {}
     result: Annotated[dict[str, Any], AfterValidator(new_names)] = {}
 
@@ -140,6 +143,8 @@ def load_adapter(model: Any, folder: Path, *, name: str) -> tuple[Any, AdapterIn
     if not weights.is_file():
         raise AdapterError("adapters.no-weights", folder=folder, file=weights.name)
     if not native:
+        if info.start:
+            model = start.with_start(model, start.start_of(folder, info.start, info.start_digest))
         return _load_peft(model, folder), info
     length = native_prefix.read_native_prefix(model, weights)
     if length != info.pre_seq_len:

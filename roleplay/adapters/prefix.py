@@ -50,8 +50,8 @@ def table(peft_model: Any) -> torch.nn.Parameter:
     return encoder.embedding.weight  # type: ignore[no-any-return]
 
 
-def prefix_cache(peft_model: Any) -> Any:
-    """The prefix as a cache with every layer whole, differentiable in training.
+def prefix_cache(peft_model: Any, *, rows: int = 1) -> Any:
+    """The prefix as a cache of so many rows with every layer whole, differentiable in training.
 
     PEFT's own ``get_prompt`` puts sliding-window layers into the cache, which forget the prefix
     after a window of tokens; here the same numbers go into plain layers.
@@ -63,7 +63,8 @@ def prefix_cache(peft_model: Any) -> Any:
     slots = weight.view(1, -1, layers * 2, heads, size).permute(2, 0, 3, 1, 4).to(base.dtype)
     cache = new_cache(base)
     for layer in range(layers):
-        cache.update(slots[2 * layer], slots[2 * layer + 1], layer)
+        keys, values = (slots[2 * layer + part].expand(rows, -1, -1, -1) for part in (0, 1))
+        cache.update(keys, values, layer)
     return cache
 
 

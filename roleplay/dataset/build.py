@@ -15,16 +15,25 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from roleplay.background import Query
-from roleplay.dataset import curation, interviews, passages, protection, rows, scenes, voice
+from roleplay.dataset import (
+    conversations,
+    curation,
+    interviews,
+    passages,
+    protection,
+    relations,
+    rows,
+    scenes,
+    voice,
+)
 from roleplay.dataset.assistant_isms import AssistantIsms
 from roleplay.dataset.context_qa import context_qa_groups
 from roleplay.dataset.interviews import Asked, Group
 from roleplay.dataset.settings import BuildContext
-from roleplay.dataset.small_talk import small_talk_rows
 from roleplay.dataset.texts import Item
 from roleplay.errors import DatasetError
 from roleplay.prompts import Budget
-from roleplay.records import Example, Interview, Line, Passage
+from roleplay.records import Conversation, Example, Interview, Line, Passage
 from roleplay.world import Character
 
 T = TypeVar("T")
@@ -35,11 +44,16 @@ class Source:
     """What a data set is made from; without ``interviews`` where they are not wanted.
 
     ``isms`` tells which interviews sound generated; the settings say whether they are dropped.
+    ``replay`` are people of other worlds and conversations with them, which the model knows;
+    ``background`` are the texts of the knowledge base.
     """
 
     people: Sequence[Character]
     chapters: Mapping[int, Sequence[Line]]
     interviews: Sequence[Interview] | None = None
+    conversations: Sequence[Conversation] = ()
+    replay: tuple[Sequence[Character], Sequence[Conversation]] = ((), ())
+    background: Sequence[str] = ()
     isms: AssistantIsms = field(default_factory=AssistantIsms)
 
 
@@ -54,15 +68,9 @@ class Part:
 
 
 def profiles_of(names: Sequence[str], people: Sequence[Character]) -> dict[str, str]:
-    """The profiles of those of ``names`` that have one.
-
-    Raises:
-        DatasetError: none has.
-    """
+    """The profiles of those of ``names`` that have one."""
     told = {person.name: person.profile for person in people if person.profile.strip()}
-    if found := {name: profile for name, profile in told.items() if name in names}:
-        return found
-    raise DatasetError("dataset.no-profiles", names=" ".join(names))
+    return {name: profile for name, profile in told.items() if name in names}
 
 
 def check_mode(mode: str, names: Sequence[str]) -> None:
@@ -88,7 +96,11 @@ def build(source: Source, context: BuildContext, *, budget: Budget) -> dict[str,
     )
     plain = replace(context, settings=settings.for_test())
     weights, dropped = curation.plain_weights(test, plain)
-    held_out = _Plan(plain, test, scenes.cut_pieces(test, weights, plain), dropped)
+    learnt, tested = conversations.split(source.conversations, context)
+    asked = conversations.written_groups(tested, plain)
+    pieces = scenes.cut_pieces(test, weights, plain)
+    held_out = _Plan(plain, test, pieces, dropped, groups=asked, singles=asked)
+    source = replace(source, conversations=learnt)
     plans = {"train": _plan_train(source, train, context), "test": held_out}
     searched = context.searched(query for plan in plans.values() for query in plan.queries())
     parts = {name: plan.made(searched, budget) for name, plan in plans.items()}
@@ -131,7 +143,7 @@ class _Plan:
 
 
 def _plan_train(source: Source, chapters: scenes.Chapters, context: BuildContext) -> _Plan:
-    """Scenes; interviews take their share of what both teach, protection its shares of all."""
+    """Scenes, conversations and interviews; replay and protection take their shares of all."""
     settings, count = context.settings, context.count
     weights, dropped = curation.line_weights(chapters, context)
     pieces = scenes.cut_pieces(chapters, weights, context)
@@ -139,7 +151,10 @@ def _plan_train(source: Source, chapters: scenes.Chapters, context: BuildContext
     if not tokens:
         return _Plan(context, chapters)
     asked, left_out = _interviews(source, tokens, context)
-    tokens += sum(count(f"{row.answer}\n") for row in asked)
+    talks = _conversations(source, chapters, weights, tokens, context)
+    tokens += interviews.answer_tokens(asked, context)
+    tokens += sum(interviews.answer_tokens(group.asked, context) for group in talks)
+    talks += _replayed(source, tokens, context)
     total = tokens / (1 - settings.protection_share)
 
     def filled(name: str, make: Callable[..., list[T]], *given: Any) -> list[T]:
@@ -150,17 +165,48 @@ def _plan_train(source: Source, chapters: scenes.Chapters, context: BuildContext
     voices, told = _voices(source, context), source.interviews or ()
     asked += filled("identity", protection.identity_rows, source.people, told, voices)
     asked += filled("unknown", protection.unknown_rows, voices)
-    asked += filled("small_talk", small_talk_rows, chapters, weights, voices)
     read = filled("context_qa", context_qa_groups, voices)
     return _Plan(
         context,
         chapters,
         pieces,
         dropped + left_out,
-        groups=[*interviews.groups(asked, context), *read],
-        singles=[*interviews.singles(asked, context), *read],
+        groups=[*interviews.groups(asked, context), *talks, *read],
+        singles=[*interviews.singles(asked, context), *talks, *read],
         general=filled("general", protection.general_rows),
     )
+
+
+def _conversations(
+    source: Source,
+    chapters: scenes.Chapters,
+    weights: scenes.Weights,
+    tokens: int,
+    context: BuildContext,
+) -> list[Group]:
+    """Those that were written for the world, and what people say to one another in it."""
+    settings = context.settings
+    own = [row for row in source.conversations if row.character in context.characters]
+    voices, seed = _voices(source, context), settings.seed
+    own += relations.relation_conversations(source.people, source.background, voices, seed=seed)
+    own += relations.address_conversations(source.people, chapters, voices, seed=seed)
+    written = conversations.written_groups(own, context)
+    made = conversations.exchanges(chapters, weights, context)
+    chosen = []
+    for groups, share in ((written, settings.conversation_share), (made, settings.exchange_share)):
+        most = tokens * share / (1 - share)
+        chosen += conversations.choose_groups(groups, most, context)
+    return chosen
+
+
+def _replayed(source: Source, tokens: int, context: BuildContext) -> list[Group]:
+    """Conversations with people of other worlds, up to their share of all."""
+    people, found = source.replay
+    share = context.settings.replay_share
+    profiles = {person.name: person.profile for person in people}
+    others = replace(context, profiles=profiles, retriever=None)
+    groups = conversations.written_groups(found, others)
+    return conversations.choose_groups(groups, tokens * share / (1 - share), context)
 
 
 def _interviews(

@@ -20,6 +20,8 @@ from roleplay.records import Interview, Task
 
 T = TypeVar("T")
 
+_MOST_BACKGROUNDS = 2  # Questions whose background stands before a group: more hides the talk.
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -43,13 +45,16 @@ class Asked:
 class Group:
     """Questions that are asked one after the other, and what stands before them.
 
-    ``searches``: chance gave it background, which :func:`with_background` puts in.
+    ``searches``: chance gave it background, which :func:`with_background` puts in; ``facts`` are in
+    it always. ``follows``: each question knows the ones before it.
     """
 
     asked: tuple[Asked, ...]
     background: tuple[Snippet, ...] = ()
     profile: str = ""
     searches: bool = False
+    facts: tuple[str, ...] = ()
+    follows: bool = False
 
 
 def take(
@@ -128,24 +133,27 @@ def _drawn(asked: Sequence[Asked], chance: random.Random, context: BuildContext)
 
 def group_queries(group: Group, context: BuildContext) -> list[tuple[Query, Asked]]:
     """A search for each of its questions that has background, and the question."""
-    # A line of the novel has none: what it finds is the plot that it is part of.
-    rows = [row for row in group.asked if group.searches and row.chapter is None]
-    texts = [prompts.question_query(row.question, row.character) for row in rows]
-    most = context.settings.snippets
-    return [(Query(text, most, row.character), row) for text, row in zip(texts, rows, strict=True)]
+    # A line of the novel finds what is known before its chapter: later, the plot it is part of.
+    most, found = context.settings.snippets, []
+    for row in group.asked if group.searches and context.retriever else ():
+        text = prompts.question_query(row.question, row.character)
+        chapter = None if row.chapter is None else row.chapter - 1
+        found.append((Query(text, most, row.character, chapter), row))
+    return found
 
 
 def with_background(group: Group, context: BuildContext) -> Group:
     """The group with what its questions found, each snippet once, and the evidence of facts."""
     if not group.searches:
         return group
-    best: dict[str, Snippet] = {}
+    best = {text: Snippet(text, source="evidence") for text in group.facts}
+    best |= {snippet.text: snippet for snippet in group.background}
     for query, row in group_queries(group, context):
         found = context.snippets(query)
         if row.evidence and not any(row.evidence in snippet.text for snippet in found):
             found = [Snippet(row.evidence, source="evidence"), *found][: query.k]
         for snippet in found:
             best.setdefault(snippet.text, snippet)
-    tokens = context.settings.background_tokens * len(group.asked)
+    tokens = context.settings.background_tokens * min(len(group.asked), _MOST_BACKGROUNDS)
     kept = prompts.fit_background(list(best.values()), context.count, tokens)
     return replace(group, background=tuple(kept))

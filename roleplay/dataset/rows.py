@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from roleplay import prompts
+from roleplay.dataset.conversations import history
 from roleplay.dataset.interviews import Group
 from roleplay.dataset.scenes import Chapters, Piece, scene_background
 from roleplay.dataset.settings import BuildContext
@@ -63,12 +64,13 @@ def question_rows(
 ) -> Iterator[Example]:
     """A row for every question that fits the budget; those of invented people have no character."""
     for group in groups:
-        for row in group.asked:
+        for place, row in enumerate(group.asked):
             try:
                 prompt = prompts.question_prompt(
                     row.character,
                     row.question,
                     count=context.count,
+                    history=history(group, place),
                     background=group.background,
                     budget=budget,
                     profile=group.profile,

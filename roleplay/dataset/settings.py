@@ -20,7 +20,7 @@ Mode = Literal["one", "many", "profile"]
 """Who is learnt: one character; several; or several with their profiles in the prompts."""
 
 # What is neither scene nor interview.
-_PROTECTION = ("identity", "unknown", "context_qa", "small_talk", "general")
+_PROTECTION = ("identity", "unknown", "context_qa", "general")
 _share = partial(option, least=0, most=1)
 
 
@@ -37,7 +37,9 @@ class DatasetSettings(Options):
     """
 
     mode: Mode = option(
-        "many", "one character, many, or many with profiles", "学一人、多人，或多人带人设"
+        "profile",
+        "one character, many, or many with their profiles in the prompt, where they have any",
+        "学一人、多人，或多人并在提示里写上人设（有人设的话）",
     )
     scene_tokens: int = option(448, "longest scene of a passage", "场景最长的 token 数", least=1)
     background_tokens: int = 160
@@ -56,18 +58,29 @@ class DatasetSettings(Options):
     )
     interjection_weight: float = _share(0.3, "weight of lines of 1-3 letters", "三字以内台词的权重")
     min_confidence: float = _share(0.5, "less certain speakers are not learnt", "说话人的最低把握")
-    identity_share: float = _taught(0.13, "who one is", "自己是谁")
-    unknown_share: float = _taught(0.03, "what one cannot know", "不可能知道的事")
+    conversation_share: float = _share(
+        0.7, "the most that conversations take of all", "对话最多占多少"
+    )
+    exchange_share: float = _share(
+        0.3, "the most that talk made of the novel takes", "由小说台词改成的问答最多占多少"
+    )
+    replay_share: float = _share(
+        0.15,
+        "share of the starting adapter's own conversations, not to forget them",
+        "混入起始适配器自己的对话的比例，防遗忘",
+    )
+    identity_share: float = _taught(0.03, "who one is", "自己是谁")
+    unknown_share: float = _taught(0.01, "what one cannot know", "不可能知道的事")
     context_qa_share: float = _taught(
-        0.11, "to read an answer off the background", "从背景里读出答案", old=("reading_share",)
+        0.02, "to read an answer off the background", "从背景里读出答案", old=("reading_share",)
     )
-    small_talk_share: float = _taught(
-        0.09, "replies to what asks for nothing", "闲聊，应答不提问的话", old=("talk_share",)
-    )
-    general_share: float = _taught(0.07, "ordinary dialogue, not to forget it", "普通对话，防遗忘")
-    protection: float = option(1.0, "factor of the five shares above", "以上五项的倍数", least=0)
+    general_share: float = _taught(0.02, "ordinary dialogue, not to forget it", "普通对话，防遗忘")
+    protection: float = option(1.0, "factor of the four shares above", "以上四项的倍数", least=0)
     test_share: float = _share(0.2, "share of chapters held out", "留出多少章节作测试")
     test_background: bool = option(False, "background in held-out scenes", "留出的场景也带背景")
+    held_out: tuple[str, ...] = option(
+        (), "whose conversations are tested on, not learnt", "谁的对话只用来测试"
+    )
     forms: bool = option(False, "rows ask for what follows: 【请发言】", "每行先要求：【请发言】等")
     assistant_isms: Literal["report", "drop"] = option(
         "report",
@@ -79,8 +92,9 @@ class DatasetSettings(Options):
 
     def problems(self) -> Iterator[Message]:
         """All other tokens are counted from those of scenes, by a division: they keep a part."""
-        if self.interview_share == 1:
-            yield message("dataset.only-interviews")
+        for share in ("interview_share", "conversation_share", "exchange_share", "replay_share"):
+            if getattr(self, share) == 1:
+                yield message("dataset.only-one", flag=f"--{share.replace('_', '-')}")
         if not (total := self.protection_share) < 1:
             yield message("dataset.shares", total=f"{total:g}")
 

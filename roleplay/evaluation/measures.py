@@ -25,7 +25,8 @@ from roleplay.sampling import SamplingParams
 
 _BATCH = 16
 _GREEDY = SamplingParams.checked(temperature=0, max_new_tokens=40)
-_DRAWN = SamplingParams.checked(seed=11, max_new_tokens=48)
+DRAWN = SamplingParams.checked(seed=11, max_new_tokens=64)
+"""How replies are drawn, in scenes and talk."""
 _SCENE = 12  # Lines of a held-out chapter that a scene reply follows.
 _SHORT = 3
 _KINDS = ("role", "identity", "facts", "facts_without", "small_talk", "form")
@@ -62,6 +63,8 @@ class EvalSizes(Options):
     questions: int = option(0, "questions a character; 0: all", "每人几道题；0 表示全部", least=0)
     scenes: int = option(12, "scene places in all", "接几处场景（共计）", least=0)
     candidates: int = option(4, "replies a scene place", "每处场景几条候选", least=1)
+    talk: int = option(60, "remarks and questions in all", "闲谈与追问共几题", least=0)
+    talk_candidates: int = option(5, "replies to each of them", "每题几条候选", least=1)
 
 
 @dataclass
@@ -154,7 +157,7 @@ def _scenes(
         end = min(_SCENE + number * max(len(lines) - _SCENE, 0) // sizes.scenes, len(lines))
         name = names[number % len(names)]
         session = Session(tuple(lines[max(0, end - _SCENE) : end]))
-        drawn = last_reply(agent.act(name, session, n=sizes.candidates, params=_DRAWN))
+        drawn = last_reply(agent.act(name, session, n=sizes.candidates, params=DRAWN))
         for reply in drawn.candidates:
             found[name].replies.append(reply)
             found[name].right["form"].append(form.check_form(reply, name, eval_set.aliases) is None)

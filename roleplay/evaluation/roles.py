@@ -14,15 +14,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-import torch
-
 from roleplay import prompts
+from roleplay.backends.likelihood import losses
 from roleplay.backends.local import LocalBackend
-from roleplay.models import causal
 from roleplay.prompts import Budget
 from roleplay.records import Line
 from roleplay.script import format_body
-from roleplay.training.loss import token_losses
 
 _HISTORY = 8  # Lines before the one whose speaker is sought.
 _SHORTEST = 4
@@ -66,40 +63,11 @@ def choose_role(
     for name in names:
         more: dict[str, Any] = {"budget": _BUDGET, "profile": known.get(name, "")}
         made[name] = prompts.scene_prompt(name, place.before, count=backend.count, **more)
-    body = _encode(backend, f"{format_body(place.line)}\n")
-    losses: dict[str, float] = {}
+    body = f"{format_body(place.line)}\n"
+    found: dict[str, float] = {}
     # Neighbours with one text before the cue share its pass; thoughts and profiles make it differ.
     for context, group in groupby(made.items(), key=lambda item: item[1].segments[:-1]):
         cues = {name: prompt.segments[-1] for name, prompt in group}
-        found = _losses(backend, context, list(cues.values()), body)
-        losses |= dict(zip(cues, found, strict=True))
-    return min(losses, key=lambda name: losses[name])
-
-
-def _encode(backend: LocalBackend, text: str) -> list[int]:
-    """The ids of a text that follows another: without those that stand before every prompt."""
-    start = len(causal.encode_prompt(backend.tokenizer, ()))
-    return causal.encode_prompt(backend.tokenizer, (text,))[start:]
-
-
-def _losses(
-    backend: LocalBackend, context: Sequence[str], cues: Sequence[str], body: list[int]
-) -> list[float]:
-    """The summed cross entropy of ``body`` after the context and each cue, nats."""
-    model, length = backend.model, backend.prefix_length
-    encoded = [_encode(backend, cue) for cue in cues]
-    width = max(map(len, encoded)) + len(body)
-    padded = [(ids + body + [0] * width)[:width] for ids in encoded]
-    before = torch.tensor([causal.encode_prompt(backend.tokenizer, context)], device=model.device)
-    with torch.inference_mode():
-        cache = backend.new_cache()
-        causal.hidden_states(model, before, cache=cache, prefix_length=length)
-        cache.batch_repeat_interleave(len(cues))
-        rows = torch.tensor(padded, device=model.device)
-        hidden = causal.hidden_states(model, rows, cache=cache, prefix_length=length)
-        # The state before a token predicts it: the first of the body by the last of the cue.
-        starts = [len(ids) - 1 for ids in encoded]
-        states = [hidden[row, start : start + len(body)] for row, start in enumerate(starts)]
-        labels = torch.tensor(body * len(cues), device=model.device)
-        found = token_losses(torch.cat(states), causal.head(model).weight, labels)
-    return [float(part) for part in found.view(len(cues), -1).sum(dim=1)]
+        scored = losses(backend, context, [(cue, body) for cue in cues.values()])
+        found |= dict(zip(cues, scored, strict=True))
+    return min(found, key=lambda name: found[name])

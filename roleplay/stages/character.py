@@ -8,25 +8,27 @@ held-out loss.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from kb.index import read_meta
 from roleplay.adapters.checkpoint import AdapterInfo, check_checkpoint, public_name, read_info
+from roleplay.adapters.start import CHECKPOINTS, SHIPPED, find_start
 from roleplay.dialogue import CharacterAgent
 from roleplay.errors import AdapterError, WorldError
 from roleplay.messages import Message, message
-from roleplay.models import bundled
+from roleplay.models import bundled, causal
 from roleplay.options import Options, option
+from roleplay.ranking import Ranker
 from roleplay.script import format_script
+from roleplay.sense import Sense
 from roleplay.stages.background import BackgroundError, told, world_retriever
 from roleplay.stages.plot import read_plot
 from roleplay.world import World
 
-ROOT = Path(__file__).resolve().parents[2]
-CHECKPOINTS = ROOT / "checkpoints"
+ROOT = CHECKPOINTS.parent
 NO_CHECKPOINT = "none"
 
 QUESTIONS = ("你是谁？", "你最爱吃什么？", "你好笨啊", "我喜欢你")
@@ -80,7 +82,7 @@ class Introduction:
 def choose_checkpoint(
     wanted: str, world: World, model: str, tell: Tell = lambda text: None
 ) -> Path | None:
-    """The one named, else the world's best for this model by held-out loss, else none.
+    """The one named, else the world's best for this model by held-out loss, else the start.
 
     Raises:
         AdapterError: what is named is no checkpoint, neither ours nor of the original script.
@@ -99,7 +101,7 @@ def choose_checkpoint(
             continue
         if info.world == world.name and info.base.name == public_name(model):
             fitting.append((info.result.get("test_loss", math.inf), path.parent))
-    return min(fitting)[1] if fitting else None
+    return min(fitting)[1] if fitting else find_start(SHIPPED, public_name(model))
 
 
 def check_cast(world: World) -> World:
@@ -139,7 +141,22 @@ def join_agent(world: World, backend: Any, tell: Tell, background: bool = True) 
         if retriever := world_retriever(world.path):
             retriever(world.names[0], 1)  # loads the embedder now, not at the first question
     profiles = trained_profiles(world, getattr(backend, "adapter", None))
-    return CharacterAgent(backend, characters=world.names, retriever=retriever, profiles=profiles)
+    more: dict[str, Any] = {"retriever": retriever, "profiles": profiles}
+    if hasattr(backend, "new_cache") and not causal.is_prefix_lm(backend.model):
+        more["ranker"] = Ranker(backend, sense_of(world), world.info.language)
+    return CharacterAgent(backend, characters=world.names, **more)
+
+
+def sense_of(world: World, chapters: Collection[int] | None = None) -> Sense:
+    """What is known of the characters' lines, in some ``chapters`` or in all."""
+    lines: dict[str, list[str]] = {name: [] for name in world.names}
+    if world.is_there("script.jsonl"):
+        for chapter, part in world.lines_by_chapter().items():
+            for line in part if chapters is None or chapter in chapters else ():
+                if line.kind == "say" and line.char in lines:
+                    lines[line.char].append(line.text)
+    aliases = {person.name: (person.name, *person.aliases) for person in world.info.characters}
+    return Sense(lines, aliases)
 
 
 def trained_profiles(world: World, adapter: AdapterInfo | None) -> dict[str, str]:

@@ -9,7 +9,7 @@ of ``model``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,9 @@ from roleplay.stages.progress import Listener, Teller, silent
 from roleplay.world import World
 
 STAGE = "dataset"
-_WORLD = ("world.json", "script.jsonl", "chunks.jsonl", "interviews.jsonl")
+_WORLD = ("world.json", "script.jsonl", "chunks.jsonl", "interviews.jsonl", "conversations.jsonl")
+START = Path(__file__).resolve().parents[2] / "worlds" / "start"
+"""What the starting adapter was trained on."""
 _INPUTS = (*_WORLD, "kb/snippets.jsonl", "kb/meta.json")
 
 
@@ -64,6 +66,8 @@ def run(settings: Settings, listener: Listener = silent) -> Prepared:
     world = World.load(settings.world)
     wanted = dict.fromkeys(settings.characters or world.names)
     names = [world.character(name).name for name in wanted]
+    if settings.rows.mode == "profile" and not profiles_of(names, world.info.characters):
+        settings = replace(settings, rows=replace(settings.rows, mode="many"))
     check_mode(settings.rows.mode, names)
     made_by = settings.rows.effective() | {"characters": names, "model": settings.model}
     made_by |= {"prompt_tokens": settings.max_source_tokens, "interviews": settings.interviews}
@@ -108,7 +112,21 @@ def _source(world: World, *, interviews: bool) -> Source:
     chapters = world.lines_by_chapter()
     asked = world.read_interviews() if interviews else None
     said = [line.text for lines in chapters.values() for line in lines if line.kind == "say"]
-    return Source(world.info.characters, chapters, asked, learn(asked or (), said))
+    talks = world.read_conversations()
+    isms = learn(asked or (), said)
+    replay: Any = ((), ())
+    if START.is_dir() and world.path.resolve() != START:
+        start = World.load(START)
+        replay = start.info.characters, start.read_conversations()
+    texts = [row["text"] for row in _snippets(world)]
+    return Source(world.info.characters, chapters, asked, talks, replay, texts, isms)
+
+
+def _snippets(world: World) -> list[dict[str, Any]]:
+    """The rows of the knowledge base that are told of no chapter: those of the wiki."""
+    path = world.path / "kb" / "snippets.jsonl"
+    rows = files.read_jsonl(path) if path.exists() else []
+    return [row for row in rows if row.get("text") and row.get("chapter") is None]
 
 
 def _retriever(world: Path, say: Teller) -> WorldRetriever | None:
@@ -121,7 +139,7 @@ def _retriever(world: Path, say: Teller) -> WorldRetriever | None:
 def _inputs(world: World) -> str:
     """The digest of all that the data is made from."""
     shared = sorted(Path(texts.__file__).parent.glob("*.jsonl"))
-    paths = [*(world.path / name for name in _INPUTS), *shared]
+    paths = [*(world.path / name for name in _INPUTS), *shared, START / "conversations.jsonl"]
     return files.digest(*(path.read_bytes() if path.exists() else b"" for path in paths))
 
 

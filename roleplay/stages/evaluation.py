@@ -14,17 +14,27 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from kb.embedding import get_embedder
 from roleplay import files
 from roleplay.adapters.checkpoint import load_adapter, public_name
 from roleplay.backends.local import LocalBackend
 from roleplay.dataset import assistant_isms, protection
+from roleplay.dataset.texts import items
+from roleplay.dialogue import CharacterAgent
 from roleplay.errors import ModelError
-from roleplay.evaluation import measures
+from roleplay.evaluation import measures, sheet, talk
 from roleplay.evaluation.measures import EvalResult, EvalSet, EvalSizes
 from roleplay.models import causal, loading, small_batch
 from roleplay.options import DataOptions, group, option
+from roleplay.ranking import Ranker
 from roleplay.records import Passage
-from roleplay.stages.character import Choice, choose_checkpoint, join_agent, trained_profiles
+from roleplay.stages.character import (
+    Choice,
+    choose_checkpoint,
+    join_agent,
+    sense_of,
+    trained_profiles,
+)
 from roleplay.stages.progress import Listener, Teller, silent
 from roleplay.training.data import encode_passages, read_passages
 from roleplay.training.steps import mean_loss
@@ -42,10 +52,19 @@ COLUMNS = {
     "distinct_2": "distinct-2",
     "interjections": "bare interjections",
     "assistant_isms": "assistant-isms",
+    "relevance": "fits its question",
+    "similarity": "near its question",
+    "voice": "recognised",
+    "voice_novel": "novel's own lines recognised",
+    "template": "templates",
+    "foreign": "others' catchphrases",
+    "copy": "copied",
+    "longest_copy": "letters copied",
+    "distinct": "distinct of five",
 }
 """Field of a result -> heading of its column."""
 
-_LOSSES = ("loss", "general_loss", "distinct_2")
+_LOSSES = ("loss", "general_loss", "distinct_2", "longest_copy")
 _LONGEST = 1024
 
 
@@ -59,6 +78,14 @@ class Settings(DataOptions):
     )
     test_loss: bool = option(True, "take the loss on held-out chapters", "测留出章节上的损失")
     output: Path | None = option(None, "JSON file for figures and answers", "写出数字和回答的 JSON")
+    sheet: Path | None = option(
+        None,
+        "JSON Lines file for readers: replies of this model are added to it, whose they are hidden",
+        "给人读的 JSON Lines：把这个模型的回答加进去，看不出是谁的",
+    )
+    marks: tuple[Path, ...] = option(
+        (), "count the readers' marks in these sheets, and do no more", "只统计这些表上读者的评分"
+    )
     sizes: EvalSizes = group(EvalSizes)
 
 
@@ -71,13 +98,17 @@ class Evaluated:
 
 
 def run(settings: Settings, listener: Listener = silent) -> Evaluated:
-    """Measure one model on one world.
+    """Measure one model on one world, or count what readers marked.
 
     Raises:
         WorldError, BackgroundError: what is measured on is missing.
         ModelError, AdapterError: no such model, a ChatGLM, or an adapter that does not fit.
+        DatasetError: a mark in a sheet is none.
     """
     say = Teller("evaluation", listener)
+    if settings.marks:
+        say.say("plain", text=sheet.marks_table(sheet.read_marks(settings.marks)))
+        return Evaluated({}, {})
     begun = time.perf_counter()
     world, choice = World.load(settings.world), settings.choice
     tokenizer = loading.load_tokenizer(choice.model)
@@ -100,20 +131,68 @@ def run(settings: Settings, listener: Listener = silent) -> Evaluated:
     eval_set = replace(eval_set, profiles=trained_profiles(world, info))
     agent = join_agent(world, backend, say.tell)
     results = measures.measure(agent, eval_set, names, settings.sizes)
-    figures = {"all": losses | measures.summary(results, names, eval_set)}
+    talked, talks = _talk(world, agent, names, held_out, settings.sizes)
+    figures = {"all": losses | talks | measures.summary(results, names, eval_set)}
     figures |= {name: measures.summary(results, [name], eval_set) for name in names}
     say.say("plain", text=table({"all": figures["all"]} if len(names) == 1 else figures))
     said = [line.text for line in world.read_script() if line.kind == "say" and line.char in names]
     share = sum(map(measures.is_interjection, said)) / max(len(said), 1)
     say.say("evaluation-stage.interjections", share=f"{share:.1%}")
+    used = checkpoint.name if checkpoint else "none"
+    if settings.sheet:
+        source = f"{public_name(choice.model)} {used}"
+        count = sheet.add_to_sheet(settings.sheet, _sheet_rows(talked), source=source)
+        say.say("evaluation-stage.sheet", path=settings.sheet, count=count)
     if settings.output:
-        used = checkpoint.name if checkpoint else None
         made: dict[str, Any] = {"model": public_name(choice.model), "checkpoint": used}
         made |= {"seconds": time.perf_counter() - begun, "sizes": asdict(settings.sizes)}
         texts = {name: (part.answers, part.replies) for name, part in results.items()}
         read = {name: {"answers": one, "replies": two} for name, (one, two) in texts.items()}
-        files.write_json(settings.output, made | {"figures": figures, "read": read})
+        files.write_json(
+            settings.output,
+            made | {"figures": figures, "read": read, "talk": [asdict(row) for row in talked]},
+        )
     return Evaluated(figures, results)
+
+
+def _talk(
+    world: World,
+    agent: CharacterAgent,
+    names: Sequence[str],
+    held_out: Sequence[Passage],
+    sizes: EvalSizes,
+) -> tuple[list[talk.Said], dict[str, float | None]]:
+    """What is said to the characters in turns as the app says it, and the figures of that."""
+    held = {passage.chapter for passage in held_out}
+    learnt = [number for number in world.lines_by_chapter() if number not in held]
+    known = sense_of(world, learnt)
+    tested = sense_of(world, [number for number in held if number is not None])
+    asked = [tuple(row["turns"]) for row in items("talk_test")][: sizes.talk]
+    probes = [talk.TalkProbe(names[at % len(names)], turns) for at, turns in enumerate(asked)]
+    if agent.ranker:
+        # What stands in held-out chapters is not known to whoever orders the replies either.
+        agent = replace(agent, ranker=Ranker(agent.backend, known, world.info.language))
+    said = talk.ask_all(agent, probes, measures.DRAWN, n=sizes.talk_candidates)
+    figures = talk.talk_figures(agent, said, known, _embedder())
+    if said:
+        figures["voice_novel"] = talk.voice_of_novel(known, tested.lines)
+    return said, figures
+
+
+def _embedder() -> talk.Embed:
+    """The knowledge base's own embedder."""
+    embedder = get_embedder()
+    return lambda texts: embedder.encode(list(texts))
+
+
+def _sheet_rows(talked: Sequence[talk.Said]) -> list[dict[str, Any]]:
+    """What a reader is shown of each reply."""
+    rows = []
+    for row in talked:
+        turns = [*row.probe.turns]
+        told = [part for pair in zip(turns, [*row.earlier, ""], strict=True) for part in pair]
+        rows.append({"character": row.probe.character, "said": told[:-1], "reply": row.reply})
+    return rows
 
 
 def _asked(eval_set: EvalSet) -> list[str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from roleplay import files
-from roleplay.adapters import checkpoint
+from roleplay.adapters import checkpoint, start
 from roleplay.adapters.checkpoint import AdapterInfo, BaseModelInfo, public_name
 from roleplay.dataset import protection, texts
 from roleplay.models import bundled, causal, loading
@@ -95,6 +95,7 @@ class _Plan:
     tokenizer: Any
     family: Family
     settings: TrainSettings
+    start: Path | None
     rows: dict[str, Sequence[TokenRow]]
     begun_with: dict[str, Any]
 
@@ -108,6 +109,8 @@ class _Plan:
             world=self.world.name,
             characters=tuple(prepared.get("characters", self.world.names)),
             mode=prepared.get("mode", "many"),
+            start=self.start.name if self.start else "",
+            start_digest=start.digest(self.start) if self.start else "",
             settings=asdict(chosen),
         )
 
@@ -133,13 +136,14 @@ def _plan(settings: Settings) -> _Plan:
     found = {part: family.read(path) for part, path in paths.items()}
     read = [record.model_dump_json() for part in found.values() for record in part]
     begun_with = {"model": public_name(settings.model), "data": files.digest(*read)[:16]}
-    begun_with |= asdict(chosen)
+    found_start = start.find_start(chosen.start, public_name(settings.model))
+    begun_with |= asdict(chosen) | {"start": found_start.name if found_start else ""}
     rows = {part: family.encode(tokenizer, records, chosen) for part, records in found.items()}
     general = _general(family)[: settings.general_rows]
     rows["general"] = family.encode(tokenizer, general, chosen) if general else []
     name = f"{world.name}-{Path(settings.model).name}-{chosen.adapter}"
     folder = settings.output_dir or Path("checkpoints") / name
-    return _Plan(world, data, folder, tokenizer, family, chosen, rows, begun_with)
+    return _Plan(world, data, folder, tokenizer, family, chosen, found_start, rows, begun_with)
 
 
 def _general(family: Family) -> list[Any]:
@@ -152,6 +156,8 @@ def _general(family: Family) -> list[Any]:
 def _train(plan: _Plan, settings: Settings, say: Teller) -> Trained:
     bits, dtype = plan.settings.quantization_bit, plan.family.dtype()
     model = loading.load_causal(settings.model, dtype=dtype, quantization_bit=bits)
+    if plan.start:
+        model = start.with_start(model, plan.start)
     info = plan.info(BaseModelInfo.of(model, public_name(settings.model)))
     last: dict[str, Any] = {}
 

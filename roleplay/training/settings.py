@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+from roleplay.adapters.start import SHIPPED
 from roleplay.messages import Message, message
 from roleplay.options import Options, option
 
@@ -45,6 +46,9 @@ class TrainSettings(Options):
         -1, "above 0: so many steps, whatever the epochs", "大于 0：只走这么多步，不看 epochs"
     )
     batch: int = option(4, "rows a step", "每步几行", least=1)
+    micro_batch: int = option(
+        1, "rows in one pass: more are faster on a GPU", "一次前向几行：显卡上多些更快", least=1
+    )
     weight_decay: float = option(0.0, "of the adapter's weights", "适配器权重的衰减", least=0)
     warmup_steps: int = option(8, "steps in which the rate rises", "学习率上升的步数", least=0)
     log_steps: int = option(5, "steps between two figures", "每几步记一次指标", least=1)
@@ -79,12 +83,19 @@ class TrainSettings(Options):
         least=0,
         old=("keep_weight",),
     )
+    start: str = option(
+        SHIPPED,
+        "adapter to start from: shipped, none, or its folder",
+        "从哪个适配器起步：shipped（自带的）、none（不用）或文件夹",
+    )
     seed: int = option(7, "of every choice", "一切随机选择的种子")
 
     def problems(self) -> Iterator[Message]:
-        """Neither epochs nor steps."""
+        """Neither epochs nor steps; a step that is no whole number of passes."""
         if self.epochs <= 0 and self.max_steps < 1:
             yield message("training.no-steps")
+        if self.batch % self.micro_batch:
+            yield message("training.micro-batch", batch=self.batch, micro=self.micro_batch)
 
     def __post_init__(self) -> None:
         super().__post_init__()

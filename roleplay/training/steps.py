@@ -3,7 +3,8 @@
     trainer = RowTrainer(model=model, args=..., data_collator=collate, ...)
     mean_loss(model, rows)          # the held-out loss, nats a token
 
-One row runs at a time, so nothing is padded. Letters: n target positions, h hidden size.
+Rows of one pass are padded on the right, where a causal model's targets never look. Letters: b
+rows, q tokens of the longest, n target positions, h hidden size.
 """
 
 import math
@@ -32,12 +33,18 @@ from roleplay.training.families import family_of
 
 
 def collate(rows: Sequence[TokenRow]) -> dict[str, Tensor]:
-    """One row as tensors [1, tokens]; the label of what is no target is -100."""
-    (row,) = rows  # rows differ in length, and two would need padding
-    labels = [token if weight else -100 for token, weight in zip(row.ids, row.weights, strict=True)]
-    parts = {"input_ids": row.ids, "labels": labels, "weights": row.weights}
-    made = {name: torch.tensor([values]) for name, values in parts.items()}
-    return made | {"general": torch.tensor([[row.general]])}
+    """Rows as tensors [b, q]; the label of what is no target, and of padding, is -100."""
+    width = max(len(row.ids) for row in rows)
+    ids, labels, weights = [], [], []
+    for row in rows:
+        pairs = zip(row.ids, row.weights, strict=True)
+        gap = width - len(row.ids)
+        labels.append([token if weight else -100 for token, weight in pairs] + [-100] * gap)
+        ids.append([*row.ids, *[0] * gap])
+        weights.append([*row.weights, *[0.0] * gap])
+    parts = {"input_ids": ids, "labels": labels, "weights": weights}
+    made = {name: torch.tensor(values) for name, values in parts.items()}
+    return made | {"general": torch.tensor([[row.general] for row in rows])}
 
 
 def mean_loss(model: Any, rows: Sequence[TokenRow]) -> float:
@@ -58,11 +65,12 @@ def mean_loss(model: Any, rows: Sequence[TokenRow]) -> float:
 
 def target_states(model: Any, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     """(hidden [n, h], labels [n], weights [n]): the state before each target, and the target."""
-    length = prefix.length_of(model)
-    cache = prefix.prefix_cache(model) if length else None
-    hidden = causal.hidden_states(model, inputs["input_ids"], cache=cache, prefix_length=length)[0]
-    places = (inputs["labels"][0, 1:] != -100).nonzero()[:, 0]
-    return hidden[places], inputs["labels"][0, places + 1], inputs["weights"][0, places + 1]
+    length, ids = prefix.length_of(model), inputs["input_ids"]
+    cache = prefix.prefix_cache(model, rows=len(ids)) if length else None
+    hidden = causal.hidden_states(model, ids, cache=cache, prefix_length=length)
+    wanted = inputs["labels"][:, 1:] != -100
+    labels, weights = inputs["labels"][:, 1:][wanted], inputs["weights"][:, 1:][wanted]
+    return hidden[:, :-1][wanted], labels, weights
 
 
 class RowTrainer(Trainer):  # type: ignore[misc]
@@ -75,14 +83,16 @@ class RowTrainer(Trainer):  # type: ignore[misc]
     """Called with the weights of the last step, before those of the best come back."""
 
     def compute_loss(self, model: nn.Module, inputs: dict[str, Tensor], **kwargs: Any) -> Tensor:
-        """The weighted loss of one row as its share of the whole step's targets."""
+        """The weighted loss of a pass as its share of the whole step's targets."""
         plain = self.accelerator.unwrap_model(model)
         family, (hidden, labels, weights) = family_of(plain), target_states(plain, inputs)
         loss = family.loss(plain, hidden, labels, weights)
-        if self.kl_weight and bool(inputs["general"]):
+        if self.kl_weight and bool(inputs["general"].any()):
+            general = inputs["general"].expand_as(inputs["labels"])[:, 1:]
+            kept = general[inputs["labels"][:, 1:] != -100]
             with torch.no_grad(), without_adapter(plain) as base_model:
                 base, _, _ = target_states(base_model, inputs)
-            loss = loss + self.kl_weight * family.drift(plain, hidden, base)
+            loss = loss + self.kl_weight * family.drift(plain, hidden[kept], base[kept])
         # Not the mean of row means: a token weighs the same in a short row and in a long one.
         loss = loss / (kwargs.get("num_items_in_batch") or len(labels))
         self._check("training.loss", float(loss.detach()), step=self.state.global_step + 1)
@@ -90,7 +100,7 @@ class RowTrainer(Trainer):  # type: ignore[misc]
         return loss * parallel.count()
 
     def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
-        """One row; after a step's last, gradients are shared: our forward pass bypasses DDP's."""
+        """One pass; after a step's last, gradients are shared: our forward pass bypasses DDP's."""
         loss: Tensor = super().training_step(*args, **kwargs)
         if self.accelerator.sync_gradients:
             parallel.average_gradients(self.model.parameters())

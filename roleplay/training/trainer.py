@@ -106,12 +106,13 @@ def _losses(model: Any, rows: Sequence[TokenRow], watch: Watch, name: str) -> di
 
 def _arguments(folder: Path, settings: TrainSettings) -> TrainingArguments:
     """What the Trainer is told; each process runs its share of a step's rows."""
-    if settings.batch % parallel.count():
-        raise TrainingError("training.unshared", batch=settings.batch, processes=parallel.count())
+    passes = settings.batch // settings.micro_batch
+    if passes % parallel.count():
+        raise TrainingError("training.unshared", batch=passes, processes=parallel.count())
     return TrainingArguments(
         output_dir=str(folder),
-        per_device_train_batch_size=1,  # rows differ in length, and nothing is padded
-        gradient_accumulation_steps=settings.batch // parallel.count(),
+        per_device_train_batch_size=settings.micro_batch,
+        gradient_accumulation_steps=passes // parallel.count(),
         num_train_epochs=settings.epochs,
         max_steps=settings.max_steps,
         learning_rate=settings.learning_rate,

@@ -60,7 +60,9 @@ def report(folder: Path) -> Any:
 
 def test_the_test_part_is_the_same_scenes_in_all_modes(world: Path, gemma_folder: Path) -> None:
     many = prepare(world, gemma_folder, "many", "--mode", "many")
-    bare = prepare(world, gemma_folder, "bare", "--no-interviews", "--protection", "0")
+    bare = prepare(
+        world, gemma_folder, "bare", "--no-interviews", "--protection", "0", "--mode", "many"
+    )
     profile = prepare(world, gemma_folder, "profile", "--mode", "profile")
     assert texts(many, "test") == texts(bare, "test")
     without = texts(profile, "test")
@@ -75,8 +77,8 @@ def test_the_test_part_holds_scenes_and_nothing_else(world: Path, gemma_folder: 
 
 
 def test_the_training_part_holds_every_task(world: Path, gemma_folder: Path) -> None:
-    folder = prepare(world, gemma_folder, "many")
-    tasks = {"scene", "question", "identity", "unknown", "context_qa", "small_talk", "general"}
+    folder = prepare(world, gemma_folder, "many", "--replay-share", "0.5")
+    tasks = {"scene", "conversation", "question", "identity", "unknown", "context_qa", "general"}
     assert {row.task for row in passages(folder, "train")} == tasks
     rows = [
         json.loads(line)
@@ -103,7 +105,7 @@ def test_protection_can_be_turned_off(world: Path, gemma_folder: Path) -> None:
 def test_interviews_can_be_left_out(world: Path, gemma_folder: Path) -> None:
     folder = prepare(world, gemma_folder, "novel", "--no-interviews")
     assert {row.task for row in passages(folder, "train")} == {
-        "scene", "identity", "unknown", "context_qa", "small_talk", "general",
+        "scene", "identity", "unknown", "context_qa", "general",
     }  # fmt: skip
 
 
@@ -167,9 +169,9 @@ def test_interviews_that_sound_generated_are_reported_or_dropped(
 
 
 def test_flags_of_earlier_versions_are_understood(world: Path, gemma_folder: Path) -> None:
-    names = ("--scene-tokens", "--context-qa-share", "--small-talk-share", "--assistant-isms")
-    old = ("--scene_tokens", "--reading_share", "--talk_share", "--flavour")
-    values = ("30", "0.05", "0.04", "drop")
+    names = ("--scene-tokens", "--context-qa-share", "--assistant-isms")
+    old = ("--scene_tokens", "--reading_share", "--flavour")
+    values = ("30", "0.05", "drop")
     folders = [
         prepare(world, gemma_folder, name, *chain(*zip(flags, values, strict=True)))
         for name, flags in (("new", names), ("old", old))
@@ -196,7 +198,7 @@ def test_a_value_that_is_not_offered_ends_with_2(
         ),
         (["--characters", "夏娜"], "no character '夏娜'"),
         (["--interview-share", "1.5"], "--interview-share must be at most 1, not 1.5"),
-        (["--protection", "9"], "general together, must be below 1"),
+        (["--protection", "19"], "general together, must be below 1"),
     ],
 )
 def test_bad_settings_are_one_line(
@@ -211,12 +213,13 @@ def test_bad_settings_are_one_line(
     assert message in error and error.count("\n") == 1
 
 
-def test_profiles_that_nobody_has_are_refused(
-    world: Path, gemma_folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_profiles_mode_profile_is_mode_many(world: Path, gemma_folder: Path) -> None:
     change(world, profiles={})
-    refused(world, gemma_folder, "--mode", "profile")
-    assert "mode profile, but none of 阿灯 小舟 has a profile" in capsys.readouterr().err
+    folder = prepare(world, gemma_folder, "plain", "--mode", "profile")
+    assert report(folder)["settings"]["mode"] == "many"
+    assert texts(folder, "train") == texts(
+        prepare(world, gemma_folder, "many", "--mode", "many"), "train"
+    )
 
 
 def test_interviews_without_the_characters_are_refused(

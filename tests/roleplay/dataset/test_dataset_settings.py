@@ -14,11 +14,10 @@ from roleplay.errors import UsageError
 from roleplay.options import add_options, read_options
 
 SHARES = {
-    "identity": 0.13,
-    "unknown": 0.03,
-    "context_qa": 0.11,
-    "small_talk": 0.09,
-    "general": 0.07,
+    "identity": 0.03,
+    "unknown": 0.01,
+    "context_qa": 0.02,
+    "general": 0.02,
 }
 
 
@@ -32,7 +31,7 @@ def test_protection_is_a_factor_of_its_shares(factor: float) -> None:
 
 def test_effective_settings_are_those_that_would_do_the_same_without_a_factor() -> None:
     effective = DatasetSettings(protection=0.5, seed=8).effective()
-    assert "protection" not in effective and effective["identity_share"] == 0.065
+    assert "protection" not in effective and effective["identity_share"] == 0.015
     assert DatasetSettings(**effective).shares == DatasetSettings(protection=0.5).shares
     assert list(effective) == [name for name in asdict(DatasetSettings()) if name != "protection"]
 
@@ -41,8 +40,9 @@ def test_effective_settings_are_those_that_would_do_the_same_without_a_factor() 
     ("given", "told"),
     [
         ({"interview_share": 1.0}, "--interview-share must be below 1"),
-        ({"identity_share": 0.9}, "general together, must be below 1, not 1.2"),
-        ({"protection": 3.0}, "general together, must be below 1, not 1.29"),
+        ({"replay_share": 1.0}, "--replay-share must be below 1"),
+        ({"identity_share": 0.97}, "general together, must be below 1, not 1.02"),
+        ({"protection": 15.0}, "general together, must be below 1, not 1.2"),
         ({"protection": -1.0}, "--protection must be at least 0, not -1.0"),
         ({"min_score": float("nan")}, "--min-score must be at least 0, not nan"),
         ({"mode": "some"}, "--mode must be one of one many profile, not 'some'"),
@@ -66,10 +66,9 @@ def test_all_problems_are_told_at_once() -> None:
 def test_earlier_names_of_flags_are_understood() -> None:
     parser = argparse.ArgumentParser()
     add_options(parser, DatasetSettings)
-    flags = ["--reading-share", "0.2", "--talk-share", "0.1", "--flavour", "drop"]
+    flags = ["--reading-share", "0.2", "--flavour", "drop"]
     settings = read_options(DatasetSettings, parser.parse_args(flags))
-    assert (settings.context_qa_share, settings.small_talk_share) == (0.2, 0.1)
-    assert settings.assistant_isms == "drop"
+    assert (settings.context_qa_share, settings.assistant_isms) == (0.2, "drop")
 
 
 def test_held_out_scenes_have_no_chance_in_them() -> None:

@@ -9,8 +9,8 @@ import pytest
 import tiny
 import torch
 
+from roleplay.backends.likelihood import losses
 from roleplay.backends.local import LocalBackend
-from roleplay.evaluation import roles
 from roleplay.evaluation.roles import Place, choose_role, role_places
 from roleplay.models import causal
 from roleplay.prompts import Budget, Prompt, scene_prompt
@@ -52,8 +52,8 @@ def test_the_likeliest_cue_is_chosen(make: Any, tmp_path: Path) -> None:
         alone = losses_alone(backend, place)
         assert choose_role(backend, place, NAMES) == min(alone, key=lambda name: alone[name])
         context = prompt_of(backend, place, "雨").segments[:-1]
-        body = causal.encode_prompt(backend.tokenizer, (f"{place.line.text}\n",))[1:]
-        shared = roles._losses(backend, context, [f"{name}：" for name in NAMES], body)
+        body = f"{place.line.text}\n"
+        shared = losses(backend, context, [(f"{name}：", body) for name in NAMES])
         length = len(place.line.text) + 1
         assert [loss / length for loss in shared] == pytest.approx(
             [alone[name] for name in NAMES], rel=1e-4

@@ -12,6 +12,7 @@ from scripts import evaluate, prepare_seq2seq_training
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 FEW = ["--roles", "4", "--probes", "2", "--scenes", "2", "--candidates", "2"]
+FEW += ["--talk", "3", "--talk-candidates", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def test_every_figure_is_written(
         0 <= figures[name] <= 1
         for name in ("role", "identity", "facts", "facts_without", "small_talk", "form")
     )
-    assert len(found["read"]["阿灯"]["replies"]) == 2 and found["checkpoint"] is None
+    assert len(found["read"]["阿灯"]["replies"]) == 2 and found["checkpoint"] == "none"
     kinds = [row["kind"] for row in found["read"]["阿灯"]["answers"]]
     probes = ["identity", "identity", "facts", "facts_without", "remark", "remark", "unknown"]
     assert kinds == probes

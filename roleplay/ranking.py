@@ -1,0 +1,86 @@
+"""Candidates in order: the one that fits the question, in the right voice, without a fault, first.
+
+    ranker = Ranker(backend, sense)
+    ranked = ranker.rank("闻筝", "你怎么又哭了？", prompt, candidates)
+    ranked[0].text, ranked[0].reasons
+
+**Fit** is how much likelier a reply becomes by its own prompt than by a neutral one, a token: what
+is said to anything ("我只知道身边的事。") gains nothing (Li et al. 2016, arXiv:1510.03055). **Voice**
+is the judge's log likelihood of its own character over the best other one. A fault of
+:class:`roleplay.sense.Sense`, or a text that stood before, sends a candidate to the end.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from roleplay.backends.likelihood import count, losses
+from roleplay.prompts import ASKER, Prompt
+from roleplay.script import format_cue
+from roleplay.sense import Sense, letters
+
+_NEUTRAL = {"zh": "嗯。", "en": "Well.", "ja": "うん。"}
+_FIT, _FLUENT, _VOICE, _FAULT = 1.0, 0.35, 0.5, 5.0
+"""Weights: of the gain by the prompt, the likelihood itself, the voice (nats a token), a fault."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A candidate, its place among those that were drawn, its score, and why it has that."""
+
+    text: str
+    place: int
+    score: float
+    reasons: tuple[tuple[str, float], ...]
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """Orders the candidates of a causal model in this process."""
+
+    backend: Any
+    sense: Sense
+    language: str = "zh"
+
+    def rank(
+        self, character: str, question: str, prompt: Prompt, candidates: Sequence[str]
+    ) -> list[Ranked]:
+        """All candidates, best first.
+
+        Args:
+            question: what was said last; empty in a scene.
+            prompt: what they answer.
+        """
+        *context, cue = prompt.segments
+        bodies = [f"{text}\n" for text in candidates]
+        own = losses(self.backend, context, [(cue, body) for body in bodies])
+        neutral = f"{ASKER}：{_NEUTRAL.get(self.language, _NEUTRAL['zh'])}\n"
+        before = losses(
+            self.backend, (neutral,), [(format_cue(character), body) for body in bodies]
+        )
+        seen: set[str] = set()
+        ranked = []
+        for place, text in enumerate(candidates):
+            size = count(self.backend, bodies[place])
+            faults: list[str] = [*self.sense.faults(character, question, text)]
+            if (said := letters(text)) in seen:
+                faults.append("duplicate")
+            seen.add(said)
+            reasons = (
+                ("fit", _FIT * (before[place] - own[place]) / size),
+                ("fluent", -_FLUENT * own[place] / size),
+                ("voice", _VOICE * self._voice(character, text)),
+                ("faults", -_FAULT * len(faults)),
+            )
+            score = sum(value for _, value in reasons)
+            ranked.append(Ranked(text, place, score, reasons, tuple(faults)))
+        return sorted(ranked, key=lambda one: -one.score)
+
+    def _voice(self, character: str, text: str) -> float:
+        """How much likelier the judge finds the character than the best other one."""
+        scores = self.sense.judge.scores(text)
+        if len(scores) < 2 or character not in scores:
+            return 0.0
+        own = scores.pop(character)
+        return own - max(scores.values())
