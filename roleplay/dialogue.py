@@ -24,9 +24,13 @@ from roleplay.background import Retriever, Snippet
 from roleplay.errors import DialogueError, FormError, reason
 from roleplay.messages import message
 from roleplay.prompts import Budget, Prompt
+from roleplay.recall import Recall
 from roleplay.records import FORMAT_VERSION, Line
 from roleplay.sampling import SamplingParams
 from roleplay.script import Problem, format_script, parse_body, parse_script
+
+_RECALLED, _NEAR = 4, 0.4
+"""The most answers that are recalled, and how near what was said then must be."""
 
 
 class Ranked(Protocol):
@@ -49,7 +53,12 @@ class Ranker(Protocol):
     """What puts candidates in order, as :class:`roleplay.ranking.Ranker`."""
 
     def rank(
-        self, character: str, question: str, prompt: Prompt, candidates: Sequence[str]
+        self,
+        character: str,
+        question: str,
+        prompt: Prompt,
+        candidates: Sequence[str],
+        recalled: Mapping[str, float] | None = None,
     ) -> Sequence[Ranked]:
         """All candidates, best first; ``question`` is empty in a scene."""
 
@@ -191,6 +200,8 @@ class CharacterAgent:
         snippets: the most in a prompt; those under ``min_score`` or over the budget are left out.
         profiles: by name, for a model that was trained with them in its prompts.
         ranker: puts several finished candidates in order, and has refused ones drawn again.
+        recall: finds what the character once answered to something like it; such answers stand
+            among several candidates, for the ranker to judge.
     """
 
     backend: Backend
@@ -202,6 +213,7 @@ class CharacterAgent:
     min_score: float = prompts.MIN_SCORE
     profiles: Mapping[str, str] | None = None
     ranker: Ranker | None = None
+    recall: Recall | None = None
 
     def ask(
         self, character: str, question: str, *, n: int, params: SamplingParams, **more: Any
@@ -211,7 +223,8 @@ class CharacterAgent:
         Raises SamplingError: ``n`` is out of range.
         """
         prompt = self.question_prompt(character, question, **more)
-        yield from self._stream(prompt, n, params, character, question)
+        before = more["history"][-1][1] if more.get("history") else ""
+        yield from self._stream(prompt, n, params, character, question, before)
 
     def act(
         self, character: str, session: Session, *, n: int, params: SamplingParams, **more: Any
@@ -283,7 +296,13 @@ class CharacterAgent:
         }
 
     def _stream(
-        self, prompt: Prompt, n: int, params: SamplingParams, character: str, question: str = ""
+        self,
+        prompt: Prompt,
+        n: int,
+        params: SamplingParams,
+        character: str,
+        question: str = "",
+        before: str = "",
     ) -> Iterator[Reply]:
         """The candidates as they grow, and at the end, where there is a ranker, in its order."""
         drawn: Sequence[str] = ()
@@ -291,14 +310,24 @@ class CharacterAgent:
             yield Reply(tuple(drawn), prompt)
         if self.ranker is None or n < 2:
             return
-        ranked = [*self.ranker.rank(character, question, prompt, drawn)]
-        if refused := sum(bool(one.faults) for one in ranked):
+        recalled = self._recalled(character, question, before)
+        pool = [*drawn, *recalled]
+        ranked = [*self.ranker.rank(character, question, prompt, pool, recalled)]
+        if refused := sum(bool(one.faults) for one in ranked[:n]):
             # Once, and no more than were refused: what comes must be as quick as what went.
             other = None if params.seed is None else params.seed + 1
             again = params.model_copy(update={"seed": other})
-            more = last_drawn(self.backend.stream(prompt, n=refused, params=again))
-            ranked = [*self.ranker.rank(character, question, prompt, [*drawn, *more])][:n]
-        yield Reply(tuple(one.text for one in ranked), prompt, tuple(ranked))
+            pool += last_drawn(self.backend.stream(prompt, n=refused, params=again))
+            ranked = [*self.ranker.rank(character, question, prompt, pool, recalled)]
+        yield Reply(tuple(one.text for one in ranked[:n]), prompt, tuple(ranked[:n]))
+
+    def _recalled(self, character: str, question: str, before: str) -> dict[str, float]:
+        """Answers to what is near enough, and how near it is; none that was just given."""
+        if self.recall is None or not question:
+            return {}
+        found = self.recall.near(character, question, _RECALLED, before=before)
+        near = (one for one in found if one.score >= _NEAR and one.answer != before)
+        return {one.answer: one.score for one in near}
 
 
 def last_drawn(drawn: Iterator[list[str]]) -> list[str]:

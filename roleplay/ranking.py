@@ -10,7 +10,7 @@ is the judge's log likelihood of its own character over the best other one. A fa
 :class:`roleplay.sense.Sense`, or a text that stood before, sends a candidate to the end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ from roleplay.sense import Sense, letters
 _NEUTRAL = {"zh": "嗯。", "en": "Well.", "ja": "うん。"}
 _FIT, _FLUENT, _VOICE, _FAULT = 1.0, 0.35, 0.5, 5.0
 """Weights: of the gain by the prompt, the likelihood itself, the voice (nats a token), a fault."""
+_RECALL, _NEAR = 8.0, 0.6
+"""What is recalled gains as far as it is nearer than this, and loses as far as it is not."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,20 @@ class Ranker:
     language: str = "zh"
 
     def rank(
-        self, character: str, question: str, prompt: Prompt, candidates: Sequence[str]
+        self,
+        character: str,
+        question: str,
+        prompt: Prompt,
+        candidates: Sequence[str],
+        recalled: Mapping[str, float] | None = None,
     ) -> list[Ranked]:
         """All candidates, best first.
 
         Args:
             question: what was said last; empty in a scene.
             prompt: what they answer.
+            recalled: of candidates that are the character's own words, how near what was said then
+                is to what is said now; these are no copies.
         """
         *context, cue = prompt.segments
         bodies = [f"{text}\n" for text in candidates]
@@ -63,7 +72,9 @@ class Ranker:
         ranked = []
         for place, text in enumerate(candidates):
             size = count(self.backend, bodies[place])
-            faults: list[str] = [*self.sense.faults(character, question, text)]
+            near = (recalled or {}).get(text)
+            found = self.sense.faults(character, question, text)
+            faults: list[str] = [one for one in found if near is None or one != "copy"]
             if (said := letters(text)) in seen:
                 faults.append("duplicate")
             seen.add(said)
@@ -71,6 +82,7 @@ class Ranker:
                 ("fit", _FIT * (before[place] - own[place]) / size),
                 ("fluent", -_FLUENT * own[place] / size),
                 ("voice", _VOICE * self._voice(character, text)),
+                ("recalled", 0.0 if near is None else _RECALL * (near - _NEAR)),
                 ("faults", -_FAULT * len(faults)),
             )
             score = sum(value for _, value in reasons)

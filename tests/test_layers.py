@@ -21,7 +21,7 @@ LAYERS = (
     ("roleplay.evaluation",),
     ("roleplay.distill", "roleplay.dialogue", "roleplay.ranking"),
     ("roleplay.dataset", "roleplay.training", "roleplay.backends"),
-    ("roleplay.prompts", "roleplay.adapters", "roleplay.cards"),
+    ("roleplay.prompts", "roleplay.adapters", "roleplay.cards", "roleplay.recall"),
     ("roleplay.script", "roleplay.novel", "roleplay.sampling", "roleplay.models", "roleplay.sense"),
     ("roleplay.world",),
     ("roleplay.files",),

@@ -10,7 +10,7 @@ between two people of the novel is learnt in the form of questions and answers a
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 
 from roleplay import prompts
 from roleplay.background import Snippet
@@ -18,7 +18,7 @@ from roleplay.dataset.curation import line_weight
 from roleplay.dataset.interviews import Asked, Group, answer_tokens, take
 from roleplay.dataset.scenes import Chapters, Weights
 from roleplay.dataset.settings import BuildContext
-from roleplay.records import Conversation, Line
+from roleplay.records import UNKNOWN, Conversation, Line
 
 _LONGEST = 5  # Turns: what a chat shows of its history.
 _HELD_OUT = 0.04  # Of written conversations, where no character is held out whole.
@@ -77,6 +77,17 @@ def exchanges(chapters: Chapters, weights: Weights, context: BuildContext) -> li
                 searches = searches and context.retriever is not None
                 groups.append(Group(row, (), shown, searches, follows=True))
     return groups
+
+
+def spoken_pairs(
+    lines: Sequence[Line], characters: Sequence[str]
+) -> Iterator[tuple[str, str, str]]:
+    """(who answers, what was said, the answer) of each two lines in turn, both speakers known."""
+    rows = ((line, None if line.char == UNKNOWN else line, 1.0) for line in lines)
+    for run in _runs(_spoken(rows)):
+        for (_, said, _), (name, answer, _) in pairwise(run):
+            if name in characters and sum(map(str.isalnum, answer)) >= _LEAST_SAID:
+                yield name, said, answer
 
 
 Said = tuple[str, str, bool]

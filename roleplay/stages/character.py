@@ -26,6 +26,7 @@ from roleplay.script import format_script
 from roleplay.sense import Sense
 from roleplay.stages.background import BackgroundError, told, world_retriever
 from roleplay.stages.plot import read_plot
+from roleplay.stages.recall import world_recall
 from roleplay.world import World
 
 ROOT = CHECKPOINTS.parent
@@ -144,6 +145,7 @@ def join_agent(world: World, backend: Any, tell: Tell, background: bool = True) 
     more: dict[str, Any] = {"retriever": retriever, "profiles": profiles}
     if hasattr(backend, "new_cache") and not causal.is_prefix_lm(backend.model):
         more["ranker"] = Ranker(backend, sense_of(world), world.info.language)
+        more["recall"] = world_recall(world)
     return CharacterAgent(backend, characters=world.names, **more)
 
 
