@@ -166,8 +166,13 @@ def _train(plan: _Plan, settings: Settings, say: Teller) -> Trained:
         reached = info.model_copy(update={"result": result})
         checkpoint.save_adapter(adapted, plan.folder / "last", reached)
 
-    told = {"report_to": settings.report_to, "on_step": _steps(say)}
-    watch = Watch(samples=settings.samples, general=plan.rows["general"], **told)
+    def told_time(steps: int, seconds: float) -> None:
+        minutes = f"{steps * seconds / 60:.0f}"
+        say.say("training-stage.time", steps=steps, seconds=f"{seconds:.1f}", minutes=minutes)
+
+    told: dict[str, Any] = {"on_step": _steps(say), "on_time": told_time}
+    told |= {"samples": settings.samples, "general": plan.rows["general"]}
+    watch = Watch(report_to=settings.report_to, **told)
     rows = plan.rows["train"], plan.rows["test"]
     more: dict[str, Any] = {"folder": plan.folder, "watch": watch, "on_last": keep_last}
     adapted, result = train(model, plan.tokenizer, *rows, plan.settings, **more)

@@ -30,13 +30,15 @@ class Watch:
 
     ``samples`` replies are made at each evaluation. ``general`` rows are ordinary text, whose loss
     is taken before and after. ``on_step`` gets, in the first process, a step, how many there are,
-    and the figures of that step: ``loss`` or ``eval_loss`` (nats a token), ...
+    and the figures of that step: ``loss`` or ``eval_loss`` (nats a token), ... ``on_time`` is told
+    at the start how many steps there are and how many seconds one takes.
     """
 
     samples: int = 0
     general: Sequence[TokenRow] = ()
     report_to: str = "none"
     on_step: Callable[[int, int, Mapping[str, float]], None] = lambda step, steps, figures: None
+    on_time: Callable[[int, float], None] = lambda steps, seconds: None
 
 
 class StepLog:

@@ -45,6 +45,15 @@ class TrainSettings(Options):
     max_steps: int = option(
         -1, "above 0: so many steps, whatever the epochs", "大于 0：只走这么多步，不看 epochs"
     )
+    minutes: float = option(
+        0.0,
+        "above 0: so long on this machine, by two timed passes, whatever the epochs",
+        "大于 0：在这台机器上大约练这么多分钟（先试跑两遍来估计），不看 epochs",
+        least=0,
+    )
+    test_rows: int = option(
+        64, "most rows of the held-out loss, always the same ones", "留出损失最多用几行", least=1
+    )
     batch: int = option(4, "rows a step", "每步几行", least=1)
     micro_batch: int = option(
         1, "rows in one pass: more are faster on a GPU", "一次前向几行：显卡上多些更快", least=1
@@ -92,7 +101,7 @@ class TrainSettings(Options):
 
     def problems(self) -> Iterator[Message]:
         """Neither epochs nor steps; a step that is no whole number of passes."""
-        if self.epochs <= 0 and self.max_steps < 1:
+        if self.epochs <= 0 and self.max_steps < 1 and not self.minutes:
             yield message("training.no-steps")
         if self.batch % self.micro_batch:
             yield message("training.micro-batch", batch=self.batch, micro=self.micro_batch)

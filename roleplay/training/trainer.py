@@ -6,8 +6,10 @@ The folder then holds ``metrics.jsonl`` (one object a log step), ``curves.png``,
 saved states under ``trainer/``; started again with the same settings it goes on from the newest.
 """
 
+import math
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +62,10 @@ def train(
     torch.manual_seed(settings.seed)  # a new adapter draws before the Trainer seeds
     folder.mkdir(parents=True, exist_ok=True)
     use_products(model)
+    test_rows = steps.spread(test_rows, settings.test_rows)
     before = _losses(model, test_rows, watch, "base_")
     adapted = family_of(model).new_adapter(model, train_rows, settings)
+    settings = _timed(adapted, train_rows, settings, watch)
     state, patience = steps.last_state(folder / "trainer"), settings.patience
     recorder = Recorder(folder, watch, settings, begun=steps.step_of(state) if state else 0)
     if not state:
@@ -94,6 +98,25 @@ def train(
         "best_step": trainer.state.best_global_step,
         "target_tokens": sum(row.targets for row in train_rows),
     }
+
+
+def _timed(
+    model: Any, rows: Sequence[TokenRow], settings: TrainSettings, watch: Watch
+) -> TrainSettings:
+    """The settings with the steps that fit the minutes, if any are given; tells how long it takes.
+
+    Evaluations, a third of a pass for each of their rows, are not counted: they end early or late.
+    """
+    share = settings.batch // settings.micro_batch / parallel.count()
+    seconds = steps.seconds_a_pass(model, rows, settings.micro_batch) * share
+    if settings.minutes:
+        fitting = max(1, int(settings.minutes * 60 / seconds))
+        settings = replace(settings, max_steps=fitting)
+    total = settings.max_steps
+    if total < 1:
+        total = math.ceil(len(rows) / settings.batch * settings.epochs)
+    watch.on_time(total, seconds)
+    return settings
 
 
 def _losses(model: Any, rows: Sequence[TokenRow], watch: Watch, name: str) -> dict[str, float]:
