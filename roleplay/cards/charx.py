@@ -67,7 +67,7 @@ def is_inside(name: str) -> bool:
 
 
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """A file of the archive, no longer than its header says: else one that lies fills any memory."""
+    """A file of the archive, no longer than its header says: one that lies fills any memory."""
     with archive.open(info) as member:
         return member.read(info.file_size)
 

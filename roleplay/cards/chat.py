@@ -29,6 +29,8 @@ from roleplay.records import Line
 NARRATOR = "旁白"
 _MOST_MESSAGES = 200_000
 _MOST_SWIPES = 1_000
+_HEADER = {"user_name", "name", "chat_metadata"}
+"""A first line without a message has one of these."""
 
 Said = tuple[Line, ...]
 """The lines of one message, all of one speaker or of nobody."""
@@ -79,12 +81,12 @@ def read_chat(data: bytes) -> Chat:
         CardError: a line is no message; the error says which.
     """
     rows = [row for row in read_text(data).split("\n") if row.strip()]
-    if not rows or len(rows) > _MOST_MESSAGES:
-        raise CardError("cards.no-chat" if not rows else "cards.long-chat", most=_MOST_MESSAGES)
+    if len(rows) > _MOST_MESSAGES:
+        raise CardError("cards.long-chat", most=_MOST_MESSAGES)
     read = [_row(number, row) for number, row in enumerate(rows, 1)]
-    header = {} if "mes" in read[0] else read.pop(0)
-    if header and not {"user_name", "name", "chat_metadata"} & header.keys():
-        raise CardError("cards.no-chat", most=_MOST_MESSAGES)
+    header = read.pop(0) if read and "mes" not in read[0] else {}
+    if not (read or header) or (header and not _HEADER & header.keys()):
+        raise CardError("cards.no-chat")
     return Chat(tuple(_turn(row, f"{i}.", header) for i, row in enumerate(read, 1)), header)
 
 

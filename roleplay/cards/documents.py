@@ -57,9 +57,9 @@ def read_text(data: bytes) -> str:
     raise CardError("cards.no-text")
 
 
-def write_json(document: Any) -> bytes:
+def write_json(document: Any, *, indent: int | None = 2) -> bytes:
     """The bytes of a document that :func:`read_json` gave, or of one made of such."""
-    text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
+    text = json.dumps(document, ensure_ascii=False, indent=indent, allow_nan=False)
     return f"{text}\n".encode()
 
 

@@ -42,16 +42,26 @@ def read_card(data: bytes) -> Card:
     Raises:
         CardError: no card can be read; one line says why.
     """
-    if data.startswith(png.MAGIC):
+    kind = kind_of(data)
+    if kind == "png":
         return _of_png(data)
-    if charx.is_zip(data):
+    if kind == "charx":
         document, files = charx.split_charx(data)
         return replace(parse_card(read_json(document)), files=files)
+    return parse_card(read_json(data))
+
+
+def kind_of(data: bytes) -> Kind:
+    """What a file is by its content. Raises CardError: nothing, or a picture of another kind."""
+    if data.startswith(png.MAGIC):
+        return "png"
+    if charx.is_zip(data):
+        return "charx"
     if not data.strip():
         raise CardError("cards.empty")
     if data.startswith(_PICTURES):
         raise CardError("cards.other-picture")
-    return parse_card(read_json(data))
+    return "json"
 
 
 def write_card(
@@ -161,14 +171,15 @@ def _texts(card: Card, beside: bool) -> dict[str, str]:
 
 
 def _noted(card: Card) -> Card:
-    older = card.as_version(2)
+    # As it would be after it was read again, to the order of its fields.
+    older = replace(card, data=card.document()["data"]).as_version(2)
     notes = older.text("creator_notes")
     noted = notes if NOTE in notes else "\n\n".join(filter(None, (notes, NOTE)))
     return replace(older, data=older.data | {"creator_notes": noted})
 
 
 def _encoded(document: Any) -> str:
-    return base64.b64encode(write_json(document)).decode("ascii")
+    return base64.b64encode(write_json(document, indent=None)).decode("ascii")
 
 
 def _numbered(card: Card) -> tuple[Card, dict[str, str]]:

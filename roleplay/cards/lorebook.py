@@ -53,6 +53,13 @@ _IDEOGRAPH = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]"
 _REGEX = re.compile(r"/.+/[a-z]*", re.S)
 
 
+def is_lorebook(document: Any) -> bool:
+    """Whether a document is meant as a lorebook and not as a card."""
+    if not isinstance(document, dict):
+        return False
+    return document.get("spec") == SPEC or ("entries" in document and "data" not in document)
+
+
 def read_lorebook(document: Any) -> Json:
     """A book from any of its forms.
 
@@ -90,9 +97,9 @@ def write_lorebook(book: Json) -> Json:
     return {"spec": SPEC, "data": book_v3(book)}
 
 
-def write_world_info(book: Json) -> Json:
-    """SillyTavern's document of a book."""
-    return world_info.of_book(searched(book))
+def write_world_info(book: Json, *, keep: bool = True) -> Json:
+    """SillyTavern's document of a book; ``keep`` as for :func:`world_info.of_book`."""
+    return world_info.of_book(searched(book), keep=keep)
 
 
 def searched(book: Json) -> Json:
@@ -102,11 +109,9 @@ def searched(book: Json) -> Json:
 
 def book_v3(book: Json) -> Json:
     """The book as version 3 demands it: each entry says whether its keys are expressions."""
-    entries = [
-        _searched({"use_regex": any(map(is_regex, entry["keys"])), **entry})
-        for entry in book["entries"]
-    ]
-    return book | {"entries": entries}
+    told = ({"use_regex": any(map(is_regex, entry["keys"]))} for entry in book["entries"])
+    pairs = zip(book["entries"], told, strict=True)
+    return searched(book | {"entries": [{**entry, **new, **entry} for entry, new in pairs]})
 
 
 def book_v2(book: Json) -> Json:

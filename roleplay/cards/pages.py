@@ -17,6 +17,7 @@ from typing import Self
 from roleplay.cards.documents import Json
 from roleplay.cards.lorebook import is_regex
 from roleplay.cards.macros import decorated, expanded
+from roleplay.cards.world_info import OURS
 
 _NAMES = "别名"
 _SEPARATOR = "、"
@@ -163,7 +164,12 @@ def _page(entry: Json, place: int, char: str, user: str) -> Page | None:
     plain = [key for key in keys if key and not is_regex(key) and not entry.get("use_regex")]
     told = (str(entry.get(name, "")) for name in ("name", "comment"))
     titles = [" ".join(expanded(title, char=char, user=user).split()) for title in told]
-    title = next((title for title in (*titles, *plain) if title), f"{place + 1}")[:_LONGEST_TITLE]
+    named = [title for title in titles if title in plain]
+    if OURS in entry["extensions"] and not named:
+        # Ours tell of one and come up with others: their names are not those of the page.
+        named, plain = titles, []
+    first = next(filter(None, (*named, *plain, *titles)), str(place + 1))
+    title = " ".join(first.split())[:_LONGEST_TITLE].strip()
     names = (key for key in plain if key != title and len(key) <= _LONGEST_NAME)
     aliases = (name for name in names if not _SPLIT.search(name) and "\n" not in name)
-    return Page(title.strip(), tuple(dict.fromkeys(aliases)), text)
+    return Page(title, tuple(dict.fromkeys(aliases)), text)

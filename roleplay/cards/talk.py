@@ -16,6 +16,7 @@ from roleplay.records import Line
 _ACT = re.compile(r"(?<!\*)\*(?!\*)([^*]+?)\*(?!\*)")
 _THOUGHT = re.compile(r"[(（]([^()（）]+)[)）]", re.S)
 _START = re.compile(r"^\s*<START>\s*$", re.I | re.M)
+_OTHER = re.compile(r"([^\s:：*“\"(（【\[<{][^:：*“\"]{0,19})[:：]\s*(\S.*)")
 _OF_SOMEBODY = re.compile(r"\{\{(char|user)\}\}[:：]|<(bot|user)>[:：]", re.I)
 
 
@@ -80,7 +81,11 @@ def _block(block: str, char: str, user: str) -> list[Line]:
     """The lines of a block: a row that begins with a name is a message, with the rows below it."""
     messages: list[tuple[str, list[str]]] = [("", [])]
     for row in block.strip().split("\n"):
-        if found := _speaker(row.strip(), char, user):
+        found = _speaker(row.strip(), char, user)
+        # Who else speaks is told from other text only where a block begins.
+        if not found and not messages[-1][0] and (other := _OTHER.fullmatch(row.strip())):
+            found = other[1], other[2]
+        if found:
             messages.append((found[0], [found[1]]))
         else:
             messages[-1][1].append(expanded(row, char=char, user=user))

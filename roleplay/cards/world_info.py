@@ -86,10 +86,13 @@ def is_one(document: Json) -> bool:
     return isinstance(entries, dict)
 
 
-def of_book(book: Json) -> Json:
-    """The World Info of a book that was read; :func:`to_book` gives the book back."""
+def of_book(book: Json, *, keep: bool = True) -> Json:
+    """The World Info of a book that was read.
+
+    :func:`to_book` gives the book back, unless what only a book has is not to be kept.
+    """
     made = _plain(book)
-    return made if to_book(made) == book else made | {"originalData": book}
+    return made | {"originalData": book} if keep and to_book(made) != book else made
 
 
 def to_book(document: Json) -> Json:

@@ -1,19 +1,21 @@
 """Characters that a model was not trained on, and knows from their description: those of cards.
 
-    known = described(world, adapter, backend.count)
-    known.profiles["闻筝"]      # description and scenario, as much as a prompt has room for
-    known.openings["闻筝"]      # [("你好", greeting), (question, answer), ...]
+known = described(world, adapter, backend.count)
+known.profiles["闻筝"]      # description and scenario, as much as a prompt has room for
+known.openings["闻筝"]      # [("你好", greeting), (question, answer), ...]
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from roleplay.adapters.checkpoint import AdapterInfo
 from roleplay.cards.talk import lines_of, turns_of
 from roleplay.prompts import one_line
 from roleplay.records import Line
 from roleplay.script import format_body, parse_script
+from roleplay.stages.cards import card_path
 from roleplay.world import Character, World
 
 _PROFILE, _SCENARIO, _GREETING, _ANSWER = 320, 96, 128, 64
@@ -36,17 +38,16 @@ class Described:
 def described(world: World, adapter: AdapterInfo | None, count: Count) -> Described:
     """What a model has to be told of a world's people.
 
-    An adapter that was trained on the world knows them. Of others that is said what a card says,
-    and of everybody the profile where the world has no script.
+    That is what a card says, or somebody wrote in its place; an adapter that was trained on the
+    world knows its people.
     """
     known = Described()
     if adapter is not None and adapter.world == world.name:
         return known
-    has_script = world.is_there("script.jsonl")
     hello = _HELLO.get(world.info.language, _HELLO["zh"])
     for person in world.info.characters:
-        is_from_card = bool(person.greeting or person.scenario or person.examples)
-        if has_script and not is_from_card:
+        written = person.greeting or person.scenario or person.examples
+        if not written and card_path(world.path, person.name) is None:
             continue
         profile = fitted(person.profile, count, _PROFILE)
         scenario = fitted(person.scenario, count, _SCENARIO)
@@ -79,7 +80,7 @@ def _pairs(person: Character, hello: str, count: Count) -> Iterator[tuple[str, s
     found: list[tuple[str, str]] = []
     for block in person.examples:
         turns = turns_of(parse_script(block).lines)
-        for (_, asked), (who, answered) in zip(turns, turns[1:], strict=False):
+        for (_, asked), (who, answered) in pairwise(turns):
             question = " ".join(line.text for line in asked if line.kind in ("say", "info"))
             answer = body_of(answered, count, _ANSWER)
             if who == person.name and question and answer:
