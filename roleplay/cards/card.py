@@ -87,11 +87,6 @@ class Card:
         return str(self.data.get(name, ""))
 
     @property
-    def called(self) -> str:
-        """What ``{{char}}`` stands for."""
-        return self.text("nickname") or self.text("name")
-
-    @property
     def book(self) -> Json | None:
         """The lorebook, where there is one."""
         book: Json | None = self.data.get("character_book")
@@ -172,6 +167,6 @@ def _flat(document: Json) -> Card:
     # A document that says more than it holds: no data where its spec promises some.
     own = ("spec", "spec_version", "data")
     notices = (message("cards.no-data"),) if "spec" in given else ()
-    data = filled({key: given[key] for key in _FIRST if key in given}, _FIRST, {}, "")
+    data = filled({key: given.get(key) for key in _FIRST}, _FIRST, {}, "")
     outer = {key: given[key] for key in given if key not in (*_FIRST, *own)}
     return Card(data, 1, outer, notices=notices)

@@ -22,7 +22,7 @@ from typing import Any, Self
 from roleplay.cards.documents import Json, read_json, read_text
 from roleplay.cards.fields import flag, mapping, number, text
 from roleplay.cards.talk import lines_of, said_in, turns_of
-from roleplay.cards.world_info import OURS
+from roleplay.cards.world_info import OURS, ours_of
 from roleplay.errors import CardError, FormError
 from roleplay.records import Line
 
@@ -146,8 +146,7 @@ def _extra(infos: Any, i: int) -> Json:
 
 def _said(shown: str, speaker: str | None, extra: Json) -> Said:
     """The lines of a message: ours, where its text still shows them."""
-    ours = extra.get(OURS)
-    rows = ours.get("lines") if isinstance(ours, dict) else None
+    rows = ours_of(extra).get("lines")
     try:
         lines = [line for row in rows or [] for line in Line.from_json(row)]
     except (FormError, TypeError):
@@ -192,7 +191,7 @@ def _info(infos: Any, i: int, extra: Json | None, said: Said) -> Json:
 
 def _with_lines(extra: Json, said: Said) -> Json:
     """What is said beside a message, with the lines that its text alone would not give back."""
-    ours = {key: value for key, value in mapping(extra.get(OURS), OURS).items() if key != "lines"}
+    ours = {key: value for key, value in ours_of(extra).items() if key != "lines"}
     others = {key: value for key, value in extra.items() if key != OURS}
     plain = Turn((_said(said_in(said), said[0].char if said else None, {}),)).lines
     if plain != said:

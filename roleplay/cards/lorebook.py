@@ -109,9 +109,11 @@ def searched(book: Json) -> Json:
 
 def book_v3(book: Json) -> Json:
     """The book as version 3 demands it: each entry says whether its keys are expressions."""
-    told = ({"use_regex": any(map(is_regex, entry["keys"]))} for entry in book["entries"])
-    pairs = zip(book["entries"], told, strict=True)
-    return searched(book | {"entries": [{**entry, **new, **entry} for entry, new in pairs]})
+    entries = [
+        entry if "use_regex" in entry else entry | {"use_regex": any(map(is_regex, entry["keys"]))}
+        for entry in book["entries"]
+    ]
+    return searched(book | {"entries": entries})
 
 
 def book_v2(book: Json) -> Json:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 _MACRO = re.compile(r"\{\{\s*([^{}:]*?)\s*(?:(::?)([^{}]*))?\}\}|<(bot|user|char)>", re.I)
 _COMMENT = re.compile(r"\{\{//[^{}]*\}\}", re.I)
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 _DECORATOR = re.compile(r"@@@?(\w+)[ \t]*(.*)")
 _LARGEST_DIE = 10_000
 
@@ -27,7 +28,7 @@ def expanded(text: str, *, char: str, user: str) -> str:
             return _of_arguments(name, rest, chance) if name in _ARGUMENTS else match[0]
         return {"char": char, "bot": char, "user": user}.get(name, match[0])
 
-    return _MACRO.sub(told, _COMMENT.sub("", text))
+    return _CONTROL.sub("", _MACRO.sub(told, _COMMENT.sub("", text)))
 
 
 def _pick(rest: str, chance: random.Random) -> str:

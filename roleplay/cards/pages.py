@@ -17,7 +17,7 @@ from typing import Self
 from roleplay.cards.documents import Json
 from roleplay.cards.lorebook import is_regex
 from roleplay.cards.macros import decorated, expanded
-from roleplay.cards.world_info import OURS
+from roleplay.cards.world_info import ours_of
 
 _NAMES = "别名"
 _SEPARATOR = "、"
@@ -165,7 +165,7 @@ def _page(entry: Json, place: int, char: str, user: str) -> Page | None:
     told = (str(entry.get(name, "")) for name in ("name", "comment"))
     titles = [" ".join(expanded(title, char=char, user=user).split()) for title in told]
     named = [title for title in titles if title in plain]
-    if OURS in entry["extensions"] and not named:
+    if "source" in ours_of(entry["extensions"]) and not named:
         # Ours tell of one and come up with others: their names are not those of the page.
         named, plain = titles, []
     first = next(filter(None, (*named, *plain, *titles)), str(place + 1))

@@ -207,16 +207,22 @@ def _entry(place: int, found: Json) -> Json:
     return made
 
 
+def ours_of(extensions: Json) -> Json:
+    """What stands under our name in ``extensions`` or ``extra``."""
+    found = extensions.get(OURS)
+    return found if isinstance(found, dict) else {}
+
+
 def _with_rest(extensions: Json, rest: Json) -> Json:
     if not rest:
         return extensions
-    return extensions | {OURS: {**mapping(extensions.get(OURS), OURS), _REST: rest}}
+    return extensions | {OURS: {**ours_of(extensions), _REST: rest}}
 
 
 def _without_rest(extensions: Json) -> tuple[Json, Json]:
     """The extensions without the fields that :func:`_with_rest` put there, and those fields."""
-    ours = extensions.get(OURS)
-    if not isinstance(ours, dict) or not isinstance(ours.get(_REST), dict):
+    ours = ours_of(extensions)
+    if not isinstance(ours.get(_REST), dict):
         return extensions, {}
     own = {key: value for key, value in ours.items() if key != _REST}
     others = {key: value for key, value in extensions.items() if key != OURS}

@@ -22,7 +22,7 @@ from roleplay.cards.macros import expanded
 from roleplay.cards.pages import edited, file_name, named, pages_of
 from roleplay.cards.png import MAGIC, size_of, split_png
 from roleplay.cards.talk import blocks_of
-from roleplay.cards.world_info import OURS
+from roleplay.cards.world_info import ours_of
 from roleplay.errors import CardError, reason
 from roleplay.messages import Language
 from roleplay.prompts import ASKER
@@ -87,18 +87,19 @@ def person_of(card: Card, language: Language, name: str = "") -> Character:
 
     Raises CardError: nobody is named.
     """
-    name = " ".join(card.text("name").split())[:_LONGEST_NAME].strip() or name
+    given = expanded(card.text("name"), char="", user="")
+    name = " ".join(given.split())[:_LONGEST_NAME].strip() or name
     if not name:
         raise CardError("cards.no-name")
-    char, ours = card.text("nickname").strip() or name, _ours(card)
+    char, ours = _called(card, name), ours_of(card.data.get("extensions", {}))
 
     def told(*fields: str) -> str:
         texts = (expanded(card.text(one), char=char, user=YOU[language]) for one in fields)
         return "\n".join(filter(None, map(str.strip, texts)))
 
     blocks = blocks_of(card.text("mes_example"), char=name, user=ASKER)
-    given = ours.get("aliases")
-    aliases = [char, *(given if isinstance(given, list) else [])]
+    others = ours.get("aliases")
+    aliases = [char, *(others if isinstance(others, list) else [])]
     gender = ours.get("gender")
     return Character(
         name=name,
@@ -133,8 +134,7 @@ def lore_of_card(card: Card, name: str) -> Lore | None:
     """The lorebook of a character's card, where it has one."""
     if not card.book:
         return None
-    char = card.text("nickname").strip() or name
-    return Lore(card.book, f"card-{file_name(name)}", char, language_of(card))
+    return Lore(card.book, f"card-{file_name(name)}", _called(card, name), language_of(card))
 
 
 def lore_of_book(book: Json, stem: str) -> Lore:
@@ -186,6 +186,6 @@ def _converted(picture: bytes) -> bytes:
     return target.getvalue()
 
 
-def _ours(card: Card) -> Json:
-    ours = card.data.get("extensions", {}).get(OURS)
-    return ours if isinstance(ours, dict) else {}
+def _called(card: Card, name: str) -> str:
+    """What ``{{char}}`` stands for."""
+    return " ".join(expanded(card.text("nickname"), char=name, user="").split()) or name

@@ -10,10 +10,9 @@ to a length that chats have room for.
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from pathlib import Path
 
 from kb.snippets import Snippet, entries_to_snippets, read_snippets
-from kb.wiki import Entry, iter_wiki
+from kb.wiki import iter_wiki
 from roleplay.cards.card import Card
 from roleplay.cards.documents import Json
 from roleplay.cards.lorebook import read_book
@@ -66,17 +65,20 @@ def _lorebooks(world: World) -> list[Lore]:
 
 def _snippets(world: World, books: Iterable[Lore]) -> list[Snippet]:
     """All snippets but those of lorebooks' pages, and of those that came with cards."""
+    folders = {book.folder for book in books}
+
+    def came(folder: str) -> bool:
+        return folder in folders or folder.startswith("card-")
+
+    wiki, stored = world.path / cards.WIKI, world.path / "kb" / "snippets.jsonl"
+    own = [path for path in wiki.glob("[!.]*") if not (path.is_dir() and came(path.name))]
     with told():
-        if (stored := world.path / "kb" / "snippets.jsonl").exists():
+        if stored.exists():
             found = read_snippets(stored)
         else:
-            found = entries_to_snippets(_wiki(world.path / cards.WIKI))
-    folders = ("card-", *(f"{book.folder}/" for book in books))
-    return [snippet for snippet in found if not snippet.source.startswith(folders)]
-
-
-def _wiki(folder: Path) -> Iterable[Entry]:
-    return iter_wiki(folder) if folder.is_dir() and any(folder.iterdir()) else ()
+            found = entries_to_snippets(iter_wiki(wiki)) if own else []
+    places = ((snippet, snippet.source.partition("/")) for snippet in found)
+    return [snippet for snippet, (folder, inside, _) in places if not (inside and came(folder))]
 
 
 def _joined(world: World, books: Sequence[Lore], snippets: Sequence[Snippet], name: str) -> Json:
