@@ -64,14 +64,11 @@ def kind_of(data: bytes) -> Kind:
     return "json"
 
 
-def write_card(
-    card: Card, kind: Kind, *, picture: bytes | None = None, beside: bool = True
-) -> bytes:
-    """The file of a card.
+def write_card(card: Card, kind: Kind, *, picture: bytes | None = None) -> bytes:
+    """The file of a card; a version 3 in a PNG has a version 2 beside it.
 
     Args:
-        picture: the PNG that shows it, by default the one that it was in; others need none.
-        beside: put a version 2 beside a version 3 in a PNG.
+        picture: the PNG that shows it, by default the one that it was in; JSON needs none.
 
     Raises:
         CardError: a PNG without a picture.
@@ -84,7 +81,7 @@ def write_card(
         return charx.join_charx(write_json(made.document()), made.files)
     if shown is None:
         raise CardError("cards.no-picture")
-    return png.join_png(shown, _texts(card, beside))
+    return png.join_png(shown, _texts(card))
 
 
 def main_icon(card: Card) -> bytes | None:
@@ -161,13 +158,13 @@ def _with_assets(card: Card, texts: Mapping[str, str]) -> Card:
     return replace(card, files=files, data=card.data | {"assets": assets}) if files else card
 
 
-def _texts(card: Card, beside: bool) -> dict[str, str]:
+def _texts(card: Card) -> dict[str, str]:
     """Keyword -> text of the chunks of a card."""
     if card.version < 3:
         return {"chara": _encoded(card.document())}
     stored, chunks = _numbered(card)
-    found = {"ccv3": _encoded(stored.document()), **chunks}
-    return {"chara": _encoded(_noted(card).document()), **found} if beside else found
+    older = {"chara": _encoded(_noted(card).document())}
+    return {**older, "ccv3": _encoded(stored.document()), **chunks}
 
 
 def _noted(card: Card) -> Card:

@@ -19,7 +19,7 @@ from roleplay.cards.card import Card
 from roleplay.cards.documents import Json, write_json
 from roleplay.cards.examples import USER, Sources, example_blocks, greetings_of, opening_of
 from roleplay.cards.formats import KINDS, Kind, assets_of, write_card
-from roleplay.cards.lorebook import write_world_info
+from roleplay.cards.lorebook import write_lorebook, write_world_info
 from roleplay.cards.portrait import draw
 from roleplay.cards.talk import examples_of
 from roleplay.cards.world_info import OURS
@@ -50,7 +50,11 @@ class Settings(WorldOptions):
         "picture (default: the world's, or a drawn one)",
         "头像（默认：世界里的，没有就画一个）",
     )
-    lorebook: bool = option(False, "World Info of the whole world alone", "只写整个世界的世界书")
+    lorebook: bool = option(
+        False,
+        "the whole world's lore alone: World Info, or with --version 3 a lorebook_v3",
+        "只写整个世界的世界书：SillyTavern 的格式，加 --version 3 则为 lorebook_v3",
+    )
 
     def problems(self) -> Iterator[Message]:
         """The ending says what is written."""
@@ -74,7 +78,9 @@ def run(settings: Settings, listener: Listener = silent) -> Path:
     if settings.lorebook:
         book, came = lore.whole_book(world)
         # Of our own pages nothing is lost; what came from elsewhere may say more.
-        files.write_bytes(settings.output, write_json(write_world_info(book, keep=came)))
+        is_v3 = settings.version == 3
+        document = write_lorebook(book) if is_v3 else write_world_info(book, keep=came)
+        files.write_bytes(settings.output, write_json(document))
         say.say("export-card.lorebook", path=settings.output, entries=len(book["entries"]))
         return settings.output
     person = world.character(settings.character) if settings.character else _first(world)

@@ -120,7 +120,9 @@ def _entry(world: World, piece: Sequence[Snippet], name: str) -> Json:
     if is_plot and first.title == name and met:
         entry["keys"] = [key for one in met for key in (one, *cast[one])]
     ours = {"source": first.source, "heading": first.heading, "chapter": first.chapter}
-    extensions: Json = {OURS: {key: value for key, value in ours.items() if value}}
+    extensions: Json = {
+        OURS: {key: value for key, value in ours.items() if value not in (None, "")}
+    }
     if first.people and not name:
         names_of = {"isExclude": False, "names": list(first.people), "tags": []}
         extensions["character_filter"] = names_of

@@ -18,6 +18,8 @@ from roleplay.cards.documents import read_json, write_json
 from roleplay.cards.formats import KINDS, NOTE, main_icon, read_card, write_card
 from roleplay.errors import CardError
 
+SHORT = [shape for shape in shapes.READ if not shape.startswith("10,000")]
+
 
 def written(card: Card, kind: Any) -> bytes:
     return write_card(card, kind, picture=card.picture or shapes.PICTURE)
@@ -39,7 +41,7 @@ def test_what_is_no_card_is_refused_in_one_line(shape: str) -> None:
     assert caught.value.text("zh") != str(caught.value)
 
 
-@pytest.mark.parametrize("shape", shapes.READ)
+@pytest.mark.parametrize("shape", SHORT)
 @pytest.mark.parametrize("version", [1, 2, 3])
 def test_every_card_becomes_every_version(shape: str, version: Any) -> None:
     card = read_card(shapes.READ[shape])
@@ -75,7 +77,7 @@ def is_third(data: dict[str, Any]) -> bool:
     )
 
 
-@pytest.mark.parametrize("shape", shapes.READ)
+@pytest.mark.parametrize("shape", SHORT)
 def test_what_is_written_passes_the_validators(shape: str) -> None:
     card = read_card(shapes.READ[shape])
     second, third = (card.as_version(version).document() for version in (2, 3))  # type: ignore[arg-type]

@@ -287,6 +287,8 @@ def test_the_lore_of_a_novel_has_its_names_as_keys(novel: World, tmp_path: Path)
     assert not any(entry["matchWholeWords"] for entry in made["entries"].values())
     assert "originalData" not in made
     assert whole_book(novel)[1] is False
+    made = json.loads(exported(tmp_path, novel, "lore.json", lorebook=True, version=3))
+    assert made["spec"] == "lorebook_v3" and len(made["data"]["entries"]) == 2
 
 
 def test_a_portrait_of_ones_own(novel: World, tmp_path: Path) -> None:
