@@ -198,7 +198,10 @@ class CharacterAgent:
 
     Attributes:
         snippets: the most in a prompt; those under ``min_score`` or over the budget are left out.
-        profiles: by name, for a model that was trained with them in its prompts.
+        profiles: by name, for a model that was trained with them in its prompts, or was not
+            trained on these characters at all.
+        openings: by name, (question, answer body) pairs before all that was said: how somebody
+            speaks whom the model does not know. They are the first to go.
         ranker: puts several finished candidates in order, and has refused ones drawn again.
         recall: finds what the character once answered to something like it; such answers stand
             among several candidates, for the ranker to judge.
@@ -212,6 +215,7 @@ class CharacterAgent:
     snippets: int = 2
     min_score: float = prompts.MIN_SCORE
     profiles: Mapping[str, str] | None = None
+    openings: Mapping[str, Sequence[tuple[str, str]]] | None = None
     ranker: Ranker | None = None
     recall: Recall | None = None
 
@@ -259,7 +263,10 @@ class CharacterAgent:
         """
         query = prompts.question_query(question, character)
         parts = self._parts(character, query, background, pins, chapter)
-        return prompts.question_prompt(character, question, history=history, **parts)
+        opening = (self.openings or {}).get(character, ())
+        shown = [*opening, *history]
+        prompt = prompts.question_prompt(character, question, history=shown, **parts)
+        return replace(prompt, dropped=max(0, prompt.dropped - 2 * len(opening)))
 
     def scene_prompt(
         self,
@@ -273,7 +280,17 @@ class CharacterAgent:
         """What :meth:`act` gives the model to read; all as in :meth:`question_prompt`."""
         query = prompts.scene_query(session.lines, character)
         parts = self._parts(character, query, background, pins, chapter)
-        return prompts.scene_prompt(character, session.lines, **parts)
+        opening = self.opening_lines(character)
+        prompt = prompts.scene_prompt(character, [*opening, *session.lines], **parts)
+        return replace(prompt, dropped=max(0, prompt.dropped - len(opening)))
+
+    def opening_lines(self, character: str) -> list[Line]:
+        """The ``openings`` of somebody as lines of a scene."""
+        lines: list[Line] = []
+        for asked, answered in (self.openings or {}).get(character, ()):
+            lines.append(Line(kind="say", char=prompts.ASKER, text=asked))
+            lines += parse_body(answered, character)
+        return lines
 
     def _parts(
         self, character: str, query: str, background: bool, pins: Pins, chapter: int | None

@@ -78,6 +78,10 @@ class SamplingError(RoleplayError):
     """A sampling setting outside its range."""
 
 
+class CardError(RoleplayError):
+    """A character card, a lorebook or a chat log that cannot be read or written."""
+
+
 class DialogueError(RoleplayError):
     """A move that the session cannot make: unknown character, nothing to undo, a broken file."""
 

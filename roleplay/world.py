@@ -39,12 +39,23 @@ _MADE_BY = {
 
 
 class Character(Record):
-    """A person of the story as ``world.json`` describes them."""
+    """A person of the story as ``world.json`` describes them.
+
+    Attributes:
+        greeting: what they say first, with acts between stars.
+        scenario: where one meets them.
+        examples: pieces of script text that show how they speak; ``问`` is who talks to them.
+        portrait: path of a picture in the world's folder.
+    """
 
     name: str = Field(min_length=1)
     aliases: tuple[str, ...] = ()
     gender: Literal["f", "m"] | None = None
     profile: str = ""
+    greeting: str = ""
+    scenario: str = ""
+    examples: tuple[str, ...] = ()
+    portrait: str = ""
 
 
 class WorldInfo(Record):

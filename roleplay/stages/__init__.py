@@ -28,6 +28,8 @@ SCRIPTS = {
     "review": "review_speakers",
     "export": "export_dataset",
     "legacy": "import_old_data",
+    "import_card": "import_card",
+    "export_card": "export_card",
     "example": "build_example_world",
 }
 """Name of a stage, which is that of its module here -> its script."""

@@ -25,6 +25,7 @@ from roleplay.ranking import Ranker
 from roleplay.script import format_script
 from roleplay.sense import Sense
 from roleplay.stages.background import BackgroundError, told, world_retriever
+from roleplay.stages.described import described
 from roleplay.stages.plot import read_plot
 from roleplay.stages.recall import world_recall
 from roleplay.world import World
@@ -141,8 +142,10 @@ def join_agent(world: World, backend: Any, tell: Tell, background: bool = True) 
         tell(message("character.background"))
         if retriever := world_retriever(world.path):
             retriever(world.names[0], 1)  # loads the embedder now, not at the first question
-    profiles = trained_profiles(world, getattr(backend, "adapter", None))
-    more: dict[str, Any] = {"retriever": retriever, "profiles": profiles}
+    adapter = getattr(backend, "adapter", None)
+    known = described(world, adapter, backend.count)
+    more: dict[str, Any] = {"retriever": retriever, "openings": known.openings}
+    more["profiles"] = known.profiles | trained_profiles(world, adapter)
     if hasattr(backend, "new_cache") and not causal.is_prefix_lm(backend.model):
         more["ranker"] = Ranker(backend, sense_of(world), world.info.language)
         more["recall"] = world_recall(world)
