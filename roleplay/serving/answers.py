@@ -38,9 +38,9 @@ class Usage:
 
 
 def cut(text: str, stops: Sequence[str]) -> tuple[str, bool]:
-    """The text before the first stop in it, and whether there was one."""
-    places = [place for stop in stops if (place := text.find(stop)) >= 0]
-    return (text[: min(places)], True) if places else (text, False)
+    """The text before the stop that is complete first, and whether there is one."""
+    places = [(place + len(stop), place) for stop in stops if (place := text.find(stop)) >= 0]
+    return (text[: min(places)[1]], True) if places else (text, False)
 
 
 def certain(text: str, stops: Sequence[str]) -> str:

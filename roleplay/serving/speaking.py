@@ -61,6 +61,7 @@ class Stage:
     def __init__(self, engine: Engine, *, waiting: int) -> None:
         self._engine = engine
         self._line = WaitingLine(at_once=_AT_ONCE, waiting=waiting)
+        self._looking = asyncio.Lock()
         self._exchange: Thread | None = None
 
     async def replies(self, asked: Asked) -> AsyncGenerator[Spoken, None]:
@@ -72,13 +73,14 @@ class Stage:
             PromptError, SamplingError: what is asked does not fit.
         """
         async with self._line.turn(asked.role.world):
-            agent = await self._agent(asked.role.world)
+            async with self._looking:  # of those let in together one has the world loaded
+                agent = await self._agent(asked.role.world)
             async with aclosing(in_thread(partial(speak, agent, asked))) as replies:
                 async for reply in replies:
                     yield Spoken(reply, agent.backend)
 
     async def _agent(self, world: Path) -> CharacterAgent:
-        """The engine's, of this world."""
+        """The engine's, of this world; raises as :meth:`replies`."""
         if self._exchange:  # also that of a client who did not wait for it
             await asyncio.to_thread(self._exchange.join)
         now, loaded = self._engine.status(), self._engine.loaded()

@@ -110,7 +110,7 @@ class Served:
     def client(self, key: str = "none", **more: Any) -> openai.OpenAI:
         plain = httpx.Client(trust_env=False)
         return openai.OpenAI(
-            base_url=self.url, api_key=key, max_retries=0, http_client=plain, **more
+            base_url=self.url, api_key=key, http_client=plain, **{"max_retries": 0, **more}
         )
 
     def post(self, path: str, body: Any, **more: Any) -> httpx.Response:
