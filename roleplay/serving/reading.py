@@ -130,7 +130,7 @@ def read_prompt(text: str, character: str, names: Mapping[str, str]) -> Told:
 
 
 def fitting(notes: Iterable[str], count: Callable[[str], int], tokens: int) -> list[str]:
-    """The notes from the first on that fit; of the first that does not, what fits of its sentences."""
+    """The first notes that fit; of the next one, those of its sentences that still do."""
     kept: list[str] = []
     for note in notes:
         if (size := count(note)) > tokens:
