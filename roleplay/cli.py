@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,18 @@ def main(stage: str, argv: Sequence[str] | None = None, **more: Any) -> int:
 
     with screen:
         return ended(args.job, run(work, debug=args.debug))
+
+
+def serve(argv: Sequence[str] | None = None) -> int:
+    """The API as a command, as :func:`main`."""
+    from roleplay.serving.server import Settings, serve  # not at the top: others need no server
+
+    given = begin(argv)
+    parser = argparse.ArgumentParser(prog="serve.py", description=messages.text("cli.serve"))
+    add_options(parser, Settings)
+    add_common(parser)
+    args = parser.parse_args(given)
+    return run(lambda: serve(read_options(Settings, args)), debug=args.debug)
 
 
 def begin(argv: Sequence[str] | None) -> list[str]:
@@ -164,14 +177,15 @@ def roleplay() -> None:
     messages.speak(messages.system_language())
     app = typer.Typer(add_completion=False, no_args_is_help=True, help=messages.text("cli.about"))
     raw = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-    for name, script in SCRIPTS.items():
+    commands = {name: (script, partial(main, name)) for name, script in SCRIPTS.items()}
+    for name, (script, start) in (commands | {"serve": ("serve", serve)}).items():
         about = messages.text("cli.script", script=script)
-        app.command(name, help=about, context_settings=raw)(_command(name))
+        app.command(name, help=about, context_settings=raw)(_command(start))
     app()
 
 
-def _command(name: str) -> Callable[[typer.Context], None]:
+def _command(start: Callable[[Sequence[str]], int]) -> Callable[[typer.Context], None]:
     def command(context: typer.Context) -> None:
-        raise typer.Exit(main(name, context.args))
+        raise typer.Exit(start(context.args))
 
     return command
