@@ -21,6 +21,7 @@ SCRIPTS = {
     "knowledge": "build_knowledge_base",
     "dataset": "prepare_seq2seq_training",
     "training": "train_roleplaying",
+    "making": "make_character",
     "samples": "test_dialogue",
     "evaluation": "evaluate",
     "retrieval": "evaluate_retrieval",
