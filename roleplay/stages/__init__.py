@@ -23,6 +23,7 @@ SCRIPTS = {
     "training": "train_roleplaying",
     "making": "make_character",
     "samples": "test_dialogue",
+    "compare": "compare_adapters",
     "evaluation": "evaluate",
     "retrieval": "evaluate_retrieval",
     "attribution": "evaluate_attribution",

@@ -123,9 +123,14 @@ def pace(folder: Path) -> tuple[float, int, int]:
 
 def folder_of(job: Job) -> Path | None:
     """Where the adapter of a job goes, if it trains one; as its command says."""
+    folder = flag_of(job, "--output-dir")
+    return Path(folder) if folder else None
+
+
+def flag_of(job: Job, flag: str) -> str:
+    """What a job's command says after a flag; empty where it does not."""
     command = list(job.command)
-    place = command.index("--output-dir") + 1 if "--output-dir" in command else 0
-    return Path(command[place]) if place else None
+    return command[command.index(flag) + 1] if flag in command[:-1] else ""
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,15 @@ serve(Settings(world=Path("worlds/chuiyan"), port=7860))     # until Ctrl-C
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from roleplay import proxies
 from roleplay.errors import UsageError, reason
 from roleplay.messages import text
 from roleplay.options import Options, group, option
-from roleplay.stages.character import ROOT, Choice, check_cast, choose_checkpoint, introduce
+from roleplay.stages.character import ROOT, Choice, check_cast, checkpoint_of, introduce
 from roleplay.stages.engine import Engine
+from roleplay.stages.library import Library
 from roleplay.world import World
 
 _EXAMPLE = ROOT / "worlds" / "chuiyan"
@@ -27,6 +29,12 @@ class Settings(Options):
     choice: Choice = group(Choice)
     host: str = option("127.0.0.1", "address to listen on", "监听的地址", environment="HOST")
     port: int = option(7860, "port to listen on", "监听的端口", environment="PORT", **_PORTS)
+    auth: str = option(
+        "",
+        "NAME:PASSWORD of the owner, then of others, with blanks between: all must log in",
+        "所有者的 名字:密码，后面可以再写别人的，用空格隔开：都要登录",
+        environment="AUTH",
+    )
 
 
 def serve(settings: Settings) -> None:
@@ -37,15 +45,23 @@ def serve(settings: Settings) -> None:
         UsageError: the address is taken.
     """
     world = check_cast(World.load(settings.world))
-    choose_checkpoint(settings.choice.checkpoint, world, settings.choice.model)
+    checkpoint_of(settings.choice, world)
     _check_port(settings.host, settings.port)
     proxies.mend(settings.host)  # Gradio asks its own address whether the page is up
+    from roleplay.ui.access import access_of
     from roleplay.ui.layout import create_app, launch_options
 
+    access = access_of(settings.host, settings.auth)
+    if access.shared and not access.owner:
+        print(text("access.nobody"), flush=True)
+
     engine = Engine(lambda told: print(text("ui.log", text=told), flush=True))
-    app = create_app(engine, title=f"《{world.info.title}》", world=introduce(world))
+    library = Library(settings.world.resolve().parent)
+    shown: dict[str, Any] = {"title": f"《{world.info.title}》", "world": introduce(world)}
+    app = create_app(engine, library=library, access=access, **shown)
     app.queue(default_concurrency_limit=4)
-    address = {"server_name": settings.host, "server_port": settings.port}
+    address: dict[str, Any] = {"server_name": settings.host, "server_port": settings.port}
+    address |= {"auth": list(access.logins) or None, "max_file_size": access.largest_file}
     app.launch(prevent_thread_lock=True, quiet=True, **address, **launch_options())
     print(text("ui.open", address=f"http://{settings.host}:{settings.port}"), flush=True)
     engine.load(settings.world, settings.choice)
