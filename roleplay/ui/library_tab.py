@@ -43,7 +43,7 @@ def create_library_tab(maker: Maker) -> None:
     ready = gr.DownloadButton(label("world_save"), visible=False, elem_id="library-zip", **small)
     with gr.Row(elem_classes="rp-form"):
         hint = {"placeholder": label("title_hint"), "max_lines": 1, "elem_id": "library-title"}
-        title = gr.Textbox(label=label("title"), scale=3, min_width=180, **hint)
+        title = gr.Textbox("", label=label("title"), scale=3, min_width=180, **hint)
         rename = gr.Button(label("world_rename"), elem_id="library-rename", **small)
         new = gr.Button(label("world_new"), elem_id="library-new", **small)
         kinds = {"file_types": [".zip"], "elem_id": "library-upload"}

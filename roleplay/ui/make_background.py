@@ -27,8 +27,8 @@ def create_background_step(maker: Maker) -> None:
             about = {"label": label("wiki_files"), "elem_id": "wiki-files"}
             files = gr.File(height=130, **about, **kinds)
             page = gr.Dropdown([], label=label("wiki_page"), elem_id="wiki-page")
-            title = gr.Textbox(label=label("title"), max_lines=1, elem_id="wiki-title")
-            text = gr.Textbox(label=label("wiki_text"), lines=8, elem_id="wiki-text")
+            title = gr.Textbox("", label=label("title"), max_lines=1, elem_id="wiki-title")
+            text = gr.Textbox("", label=label("wiki_text"), lines=8, elem_id="wiki-text")
             with gr.Row(elem_classes="rp-form"):
                 save = gr.Button(label("wiki_save"), elem_id="wiki-save", min_width=90)
                 delete = gr.Button(label("wiki_delete"), elem_id="wiki-delete", min_width=90)
@@ -38,7 +38,7 @@ def create_background_step(maker: Maker) -> None:
             build = gr.Button(label("wiki_build"), **look)
             who = gr.Dropdown([], label=label("character"), elem_id="wiki-who")
             about = {"label": label("wiki_question"), "placeholder": label("question_hint")}
-            question = gr.Textbox(max_lines=2, elem_id="wiki-question", **about)
+            question = gr.Textbox("", max_lines=2, elem_id="wiki-question", **about)
             search = gr.Button(label("wiki_search"), elem_id="wiki-search")
             found = gr.HTML(elem_id="wiki-found")
 

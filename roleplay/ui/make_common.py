@@ -44,7 +44,10 @@ class Drawing:
 
 @dataclass
 class Maker:
-    """What a tab for making needs; ``world`` is a state with the name of the world worked on."""
+    """What a tab for making needs; ``world`` is a state with the name of the world worked on.
+
+    ``step`` is a state with the step that is shown, of those of ``steps``.
+    """
 
     page: Page
     library: Library = field(default_factory=Library)
@@ -53,7 +56,9 @@ class Maker:
     version: Any = field(default_factory=lambda: gr.State(""))
     tabs: Any = None
     steps: Any = None
+    step: Any = field(default_factory=lambda: gr.State("novel"))
     drawings: list[Drawing] = field(default_factory=list)
+    opened: list[Callable[..., Any]] = field(default_factory=list)
     loads: list[tuple[Callable[..., Any], Sequence[Any]]] = field(default_factory=list)
 
     def redraw(self, draw: Draw, components: Sequence[Any], inputs: Sequence[Any] = ()) -> None:
@@ -143,6 +148,15 @@ class Maker:
         return [*checkpoints, *every, *(world / one for one in (*files, "kb/meta.json"))]
 
 
+PATH = ("novel", "speakers", "background", "train", "talk")
+"""The steps, in order; the walkthrough numbers them from 1."""
+
+
+def show_step(step: str) -> Any:
+    """The walkthrough, turned to a step."""
+    return gr.Walkthrough(selected=PATH.index(step) + 1)
+
+
 def follow(app: gr.Blocks, maker: Maker) -> None:
     """Have everything drawn when the version changes; to be called when all is laid out."""
     inputs = [one for drawing in maker.drawings for one in drawing.inputs]
@@ -156,7 +170,9 @@ def follow(app: gr.Blocks, maker: Maker) -> None:
     def begin(request: gr.Request) -> str:
         return maker.first() if maker.access.owns(request) else ""
 
-    maker.version.change(draw, [maker.world, *inputs], outputs, **QUIET)
+    # What was sent to a tab or step before it was first opened may be lost (Gradio 6.31).
+    for event in (maker.version.change, maker.step.change, *maker.opened):
+        event(draw, [maker.world, *inputs], outputs, **QUIET)
     app.load(begin, None, [maker.world], **QUIET)
     for load, components in maker.loads:
         app.load(load, None, components, **QUIET)
@@ -172,7 +188,7 @@ def start_making(maker: Maker, name: str, language: Language, **more: Any) -> jo
     world = maker.path(name)
     if not maker.library.done(name) & {"novel", "speakers"}:
         raise WorldError("making.no-novel")
-    model = more.pop("model", "").strip() or maker.training_model()
+    model = (more.pop("model", "") or "").strip() or maker.training_model()
     if "training" in more.get("steps", ("training",)):
         chosen = making.folder_of(world, model, more.get("run", {})).name
         more.setdefault("output_dir", maker.checkpoints / chosen)

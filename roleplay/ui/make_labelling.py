@@ -21,11 +21,11 @@ def create_labelling(maker: Maker) -> None:
         rules = gr.Button(label("label_rules"), elem_id="labelling-rules")
         gr.Markdown(label("label_about"), elem_classes="rp-about")
         about = {"label": label("endpoint"), "placeholder": label("endpoint_hint")}
-        address = gr.Textbox(max_lines=1, elem_id="labelling-address", **about)
+        address = gr.Textbox("", max_lines=1, elem_id="labelling-address", **about)
         about = {"label": label("endpoint_model"), "placeholder": "gpt-4o-mini"}
-        model = gr.Textbox(max_lines=1, elem_id="labelling-model", **about)
+        model = gr.Textbox("", max_lines=1, elem_id="labelling-model", **about)
         about = {"label": label("key"), "info": label("key_info"), "type": "password"}
-        key = gr.Textbox(max_lines=1, elem_id="labelling-key", **about)
+        key = gr.Textbox("", max_lines=1, elem_id="labelling-key", **about)
         about = {"label": label("most_cost"), "info": label("most_cost_info")}
         most = gr.Number(value=None, minimum=0, elem_id="labelling-most", **about)
         with gr.Row(elem_classes="rp-form"):

@@ -11,7 +11,7 @@ from roleplay.messages import Language
 from roleplay.stages import novel
 from roleplay.stages.library import checked_title
 from roleplay.ui import make_render as render
-from roleplay.ui.make_common import QUIET, Maker, spoken
+from roleplay.ui.make_common import QUIET, Maker, show_step, spoken
 from roleplay.ui.strings import label, say
 
 _LONGEST_TITLE = 60
@@ -24,7 +24,7 @@ def create_novel_step(maker: Maker) -> tuple[Any, Any, Any]:
     files = gr.File(label=label("novel_files"), height=150, elem_id="make-files", **kinds)
     with gr.Row(elem_classes="rp-form", visible=False) as bar:
         about = {"label": label("title"), "max_lines": 1, "elem_id": "make-title"}
-        title = gr.Textbox(scale=2, min_width=180, **about)
+        title = gr.Textbox("", scale=2, min_width=180, **about)
         choices = [(label("encoding_found"), ""), *((one, one) for one in novel.ENCODINGS)]
         more = {"label": label("encoding"), "info": label("encoding_info")}
         encoding = gr.Dropdown(choices, value="", elem_id="make-encoding", min_width=160, **more)
@@ -57,7 +57,7 @@ def create_novel_step(maker: Maker) -> tuple[Any, Any, Any]:
     @guard
     def on_take(paths: Sequence[str] | None, title: str, chosen: str, request: gr.Request) -> Any:
         name = take_novel(maker, "", paths, title, chosen)
-        return name, maker.version_of(name), None, gr.Walkthrough(selected=2)
+        return name, maker.version_of(name), None, show_step("speakers"), "speakers"
 
     @guard
     def on_replace(name: str, paths: Sequence[str] | None, chosen: str, request: gr.Request) -> Any:
@@ -70,7 +70,7 @@ def create_novel_step(maker: Maker) -> tuple[Any, Any, Any]:
 
     files.change(on_files, [world, files, encoding], [bar, title, view], **QUIET)
     encoding.input(on_encoding, [files, encoding], [view], **QUIET)
-    taken = [world, maker.version, files, maker.steps]
+    taken = [world, maker.version, files, maker.steps, maker.step]
     take.click(on_take, [files, title, encoding], taken, **QUIET)
     replace.click(on_replace, [world, files, encoding], [maker.version, files], **QUIET)
     world.change(on_world, [world], [replace], **QUIET)

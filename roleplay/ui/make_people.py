@@ -18,13 +18,13 @@ def create_people(maker: Maker) -> None:
     """Lay out the fold and name its events."""
     with gr.Accordion(label("people"), open=False, elem_id="people"):
         who = gr.Dropdown([], label=label("person"), elem_id="people-who")
-        name = gr.Textbox(label=label("name"), max_lines=1, elem_id="people-name")
+        name = gr.Textbox("", label=label("name"), max_lines=1, elem_id="people-name")
         about = {"label": label("aliases"), "info": label("aliases_info")}
-        aliases = gr.Textbox(max_lines=2, elem_id="people-aliases", **about)
+        aliases = gr.Textbox("", max_lines=2, elem_id="people-aliases", **about)
         genders = [(label("gender_f"), "f"), (label("gender_m"), "m"), (label("gender_none"), "")]
         gender = gr.Radio(genders, value="", label=label("gender"), elem_id="people-gender")
         about = {"label": label("profile"), "info": label("profile_info")}
-        profile = gr.Textbox(lines=2, elem_id="people-profile", **about)
+        profile = gr.Textbox("", lines=2, elem_id="people-profile", **about)
         with gr.Row(elem_classes="rp-form"):
             save = gr.Button(label("person_save"), variant="primary", elem_id="people-save")
             delete = gr.Button(label("person_delete"), elem_id="people-delete")

@@ -1,7 +1,7 @@
 """HTML of the tabs for making. Text from people, novels and models is always escaped here."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 
 from roleplay.messages import Language
@@ -14,6 +14,7 @@ from roleplay.ui.render import _hue as hue
 from roleplay.ui.strings import say
 
 _MARKS = {"running": "…", "done": "✓", "failed": "!", "stopped": "‖", "killed": "!"}
+_OPENING = 8
 _STAGES = ("distill", "knowledge", "dataset", "training", "making", "compare")
 
 
@@ -80,6 +81,31 @@ def _times(seen: Seen, spoken: Language) -> str:
     return " · ".join(told)
 
 
+def steps(
+    path: Sequence[str],
+    done: Collection[str],
+    open_: Collection[str],
+    at_work: tuple[str, float | None],
+    shown: str,
+    spoken: Language,
+) -> str:
+    """The path as a row: ticked what is done, how far the one at work is, grey what is to come."""
+    items = []
+    for number, step in enumerate(path, 1):
+        working, share = step == at_work[0], at_work[1]
+        mark = "…" if working else "✓" if step in done else str(number)
+        state = "working" if working else "done" if step in done else "open"
+        part = f" {share:.0%}" if working and share is not None else ""
+        current = ' aria-current="step"' if step == shown else ""
+        disabled = "" if step in open_ else " disabled"
+        items.append(
+            f'<li><button type="button" data-name="{step}" class="rp-step rp-step-{state}"{current}'
+            f"{disabled}><i>{mark}</i><span>{escape(say(f'step_{step}', spoken))}{part}</span>"
+            "</button></li>"
+        )
+    return f'<ol class="rp-steps">{"".join(items)}</ol>'
+
+
 def tiles(worlds: Sequence[Tile], chosen: str, spoken: Language) -> str:
     """The library: a tile for each world, to be clicked."""
     if not worlds:
@@ -115,7 +141,8 @@ def novel(seen: Look, spoken: Language) -> str:
     facts = {"encoding": seen.encoding, "size": f"{seen.size:,}", "chapters": len(seen.chapters)}
     head = f"<p>{escape(say('novel_facts', spoken, **facts))}</p>"
     notes = "".join(note(one.text(spoken)) for one in seen.notes)
-    opening = f'<blockquote class="rp-opening">{_text(seen.opening)}…</blockquote>'
+    first = "\n".join([line for line in seen.opening.split("\n") if line.strip()][:_OPENING])
+    opening = f'<blockquote class="rp-opening">{_text(first)}…</blockquote>'
     parts = "".join(
         f"<li><b>{escape(part.title)}</b> <small>{part.size:,}</small>"
         f"<div>{escape(part.opening)}…</div></li>"

@@ -41,7 +41,7 @@ def create_speakers_step(maker: Maker) -> None:
             who = gr.Radio([], **about)
             with gr.Row(elem_classes="rp-form"):
                 about = {"label": label("given_to_other"), "elem_id": "speakers-other"}
-                other = gr.Textbox(max_lines=1, scale=2, min_width=120, **about)
+                other = gr.Textbox("", max_lines=1, scale=2, min_width=120, **about)
                 undo = gr.Button(label("undo"), elem_id="speakers-undo", min_width=80)
             scopes = [(label(f"scope_{one}"), one) for one in ("quote", "alike", "speaker")]
             scope = gr.Radio(scopes, value="quote", label=label("scope"), elem_id="speakers-scope")

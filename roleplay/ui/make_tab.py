@@ -14,15 +14,15 @@ from roleplay.stages import jobs, runs
 from roleplay.stages.character import Choice
 from roleplay.stages.library import Step
 from roleplay.ui import make_render as render
+from roleplay.ui.library_tab import CLICKED
 from roleplay.ui.make_background import create_background_step
-from roleplay.ui.make_common import QUIET, Maker, spoken, start_making
+from roleplay.ui.make_common import PATH, QUIET, Maker, show_step, spoken, start_making
 from roleplay.ui.make_compare import create_compare
 from roleplay.ui.make_novel import create_novel_step, take_novel
 from roleplay.ui.make_speakers import create_speakers_step
 from roleplay.ui.make_train import create_train_step
 from roleplay.ui.strings import label, say
 
-PATH: tuple[str, ...] = ("novel", "speakers", "background", "train", "talk")
 _NEEDS: dict[str, Step] = {
     "speakers": "novel",
     "background": "novel",
@@ -31,7 +31,7 @@ _NEEDS: dict[str, Step] = {
 }
 _STEP_OF = {"distill": "speakers", "knowledge": "background"}
 _STEP_OF |= {"dataset": "train", "training": "train", "compare": "talk"}
-_PACE = 1.5
+_PACE, _IDLE_PACE = 1.5, 3.0
 
 
 def create_make_tab(maker: Maker) -> None:
@@ -46,6 +46,8 @@ def create_make_tab(maker: Maker) -> None:
         stop = gr.Button(label("stop"), visible=False, elem_id="make-stop", **look)
         resume = gr.Button(label("go_on"), visible=False, elem_id="make-resume", **look)
     progress = gr.HTML(elem_id="make-progress")
+    # Gradio's own row of steps (6.31) leads back only, and does not follow what is done.
+    bar = gr.HTML(elem_id="make-bar", js_on_load=CLICKED)
     with gr.Walkthrough(selected=1, elem_id="make-steps") as maker.steps:
         steps = [gr.Step(label(f"step_{name}"), id=n) for n, name in enumerate(PATH, 1)]
         with steps[0]:
@@ -60,7 +62,7 @@ def create_make_tab(maker: Maker) -> None:
             talk = _create_talk_step(maker)
             create_compare(maker)
     maker.redraw(lambda name, language: _draw_choice(maker, name, language), [choice, *talk])
-    _follow(maker, progress, [stop, resume], steps)
+    _follow(maker, bar, progress, [stop, resume])
 
     world, guard = maker.world, maker.guarded
 
@@ -128,43 +130,49 @@ def _draw_choice(maker: Maker, name: str, language: Language) -> tuple[Any, ...]
     return box, told or render.blank(say("nobody_yet", language)), gr.Button(interactive=bool(cast))
 
 
-def _follow(maker: Maker, progress: Any, buttons: Sequence[Any], steps: Sequence[Any]) -> None:
+def _follow(maker: Maker, bar: Any, progress: Any, buttons: Sequence[Any]) -> None:
     """What is under way and what is done follows the disk, in every open page."""
-    told = gr.State(("", ""))
-    timer = gr.Timer(_PACE)
-    outputs = [maker.version, told, progress, *buttons, *steps]
+    told, timer = gr.State(("", "", "")), gr.Timer(_PACE)
+    outputs = [timer, maker.version, told, bar, progress, *buttons]
+    inputs = [maker.world, maker.step, told]
 
-    def tick(name: str, before: tuple[str, str], request: gr.Request) -> Any:
+    def tick(name: str, step: str, before: Any, request: gr.Request) -> Any:
         if not maker.access.owns(request):
             return [gr.skip()] * len(outputs)
-        return look(maker, name, before, spoken(request))
+        return look(maker, name, step, before, spoken(request))
 
-    timer.tick(tick, [maker.world, told], outputs, queue=False, **QUIET)
-    maker.world.change(tick, [maker.world, told], outputs, queue=False, **QUIET)
+    @maker.guarded
+    def on_step(name: str, request: gr.Request, event: gr.EventData) -> Any:
+        if event.name not in reachable(maker, name):
+            return gr.skip(), gr.skip()
+        return event.name, show_step(event.name)
 
-
-def look(maker: Maker, name: str, before: tuple[str, str], language: Language) -> list[Any]:
-    """The version of a world; and, where they changed, its job, the buttons for it, the steps."""
-    version = maker.version_of(name)
-    seen = runs.watch(maker.library.worlds / name) if name else None
-    html = render.progress(seen, language)
-    now = (f"{version}{language}{seen and seen.stage}", html)
-    if now == before:
-        return [gr.skip()] * (5 + len(PATH))
-    running = bool(seen and seen.running)
-    buttons = [
-        gr.Button(visible=running),
-        gr.Button(visible=bool(seen and seen.state in ("stopped", "killed", "failed"))),
-    ]
-    steps: list[Any] = [gr.skip()] * len(PATH)
-    if now[0] != before[0]:
-        steps = [_step(maker, name, one, seen, language) for one in PATH]
-    return [version, now, html, *buttons, *steps]
+    for event in (timer.tick, maker.world.change, maker.step.change):
+        event(tick, inputs, outputs, **QUIET)
+    bar.click(on_step, [maker.world], [maker.step, maker.steps], **QUIET)
 
 
-def _step(maker: Maker, name: str, step: str, seen: Any, language: Language) -> Any:
+def reachable(maker: Maker, name: str) -> list[str]:
+    """The steps that something leads to."""
     done = maker.library.done(name) if name else frozenset()
-    at_work = seen is not None and seen.running and _STEP_OF.get(seen.stage) == step
-    mark = "… " if at_work else "✓ " if step in done else ""
-    reachable = step not in _NEEDS or _NEEDS[step] in done
-    return gr.Step(label=f"{mark}{say(f'step_{step}', language)}", interactive=reachable)
+    return [step for step in PATH if step not in _NEEDS or _NEEDS[step] in done]
+
+
+def look(
+    maker: Maker, name: str, step: str, before: Sequence[str], language: Language
+) -> list[Any]:
+    """How a world is: what has changed of its version, the row of steps, the job, its buttons."""
+    seen = runs.watch(maker.library.worlds / name) if name else None
+    running = bool(seen and seen.running)
+    version = maker.version_of(name)
+    at_work = _STEP_OF.get(seen.stage, "") if seen and running else ""
+    share = seen.share if seen and at_work else None
+    done = set(maker.library.done(name)) if name else set()
+    steps = render.steps(PATH, done, reachable(maker, name), (at_work, share), step, language)
+    now = (version, steps, render.progress(seen, language))
+    again = bool(seen and seen.state in ("stopped", "killed", "failed"))
+    pace = gr.Timer(_PACE if running else _IDLE_PACE)
+    if now == tuple(before):
+        return [pace, *[gr.skip()] * 6]
+    shown = [new if new != old else gr.skip() for new, old in zip(now, before, strict=True)]
+    return [pace, shown[0], now, *shown[1:], gr.Button(visible=running), gr.Button(visible=again)]

@@ -24,6 +24,7 @@ def create_making_tabs(maker: Maker) -> None:
         create_make_tab(maker)
     with gr.Tab(label("tab_model"), id="model", **hidden) as model:
         create_model_tab(maker)
+    maker.opened += [library.select, make.select, model.select]
     if maker.access.shared:
         _create_owner_tab(maker, [library, make, model])
 

@@ -3,7 +3,7 @@
 What is drawn of a run is read from its folder, so that it is there in every page at any time.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def create_train_step(maker: Maker) -> Controls:
     length = gr.Radio([], label=label("length"), elem_id="train-length")
     with gr.Accordion(label("more_settings"), open=False):
         about = {"label": label("train_model"), "info": label("train_model_info")}
-        model = gr.Textbox(max_lines=1, elem_id="train-model", **about)
+        model = gr.Textbox("", max_lines=1, elem_id="train-model", **about)
         kinds = [("LoRA", "lora"), ("P-Tuning v2", "prefix")]
         about = {"label": label("adapter_kind"), "info": label("adapter_kind_info")}
         kind = gr.Radio(kinds, value="lora", elem_id="train-kind", **about)
@@ -51,25 +51,18 @@ def create_train_step(maker: Maker) -> Controls:
         about = {"label": label("patience"), "info": label("patience_info")}
         patience = gr.Number(value=0, precision=0, minimum=0, **about)
     start = gr.Button(label("train_start"), variant="primary", elem_id="train-start")
-    titles = {"x_title": "step", "y_title": "loss"}
-    empty = frame([])
-    plot = gr.LinePlot(
-        empty,
-        x="step",
-        y="loss",
-        color="curve",
-        height=260,
-        visible=False,
-        show_label=False,
-        elem_id="train-plot",
-        **titles,
-    )
+    look: dict[str, Any] = {"x": "step", "y": "loss", "color": "curve", "height": 260}
+    look |= {"visible": False, "show_label": False, "elem_id": "train-plot"}
+    plot = gr.LinePlot(frame([]), **look)
     shown = gr.HTML(elem_id="train-samples")
+    picked = gr.State("")  # the world whose characters were chosen by hand
 
     world, guard = maker.world, maker.guarded
 
-    def draw(name: str, language: Language, chosen: list[str], kept: str) -> tuple[Any, ...]:
-        return _draw(maker, name, language, chosen, kept)
+    def draw(
+        name: str, language: Language, picked: str, chosen: list[str], kept: str
+    ) -> tuple[Any, ...]:
+        return _draw(maker, name, language, chosen if picked == name else [], kept)
 
     @guard
     def on_start(request: gr.Request, name: str, *given: Any) -> str:
@@ -85,12 +78,18 @@ def create_train_step(maker: Maker) -> Controls:
             return gr.skip(), gr.skip(), gr.skip()
         return progress_of(maker, name, before, spoken(request))
 
-    maker.redraw(draw, [who, length], [who, length])
+    maker.redraw(draw, [who, length], [picked, who, length])
+    who.input(lambda name: name, [world], [picked], **QUIET)
     inputs = [world, who, length, model, kind, steps, batch, rate, patience]
     start.click(on_start, inputs, [maker.version], **QUIET)
+
+    def on_open(name: str, request: gr.Request) -> Any:
+        return on_tick(name, "", request)
+
     seen, timer = gr.State(""), gr.Timer(_PACE)
-    for event in (timer.tick, world.change):
-        event(on_tick, [world, seen], [seen, plot, shown], queue=False, **QUIET)
+    timer.tick(on_tick, [world, seen], [seen, plot, shown], **QUIET)
+    for event in (world.change, maker.step.change):
+        event(on_open, [world], [seen, plot, shown], **QUIET)
     return Controls(model)
 
 
@@ -122,9 +121,14 @@ def progress_of(maker: Maker, name: str, before: str, language: Language) -> Any
     now = f"{folder} {len(points)} {sum(len(one.replies) for one in samples)} {language}"
     if now == before:
         return gr.skip(), gr.skip(), gr.skip()
+    last = max((one.step for one in points), default=0)
+    # What the base model reaches is one number: a line all along.
+    points += [replace(one, step=last) for one in points if one.curve == "base_loss"]
     table = frame([(one.step, say(f"curve_{one.curve}", language), one.loss) for one in points])
     colours = {say(f"curve_{name}", language): colour for name, colour in _COLOURS.items()}
-    drawn = gr.LinePlot(table, visible=bool(points), color_map=colours)
+    titles = {"x_title": say("plot_step", language), "y_title": say("plot_loss", language)}
+    titles |= {"color_title": ""}
+    drawn = gr.LinePlot(table, visible=bool(points), color_map=colours, **titles)
     return now, drawn, render.samples(samples, language)
 
 

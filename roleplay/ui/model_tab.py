@@ -41,11 +41,11 @@ def create_model_tab(maker: Maker) -> None:
         with gr.Column(min_width=300):
             gr.Markdown(label("model_remote"), elem_classes="rp-title")
             about = {"label": label("endpoint"), "placeholder": "http://localhost:8000/v1"}
-            address = gr.Textbox(max_lines=1, elem_id="remote-address", **about)
+            address = gr.Textbox("", max_lines=1, elem_id="remote-address", **about)
             about = {"label": label("endpoint_model"), "placeholder": "qwen3-8b"}
-            name = gr.Textbox(max_lines=1, elem_id="remote-model", **about)
+            name = gr.Textbox("", max_lines=1, elem_id="remote-model", **about)
             about = {"label": label("key"), "info": label("key_info"), "type": "password"}
-            key = gr.Textbox(max_lines=1, elem_id="remote-key", **about)
+            key = gr.Textbox("", max_lines=1, elem_id="remote-key", **about)
             use = gr.Button(label("remote_use"), variant="primary", elem_id="remote-use")
             gr.Markdown(label("remote_about"), elem_classes="rp-about")
 
