@@ -118,7 +118,7 @@ def _draw(maker: Maker, name: str, language: Language, shown: str | None) -> tup
     except RoleplayError:
         return gr.Dropdown(choices=[], value=None), "", gr.Dropdown(choices=[], value=None)
     known, built = wiki.pages(path), "background" in maker.library.done(name)
-    key = "wiki_stale" if wiki.is_stale(path) else "wiki_built" if built else "wiki_open"
+    key = "wiki_open" if not built else "wiki_stale" if wiki.is_stale(path) else "wiki_built"
     people = [one.name for one in cast_of(maker, name)]
     told = render.note(say(key, language, count=len(known)))
     kept = shown if shown in known else None

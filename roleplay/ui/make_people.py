@@ -62,7 +62,8 @@ def create_people(maker: Maker) -> None:
         more: dict[str, Any] = {"gender": gender or None, "profile": profile}
         path = maker.path(known)
         speakers.change_person(path, person, name=own, aliases=given, **more)
-        return gr.Dropdown(value=own.strip()), maker.version_of(known)
+        names = [one.name for one in cast_of(maker, known)]
+        return gr.Dropdown(choices=names, value=own.strip()), maker.version_of(known)
 
     @guard
     def on_delete(known: str, person: str, request: gr.Request) -> str:

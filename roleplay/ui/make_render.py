@@ -167,9 +167,9 @@ def doubtful(scenes: Sequence[Sequence[Piece]], wanted: Sequence[int], spoken: L
             f"{_piece(one, number if one.number == number else None, spoken)}</div>"
             for one in scene
         )
-        why = scene[0].line
         reason = next((one.line.reason for one in scene if one.number == number and one.line), "")
-        told = f"<small>{escape(reason)}</small>" if reason and why else ""
+        # The reasons that distilling writes are English.
+        told = f"<small>{escape(reason)}</small>" if reason and spoken == "en" else ""
         blocks.append(f'<div class="rp-doubt">{rows}{told}</div>')
     return f'<div class="rp-quotes">{"".join(blocks)}</div>'
 

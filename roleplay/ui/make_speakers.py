@@ -157,7 +157,7 @@ def about_line(line: Any, language: Language) -> str:
     name = say("nobody", language) if line.char == UNKNOWN else line.char
     sure = "" if line.confidence is None else f"{line.confidence:.0%}"
     known = say("known_by", language, how=line.source or "—", cue=line.cue or "—", sure=sure or "—")
-    why = render.note(line.reason) if line.reason else ""
+    why = render.note(line.reason) if line.reason and language == "en" else ""
     return render.note(f"{name}：{line.text[:60]}", "rp-strong") + render.note(known) + why
 
 
