@@ -11,7 +11,7 @@ from roleplay.messages import Language
 from roleplay.stages.archive import pack, unpack
 from roleplay.stages.character import Choice
 from roleplay.ui import make_render as render
-from roleplay.ui.make_common import QUIET, Maker
+from roleplay.ui.make_common import QUIET, TALK, Maker
 from roleplay.ui.strings import label, say
 
 CLICKED = """
@@ -34,7 +34,7 @@ def create_library_tab(maker: Maker) -> None:
     """Lay out the tab and name its events."""
     small: dict[str, Any] = {"size": "sm", "min_width": 90}
     view = gr.HTML(elem_id="library", js_on_load=CLICKED)
-    with gr.Row(elem_classes="rp-bar", elem_id="library-bar") as bar:
+    with gr.Row(elem_classes="rp-tools", elem_id="library-bar") as bar:
         open_ = gr.Button(label("world_open"), variant="primary", elem_id="library-open", **small)
         make = gr.Button(label("world_make"), elem_id="library-make", **small)
         copy = gr.Button(label("world_copy"), elem_id="library-copy", **small)
@@ -93,7 +93,7 @@ def create_library_tab(maker: Maker) -> None:
     @guard
     def on_open(name: str, request: gr.Request) -> Any:
         maker.open(name, Choice())
-        return gr.Tabs(selected="ask")
+        return gr.Tabs(selected=TALK)
 
     copy.click(on_copy, [world], drawn, **QUIET)
     new.click(on_new, [title], [*drawn, title], **QUIET)

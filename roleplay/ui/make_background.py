@@ -36,7 +36,7 @@ def create_background_step(maker: Maker) -> None:
             state = gr.HTML(elem_id="wiki-state")
             look: dict[str, Any] = {"variant": "primary", "elem_id": "wiki-build"}
             build = gr.Button(label("wiki_build"), **look)
-            who = gr.Dropdown([], label=label("character"), elem_id="wiki-who")
+            who = gr.Dropdown([], label=label("person"), elem_id="wiki-who")
             about = {"label": label("wiki_question"), "placeholder": label("question_hint")}
             question = gr.Textbox("", max_lines=2, elem_id="wiki-question", **about)
             search = gr.Button(label("wiki_search"), elem_id="wiki-search")

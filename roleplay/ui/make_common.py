@@ -29,6 +29,9 @@ from roleplay.ui.strings import language
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 """How the events of these tabs are named: no spinner over what is drawn, no public endpoint."""
 
+TALK = "ask"
+"""The tab to talk in, which is turned to when somebody is to be talked to."""
+
 Draw = Callable[..., Any]
 """(name of a world, language, values of its inputs) -> what its components become, in a tuple."""
 
@@ -59,6 +62,7 @@ class Maker:
     step: Any = field(default_factory=lambda: gr.State("novel"))
     drawings: list[Drawing] = field(default_factory=list)
     opened: list[Callable[..., Any]] = field(default_factory=list)
+    timers: list[Any] = field(default_factory=list)
     loads: list[tuple[Callable[..., Any], Sequence[Any]]] = field(default_factory=list)
 
     def redraw(self, draw: Draw, components: Sequence[Any], inputs: Sequence[Any] = ()) -> None:
@@ -73,6 +77,11 @@ class Maker:
             own, left = left[: len(one.inputs)], left[len(one.inputs) :]
             drawn += one.draw(name, language, *own)
         return drawn
+
+    def timer(self, pace: float) -> Any:
+        """A timer that runs in the owner's pages alone."""
+        self.timers.append(gr.Timer(pace, active=not self.access.shared))
+        return self.timers[-1]
 
     def guarded(self, callback: Callable[..., Any]) -> Callable[..., Any]:
         """A callback for the owner; its errors appear as one line."""

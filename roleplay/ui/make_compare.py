@@ -26,7 +26,7 @@ def create_compare(maker: Maker) -> None:
         with gr.Row(elem_classes="rp-form"):
             first = gr.Dropdown([], label=label("compare_first"), elem_id="compare-first")
             second = gr.Dropdown([], label=label("compare_second"), elem_id="compare-second")
-            who = gr.Dropdown([], label=label("character"), elem_id="compare-who")
+            who = gr.Dropdown([], label=label("person"), elem_id="compare-who")
         about = {"label": label("compare_questions"), "info": label("compare_questions_info")}
         questions = gr.Textbox("\n".join(QUESTIONS), lines=4, elem_id="compare-questions", **about)
         blind = gr.Checkbox(True, label=label("blind"), info=label("blind_info"))
@@ -119,7 +119,7 @@ def _pair(
         better = "rp-better" if votes.get(number) == side else ""
         answers = "".join(f"<p>{escape(text)}</p>" for text in row[side])
         cells.append(
-            f'<button type="button" class="rp-answer {better}" data-number="{number}" '
+            f'<button type="button" class="rp-choice {better}" data-number="{number}" '
             f'data-side="{side}" title="{escape(say("vote", language))}">'
             f"<small>{escape(name)}</small>{answers}</button>"
         )

@@ -1,5 +1,6 @@
 """HTML of the tabs for making. Text from people, novels and models is always escaped here."""
 
+import hashlib
 import time
 from collections.abc import Collection, Mapping, Sequence
 from html import escape
@@ -10,12 +11,16 @@ from roleplay.stages.library import STEPS, Step, Tile
 from roleplay.stages.novel import Look
 from roleplay.stages.runs import Sample, Seen
 from roleplay.stages.speakers import Piece
-from roleplay.ui.render import _hue as hue
 from roleplay.ui.strings import say
 
 _MARKS = {"running": "…", "done": "✓", "failed": "!", "stopped": "‖", "killed": "!"}
 _OPENING = 8
 _STAGES = ("distill", "knowledge", "dataset", "training", "making", "compare")
+
+
+def hue(name: str) -> int:
+    """A colour angle, 0 to 359, the same for a name everywhere."""
+    return hashlib.sha256(name.encode()).digest()[0] * 360 // 256
 
 
 def blank(text: str) -> str:
@@ -111,7 +116,7 @@ def tiles(worlds: Sequence[Tile], chosen: str, spoken: Language) -> str:
     if not worlds:
         return blank(say("library_empty", spoken))
     made = "".join(_tile(one, one.name == chosen, spoken) for one in worlds)
-    return f'<div class="rp-tiles" role="list">{made}</div>'
+    return f'<div class="rp-tiles" role="group">{made}</div>'
 
 
 def _tile(tile: Tile, chosen: bool, spoken: Language) -> str:
@@ -122,7 +127,7 @@ def _tile(tile: Tile, chosen: bool, spoken: Language) -> str:
     when = time.strftime("%Y-%m-%d", time.localtime(tile.changed))
     shipped = f"<em>{escape(say('shipped', spoken))}</em>" if tile.shipped else ""
     return (
-        f'<button type="button" class="rp-tile" role="listitem" data-name="{escape(tile.name)}" '
+        f'<button type="button" class="rp-tile" data-name="{escape(tile.name)}" '
         f'aria-pressed="{str(chosen).lower()}" style="--hue:{hue(tile.name)}">'
         f"<strong>{escape(tile.title)}</strong>{shipped}"
         f'<span class="rp-tile-people">{escape(people or say("nobody_yet", spoken))}</span>'
@@ -132,7 +137,7 @@ def _tile(tile: Tile, chosen: bool, spoken: Language) -> str:
 
 
 def _step_mark(step: Step, done: bool, spoken: Language) -> str:
-    mark, name = ("✓", "rp-done") if done else ("○", "rp-open")
+    mark, name = ("✓", "rp-done") if done else ("○", "rp-undone")
     return f'<span class="{name}">{mark} {escape(say(f"step_{step}", spoken))}</span>'
 
 
@@ -202,7 +207,7 @@ def samples(shown: Sequence[Sample], spoken: Language) -> str:
     rows = "".join(_sample(one, steps) for one in shown)
     about = escape(say("same_prompt", spoken))
     return (
-        f'<div class="rp-scroll"><table class="rp-samples"><thead><tr><th>{about}</th>{head}</tr>'
+        f'<div class="rp-wide" tabindex="0"><table class="rp-samples"><thead><tr><th>{about}</th>{head}</tr>'
         f"</thead><tbody>{rows}</tbody></table></div>"
     )
 

@@ -12,11 +12,12 @@ import gradio as gr
 from roleplay.messages import Language
 from roleplay.stages import jobs, runs
 from roleplay.stages.character import Choice
+from roleplay.stages.estimate import estimate
 from roleplay.stages.library import Step
 from roleplay.ui import make_render as render
 from roleplay.ui.library_tab import CLICKED
 from roleplay.ui.make_background import create_background_step
-from roleplay.ui.make_common import PATH, QUIET, Maker, show_step, spoken, start_making
+from roleplay.ui.make_common import PATH, QUIET, TALK, Maker, show_step, spoken, start_making
 from roleplay.ui.make_compare import create_compare
 from roleplay.ui.make_novel import create_novel_step, take_novel
 from roleplay.ui.make_speakers import create_speakers_step
@@ -32,6 +33,8 @@ _NEEDS: dict[str, Step] = {
 _STEP_OF = {"distill": "speakers", "knowledge": "background"}
 _STEP_OF |= {"dataset": "train", "training": "train", "compare": "talk"}
 _PACE, _IDLE_PACE = 1.5, 3.0
+_BEFORE_TRAINING = 60.0
+"""Seconds for who speaks, background and data of a novel of usual length."""
 
 
 def create_make_tab(maker: Maker) -> None:
@@ -44,7 +47,7 @@ def create_make_tab(maker: Maker) -> None:
             label("make_all"), variant="primary", elem_id="make-all", scale=2, **look
         )
         stop = gr.Button(label("stop"), visible=False, elem_id="make-stop", **look)
-        resume = gr.Button(label("go_on"), visible=False, elem_id="make-resume", **look)
+        resume = gr.Button(label("job_resume"), visible=False, elem_id="make-resume", **look)
     progress = gr.HTML(elem_id="make-progress")
     # Gradio's own row of steps (6.31) leads back only, and does not follow what is done.
     bar = gr.HTML(elem_id="make-bar", js_on_load=CLICKED)
@@ -61,7 +64,8 @@ def create_make_tab(maker: Maker) -> None:
         with steps[4]:
             talk = _create_talk_step(maker)
             create_compare(maker)
-    maker.redraw(lambda name, language: _draw_choice(maker, name, language), [choice, *talk])
+    shown = [choice, everything, *talk]
+    maker.redraw(lambda name, language: _draw_choice(maker, name, language), shown)
     _follow(maker, bar, progress, [stop, resume])
 
     world, guard = maker.world, maker.guarded
@@ -107,7 +111,7 @@ def _create_talk_step(maker: Maker) -> list[Any]:
             base = maker.library.adapters(name)[folder.name].base.name
             choice = Choice(maker.model_named(base, name), str(folder))
         maker.open(name, choice)
-        return gr.Tabs(selected="ask")
+        return gr.Tabs(selected=TALK)
 
     talk.click(on_talk, [maker.world], [maker.tabs], **QUIET)
     return [people, talk]
@@ -127,12 +131,16 @@ def _draw_choice(maker: Maker, name: str, language: Language) -> tuple[Any, ...]
         told += render.reached(result, language)
     elif cast:
         told += render.note(say("talk_untrained", language))
-    return box, told or render.blank(say("nobody_yet", language)), gr.Button(interactive=bool(cast))
+    people = told or render.blank(say("nobody_yet", language))
+    guess = estimate(maker.library, maker.training_model(), "short")
+    time = render.duration(guess.seconds + _BEFORE_TRAINING, language)
+    everything = gr.Button(say("make_all_in", language, time=time))
+    return box, everything, people, gr.Button(interactive=bool(cast))
 
 
 def _follow(maker: Maker, bar: Any, progress: Any, buttons: Sequence[Any]) -> None:
     """What is under way and what is done follows the disk, in every open page."""
-    told, timer = gr.State(("", "", "")), gr.Timer(_PACE)
+    told, timer = gr.State(("", "", "")), maker.timer(_PACE)
     outputs = [timer, maker.version, told, bar, progress, *buttons]
     inputs = [maker.world, maker.step, told]
 

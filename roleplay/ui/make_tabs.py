@@ -39,6 +39,7 @@ def _create_owner_tab(maker: Maker, tabs: list[Any]) -> None:
 
     def look(request: gr.Request) -> list[Any]:
         mine = maker.access.owns(request)
-        return [*(gr.Tab(visible=mine) for _ in tabs), gr.Tab(visible=not mine)]
+        timers = [gr.Timer(active=mine) for _ in maker.timers]
+        return [*(gr.Tab(visible=mine) for _ in tabs), gr.Tab(visible=not mine), *timers]
 
-    maker.loads.append((look, [*tabs, own]))
+    maker.loads.append((look, [*tabs, own, *maker.timers]))

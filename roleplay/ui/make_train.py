@@ -86,7 +86,7 @@ def create_train_step(maker: Maker) -> Controls:
     def on_open(name: str, request: gr.Request) -> Any:
         return on_tick(name, "", request)
 
-    seen, timer = gr.State(""), gr.Timer(_PACE)
+    seen, timer = gr.State(""), maker.timer(_PACE)
     timer.tick(on_tick, [world, seen], [seen, plot, shown], **QUIET)
     for event in (world.change, maker.step.change):
         event(on_open, [world], [seen, plot, shown], **QUIET)

@@ -48,8 +48,11 @@ def serve(settings: Settings) -> None:
     checkpoint_of(settings.choice, world)
     _check_port(settings.host, settings.port)
     proxies.mend(settings.host)  # Gradio asks its own address whether the page is up
+    from starlette.middleware import Middleware
+
     from roleplay.ui.access import access_of
     from roleplay.ui.layout import create_app, launch_options
+    from roleplay.ui.limits import ClientLimit
 
     access = access_of(settings.host, settings.auth)
     if access.shared and not access.owner:
@@ -62,6 +65,8 @@ def serve(settings: Settings) -> None:
     app.queue(default_concurrency_limit=4)
     address: dict[str, Any] = {"server_name": settings.host, "server_port": settings.port}
     address |= {"auth": list(access.logins) or None, "max_file_size": access.largest_file}
+    if access.shared:
+        address["app_kwargs"] = {"middleware": [Middleware(ClientLimit)]}
     app.launch(prevent_thread_lock=True, quiet=True, **address, **launch_options())
     print(text("ui.open", address=f"http://{settings.host}:{settings.port}"), flush=True)
     engine.load(settings.world, settings.choice)

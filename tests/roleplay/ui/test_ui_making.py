@@ -124,7 +124,7 @@ def test_tiles_are_escaped_and_say_what_is_done(tabs: Tabs) -> None:
     tabs.maker.library.rename("toy", "<b>灯</b>")
     shown = tabs.draw("toy")["library"]
     assert "&lt;b&gt;灯" in shown and "<b>灯" not in shown
-    assert shown.count("rp-done") == 2 and shown.count("rp-open") == 2
+    assert shown.count("rp-done") == 2 and shown.count("rp-undone") == 2
     assert 'aria-pressed="true"' in shown
 
 
@@ -408,8 +408,9 @@ def test_nothing_is_drawn_for_a_stranger(shared: Tabs, english: Any) -> None:
     drawn = shared.call("make_common", "draw", english, "toy", *[None] * 40)
     assert drawn and all(one == gr.skip() for one in drawn)
     assert shared.call("make_common", "begin", english) == ""
-    *tabs, why = shared.call("make_tabs", "look", english)
+    *tabs, why, _, _ = shared.call("make_tabs", "look", english)
     assert [one.visible for one in tabs] == [False] * 3 and why.visible
+    assert not any(timer.active for timer in shared.maker.timers)
 
 
 @pytest.mark.parametrize(
