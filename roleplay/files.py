@@ -228,7 +228,7 @@ def settle(folder: Path) -> None:
 
 def is_done(folder: Path, stage: str, *, settings: dict[str, Any], inputs: str) -> bool:
     """Whether the outputs are there, unchanged, made by the same settings from the same input."""
-    made = _read_manifest(folder, stage)
+    made = manifest(folder, stage)
     wanted = {"format": FORMAT_VERSION, "settings": settings, "inputs": inputs}
     wanted = json.loads(json.dumps(wanted))  # as JSON gives them back, which knows no tuples
     same = all(made.get(key) == value for key, value in wanted.items())
@@ -240,15 +240,15 @@ def is_ours(folder: Path, stage: str, name: str) -> bool:
     old = folder / f"{name}.meta.json"
     if old.exists():  # of versions before 0.4, which kept no hash
         return bool(read_json(old).get("stage") == stage)
-    return _is_unchanged(folder, _read_manifest(folder, stage), name)
+    return _is_unchanged(folder, manifest(folder, stage), name)
 
 
 def _is_unchanged(folder: Path, made: dict[str, Any], name: str) -> bool:
     return (found := _hash(folder / name)) != "" and found == made.get("outputs", {}).get(name)
 
 
-def _read_manifest(folder: Path, stage: str) -> dict[str, Any]:
-    """The manifest of a stage, empty where there is none."""
+def manifest(folder: Path, stage: str) -> dict[str, Any]:
+    """What a stage noted of its last run in a folder, empty where there is nothing."""
     path = _manifest(folder, stage)
     made: dict[str, Any] = read_json(path) if path.exists() else {}
     return made

@@ -70,6 +70,16 @@ def load_causal(name: str, *, dtype: torch.dtype | None = None, quantization_bit
     return model.to(device()).eval().requires_grad_(False)
 
 
+def memory_of(name: str, *, quantization_bit: int = 0) -> tuple[int, int]:
+    """Bytes that a model needs, and those that there are for it.
+
+    Raises:
+        ModelError: no such model, or one that cannot be quantized.
+    """
+    _, _, need, free = _looked_at(name, None, quantization_bit)
+    return need, free
+
+
 def check_fits(name: str, *, quantization_bit: int = 0, freed: int = 0) -> None:
     """Refuse a model before another one makes way for it; ``freed`` bytes will be free then.
 
@@ -83,6 +93,15 @@ def _checked(
     name: str, dtype: torch.dtype | None, bits: int, freed: int = 0
 ) -> tuple[str, dict[str, Any]]:
     """Where a model lies and how it is loaded, after a look at its config and the memory."""
+    path, options, need, free = _looked_at(name, dtype, bits)
+    memory.check_memory(name, need, free + freed)
+    return path, options
+
+
+def _looked_at(
+    name: str, dtype: torch.dtype | None, bits: int
+) -> tuple[str, dict[str, Any], int, int]:
+    """Where a model lies, how it is loaded, the bytes it needs and those that there are."""
     from transformers import AutoConfig
 
     path, hub = resolve(name), {"local_files_only": _offline()}
@@ -94,8 +113,8 @@ def _checked(
     own, files = _own_options(name, config, bits), memory.weight_files(path, hub)
     bits = own.get("quantization_bit", 0)
     need = memory.needed_bytes(files, config, dtype=wanted, bits=bits)
-    memory.check_memory(name, need, memory.available_bytes(device()) + freed)
-    return path, {"dtype": wanted, **hub, **own, **_NO_CODE}
+    options = {"dtype": wanted, **hub, **own, **_NO_CODE}
+    return path, options, need, memory.available_bytes(device())
 
 
 def empty_cache() -> None:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from kb.index import read_meta
 from roleplay.adapters.checkpoint import AdapterInfo, check_checkpoint, public_name, read_info
 from roleplay.adapters.start import CHECKPOINTS, SHIPPED, find_start
+from roleplay.backends.remote import RemoteBackend
 from roleplay.dialogue import CharacterAgent
 from roleplay.errors import AdapterError, WorldError
 from roleplay.messages import Message, message
@@ -62,6 +63,12 @@ class Choice(Options):
         "ChatGLM：载入时量化为 4 或 8 位",
         environment="QUANTIZATION_BIT",
     )
+    endpoint: str = option(
+        "",
+        "address of an OpenAI-compatible server that talks, with MODEL as its name there",
+        "由哪个兼容 OpenAI 的服务器来说话（地址）；MODEL 是模型在那里的名字",
+        environment="ENDPOINT",
+    )
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,13 @@ def choose_checkpoint(
     return min(fitting)[1] if fitting else find_start(SHIPPED, public_name(model))
 
 
+def checkpoint_of(choice: Choice, world: World, tell: Tell = lambda text: None) -> Path | None:
+    """The adapter of a choice: none at an address, else as :func:`choose_checkpoint`."""
+    if choice.endpoint:
+        return None
+    return choose_checkpoint(choice.checkpoint, world, choice.model, tell)
+
+
 def check_cast(world: World) -> World:
     """The world itself. Raises WorldError: it names no characters."""
     if not world.names:
@@ -120,12 +134,20 @@ def load_agent(world: World, choice: Choice, tell: Tell) -> CharacterAgent:
         WorldError: the world names no characters.
         ModelError, AdapterError, BackgroundError: what is missing or does not fit.
     """
-    checkpoint = choose_checkpoint(choice.checkpoint, check_cast(world), choice.model, tell)
+    checkpoint = checkpoint_of(choice, check_cast(world), tell)
     return join_agent(world, load_backend(choice, checkpoint, tell), tell)
 
 
 def load_backend(choice: Choice, checkpoint: Path | None, tell: Tell) -> Any:
-    """The model with its adapter in this process. Raises as :func:`load_agent`."""
+    """The model with its adapter in this process, or at its address; raises as :func:`load_agent`.
+
+    A server is asked for one word, so that what is wrong with it is told now.
+    """
+    if choice.endpoint:
+        remote = RemoteBackend(choice.endpoint, choice.model)
+        tell(message("character.asking", url=choice.endpoint))
+        remote.check()
+        return remote
     from roleplay.backends.local import LocalBackend
 
     bits = choice.quantization_bit

@@ -172,11 +172,14 @@ def _job(world: World, output: Path, settings: Settings, say: Teller) -> _Job:
         made_by |= {"model": backend.model, "with_summaries": settings.with_summaries}
         made_by["complete"] = True
     cast = _with_aliases(shown, output) if backend.asks else shown
-    corrections, deleted = read_corrections(world.path / FILE), _deleted(world)
+    own = {form: name for name, aliases in shown.items() for form in (name, *aliases)}
+    told = read_corrections(world.path / FILE)
+    corrections = {line: own.get(name, name) for line, name in told.items()}
+    deleted = deleted_names(world)
     return _Job(output, novel, cast, shown, corrections, deleted, made_by)
 
 
-def _deleted(world: World) -> frozenset[str]:
+def deleted_names(world: World) -> frozenset[str]:
     """The names that were found for world.json once, and that a person took out of it."""
     offered = world.path / "report" / "aliases.json"
     if not offered.exists():

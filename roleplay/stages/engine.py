@@ -41,14 +41,14 @@ class Loaded:
     introduction: Introduction
 
     @property
-    def model(self) -> tuple[str, Path | None, int]:
+    def model(self) -> tuple[str, Path | None, int, str]:
         """What decides whether another choice needs another model in memory."""
         return model_of(self.choice, self.checkpoint)
 
 
-def model_of(choice: Choice, checkpoint: Path | None) -> tuple[str, Path | None, int]:
-    """The model of a choice, its adapter, and how it is quantized."""
-    return choice.model, checkpoint, choice.quantization_bit
+def model_of(choice: Choice, checkpoint: Path | None) -> tuple[str, Path | None, int, str]:
+    """The model of a choice, its adapter, how it is quantized, and where it is."""
+    return choice.model, checkpoint, choice.quantization_bit, choice.endpoint
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,9 @@ class LocalModels:
     """Models in this process."""
 
     def check_fits(self, choice: Choice, *, freed: int) -> None:
-        """By what the files of the model need."""
+        """By what the files of the model need; elsewhere it needs nothing here."""
+        if choice.endpoint:
+            return
         loading.check_fits(choice.model, quantization_bit=choice.quantization_bit, freed=freed)
 
     def load(self, choice: Choice, checkpoint: Path | None, tell: Tell) -> Any:
@@ -184,7 +186,7 @@ class Engine:
     def _load(self, path: Path, choice: Choice, background: bool) -> Loaded:
         world = check_cast(World.load(path))
         shown = character.introduce(world)
-        checkpoint = character.choose_checkpoint(choice.checkpoint, world, choice.model, self._step)
+        checkpoint = character.checkpoint_of(choice, world, self._step)
         backend = self._backend(choice, checkpoint)
         agent = character.join_agent(world, backend, self._step, background)
         return Loaded(world, choice, checkpoint, agent, shown)

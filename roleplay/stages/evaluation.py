@@ -102,7 +102,8 @@ def run(settings: Settings, listener: Listener = silent) -> Evaluated:
 
     Raises:
         WorldError, BackgroundError: what is measured on is missing.
-        ModelError, AdapterError: no such model, a ChatGLM, or an adapter that does not fit.
+        ModelError, AdapterError: no such model, a ChatGLM, one at an address, an adapter that does
+            not fit.
         DatasetError: a mark in a sheet is none.
     """
     say = Teller("evaluation", listener)
@@ -111,6 +112,8 @@ def run(settings: Settings, listener: Listener = silent) -> Evaluated:
         return Evaluated({}, {})
     begun = time.perf_counter()
     world, choice = World.load(settings.world), settings.choice
+    if choice.endpoint:
+        raise ModelError("evaluation-stage.remote", url=choice.endpoint)
     tokenizer = loading.load_tokenizer(choice.model)
     if causal.is_prefix_lm(tokenizer):
         raise ModelError("evaluation-stage.chatglm", model=choice.model)

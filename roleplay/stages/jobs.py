@@ -22,7 +22,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,18 +74,23 @@ class Job:
         return self.folder.parents[1]
 
 
-def start(stage: str, settings: Any) -> Job:
+def start(stage: str, settings: Any, secrets: Mapping[str, str] | None = None) -> Job:
     """Start a stage with its settings, which name a world.
+
+    Args:
+        secrets: variables of its environment, a key or so, which are written nowhere.
 
     Raises:
         BusyError: a job is running in this world; the message says which and since when.
     """
     script = _SCRIPTS / f"{find(stage).script}.py"
     command = [sys.executable, str(script), *arguments(settings)]
-    return _start(stage, Path(settings.world), command, str(Path.cwd()))
+    return _start(stage, Path(settings.world), command, str(Path.cwd()), secrets)
 
 
-def _start(stage: str, world: Path, command: Sequence[str], cwd: str) -> Job:
+def _start(
+    stage: str, world: Path, command: Sequence[str], cwd: str, secrets: Mapping[str, str] | None
+) -> Job:
     top = world.resolve() / FOLDER
     top.mkdir(parents=True, exist_ok=True)
     # Two starts at once: the second waits for the first to have written its job.json.
@@ -96,7 +101,8 @@ def _start(stage: str, world: Path, command: Sequence[str], cwd: str) -> Job:
         folder = _new_folder(top, stage)
         with (folder / LOG).open("wb") as log:
             streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
-            more = {"cwd": cwd, "env": _environment(), **streams, **_own_group()}
+            environment = _environment() | dict(secrets or {})
+            more = {"cwd": cwd, "env": environment, **streams, **_own_group()}
             process = subprocess.Popen([*command, "--job", str(folder)], **more)
         _children[process.pid] = process
         row = {"stage": stage, "command": list(command), "cwd": cwd, "pid": process.pid}
@@ -196,9 +202,9 @@ def wait(job: Job, timeout: float = 60.0) -> State:
     return state(job)
 
 
-def resume(job: Job) -> Job:
-    """A new job with the same command. Raises as :func:`start`."""
-    return _start(job.stage, job.world, job.command, job.cwd)
+def resume(job: Job, secrets: Mapping[str, str] | None = None) -> Job:
+    """A new job with the same command. ``secrets`` and errors as in :func:`start`."""
+    return _start(job.stage, job.world, job.command, job.cwd, secrets)
 
 
 def events(job: Job, since: int = 0) -> list[Event]:

@@ -10,9 +10,14 @@ from roleplay.dialogue import NO_PINS
 from roleplay.messages import Language
 from roleplay.stages.character import Introduction
 from roleplay.stages.engine import Engine
+from roleplay.stages.library import Library
 from roleplay.ui import render
+from roleplay.ui.access import OWN_MACHINE, Access
 from roleplay.ui.ask_tab import create_ask_tab
 from roleplay.ui.common import Page
+from roleplay.ui.make_common import Maker, follow
+from roleplay.ui.make_head import create_head
+from roleplay.ui.make_tabs import create_making_tabs
 from roleplay.ui.scene_tab import create_scene_tab
 from roleplay.ui.strings import label, language, translations
 
@@ -21,10 +26,18 @@ _RENAME = """html => {
 }"""
 
 
-def create_app(engine: Engine, *, title: str, world: Introduction | None = None) -> gr.Blocks:
+def create_app(
+    engine: Engine,
+    *,
+    title: str,
+    world: Introduction | None = None,
+    library: Library | None = None,
+    access: Access = OWN_MACHINE,
+) -> gr.Blocks:
     """The Gradio app; ``launch_options()`` belong to its ``launch``.
 
-    ``world`` is shown until something is loaded.
+    ``world`` is shown until something is loaded; ``access`` is who may make and change things in
+    the ``library``.
     """
     with gr.Blocks(title=title, analytics_enabled=False) as app:
         with gr.Column(elem_classes="rp-head"):
@@ -33,14 +46,18 @@ def create_app(engine: Engine, *, title: str, world: Introduction | None = None)
             status = gr.HTML(elem_id="status")
         page = Page(engine, gr.State(NO_PINS), world)
         heading.change(None, [heading], None, js=_RENAME)
+        maker = Maker(page, library or Library(), access)
+        create_head(maker)
         page.choices.append((heading, lambda world: f"<h1>{escape(f'《{world.title}》')}</h1>"))
-        with gr.Tabs():
+        with gr.Tabs() as maker.tabs:
             with gr.Tab(label("tab_ask"), id="ask"):
                 create_ask_tab(page)
             with gr.Tab(label("tab_scene"), id="scene"):
                 create_scene_tab(page)
+            create_making_tabs(maker)
         gr.Markdown(label("footer"), elem_classes="rp-foot")
         _keep_up(app, page, status)
+        follow(app, maker)
     return app
 
 
@@ -80,5 +97,6 @@ def launch_options() -> dict[str, Any]:
     title = {"background_fill": "transparent", "text_color": "*body_text_color"}
     plain = {f"block_title_{name}{mode}": title[name] for name in title for mode in ("", "_dark")}
     theme = gr.themes.Soft(font=fonts, **hues).set(block_title_padding="0", **plain)
-    css = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
+    sheets = (Path(__file__).parent / name for name in ("style.css", "make.css"))
+    css = "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
     return {"theme": theme, "css": css, "i18n": translations(), "footer_links": []}

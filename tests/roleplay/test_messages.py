@@ -112,7 +112,9 @@ def is_made_up(key: str, used: str) -> bool:
     """Keys of the page are named without their area; some are made of an area and a name."""
     area, _, name = key.partition(".")
     if area == "ui":
-        return f'"{name}"' in used or f"'{name}'" in used
+        starts = (name[: place + 1] for place, letter in enumerate(name) if letter == "_")
+        made = any(f'f"{start}{{' in used for start in starts)
+        return made or f'"{name}"' in used or f"'{name}'" in used
     return f'"{area}.{{' in used or f'f"{area}.' in used
 
 
