@@ -119,11 +119,11 @@ LINES = st.builds(
 
 @given(st.lists(LINES, max_size=4))
 def test_a_saved_scene_comes_back(lines: list[Line]) -> None:
-    assert Session.load(Session(tuple(lines)).dump()).lines == tuple(lines)
+    assert Session.load(Session.of(lines).dump()).lines == tuple(lines)
 
 
 def test_script_text_is_loaded_as_well(session: Session) -> None:
-    assert Session.load(OPENING) == Session(session.lines)
+    assert Session.load(OPENING) == Session.of(session.lines)
 
 
 @pytest.mark.parametrize(
