@@ -79,6 +79,13 @@ class Chat:
         """Gone on: changed now."""
         return replace(self, session=session, changed=time.time())
 
+    def renamed(self, asker: Asker) -> Self:
+        """Asked by another, or by the same one under another name: their turns bear it."""
+        if asker.name == self.asker.name:
+            return replace(self, asker=asker)
+        turns = tuple(_renamed(turn, self.asker.name, asker.name) for turn in self.session.turns)
+        return replace(self, asker=asker, session=Session(turns))
+
     def branch(self, place: int) -> Self:
         """Another one that begins as this did, up to a turn."""
         session = Session(self.session.turns[: place + 1])
@@ -121,6 +128,16 @@ class Chat:
         return cls(saved.id, saved.kind, saved.world, saved.character, **more)
 
 
+def _renamed(turn: Turn, old: str, new: str) -> Turn:
+    if turn.char != old:
+        return turn
+    found = [
+        replace(one, lines=tuple(line.model_copy(update={"char": new}) for line in one.lines))
+        for one in turn.candidates
+    ]
+    return replace(turn, candidates=tuple(found))
+
+
 def new_id() -> str:
     """A name for a file that no other has: ``20261126-101500-9f3ac2d1``."""
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
@@ -128,14 +145,14 @@ def new_id() -> str:
 
 def as_markdown(chat: Chat) -> str:
     """What stands, to be read: speakers bold, actions in italics, narration as a quotation."""
-    rows = [f"# {_plain(chat.name)}"]
+    rows = [f"# {plain(chat.name)}"]
     for line in chat.session.lines:
-        text = _plain(line.text)
+        text = plain(line.text)
         told = {"act": f"*{text}*", "think": f"（{text}）"}.get(line.kind, text)
         face = f" （{line.expression}）" if line.expression else ""
         quoted = f"> {text}".replace("\n", "\n> ")
         rows.append(
-            quoted if line.kind == "info" else f"**{_plain(line.char or '')}**：{told}{face}"
+            quoted if line.kind == "info" else f"**{plain(line.char or '')}**：{told}{face}"
         )
     return "\n\n".join(rows) + "\n"
 
@@ -159,7 +176,7 @@ def _message(turn: Turn, asker: str, made: str) -> dict[str, Any]:
     return row | ({"swipes": said, "swipe_id": turn.chosen} if len(said) > 1 else {})
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text in which no mark of Markdown or HTML has a meaning."""
     for mark in "\\`*_[]<>#|":
         text = text.replace(mark, f"\\{mark}")

@@ -148,6 +148,10 @@ class Session:
         moved = (*self.turns[:place], *as_turns(lines), *self.turns[place:])
         return Added(self._moved(moved) if lines else self, problems)
 
+    def append(self, lines: Sequence[Line]) -> Self:
+        """Put lines at the end."""
+        return self._moved((*self.turns, *as_turns(lines)))
+
     def choose(self, character: str, candidate: str) -> Self:
         """Append a candidate as the turn of ``character``.
 
