@@ -5,8 +5,8 @@
     Chat.from_json(chat.to_json()) == chat
     as_markdown(chat), as_jsonl(chat), chat.session.text
 
-``as_jsonl`` is the form that chat front ends exchange: a row about both, then a row a turn, with its
-candidates as ``swipes``.
+``as_jsonl`` is the form that chat front ends exchange: a row about both, then a row a turn, with
+its candidates as ``swipes``.
 """
 
 import json

@@ -57,10 +57,11 @@ def _card(row: Answers, at: int, place: int, language: Language) -> str:
     is_best = row.is_done and row.is_ranked and place == 0
     best = f'<b class="rp-best">{escape(say("best", language))}</b>' if is_best else ""
     tools = _tools(row, at, place, language) if row.is_done else ""
+    told = render.body(row.character, text, language)
     kept = " rp-kept" if place in row.kept else ""
     return (
         f'<div class="rp-card{kept}"><div class="rp-number">{place + 1}{best}</div>'
-        f'<div class="rp-text">{render.body(row.character, text, language)}{caret}</div>{tools}</div>'
+        f'<div class="rp-text">{told}{caret}</div>{tools}</div>'
     )
 
 

@@ -3,8 +3,8 @@
     opened, browser = keeper.save(opened, browser)
     keeper.names(opened, browser)       # [("今天漏不漏？ · 11-26 10:15", "20261126-101500-9f3ac2d1")]
 
-``browser`` is the value of a ``gr.BrowserState``: which chat was open last and, on a shared machine,
-the chats themselves. What comes from a browser may be anything, and is read as such.
+``browser`` is the value of a ``gr.BrowserState``: which chat was open last and, on a shared
+machine, the chats themselves. What comes from a browser may be anything, and is read as such.
 """
 
 import time

@@ -48,7 +48,8 @@ def create_app(
         shown, pins = gr.State(None), gr.State(NO_PINS)
         page = Page(engine, pins, world, shared=shared, shown=shown)
         with gr.Column(elem_classes="rp-head"):
-            gr.HTML(language_switch(), elem_classes="rp-languages", apply_default_css=False)
+            languages = gr.HTML(elem_classes="rp-languages", apply_default_css=False)
+            page.greetings.append((languages, language_switch))
             heading = gr.HTML(f"<h1>{escape(title)}</h1>", elem_id="title")
             gr.Markdown(label("intro"))
             status = gr.HTML(elem_id="status")

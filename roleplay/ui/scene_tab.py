@@ -183,7 +183,7 @@ class SceneTab(Room):
                 opened = updates.get(self.opened, opened)
                 browser = updates.get(self.browser, browser)
                 # Not idle before the last: else one could begin another beside this.
-                yield {**updates, **({} if self.growing in updates else self.idle(busy=True))}
+                yield {**updates, **(self.idle(busy=True) if self.opened in updates else {})}
         yield self.idle()
 
     def next_one(self, opened: Opened, who: str, way: Way) -> str:

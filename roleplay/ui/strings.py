@@ -24,7 +24,6 @@ if (rpLanguage) {{
   Object.defineProperty(navigator, "language", {{get: () => spoken}});
   Object.defineProperty(navigator, "languages", {{get: () => [spoken]}});
 }}
-document.documentElement.dataset.spoken = navigator.language.startsWith("zh") ? "zh" : "en";
 function rpSpeak(language) {{
   document.cookie = `{_COOKIE}=${{language}}; path=/; max-age=31536000; SameSite=Lax`;
   location.reload();
@@ -63,11 +62,12 @@ def language(request: gr.Request | None) -> Language:
     return messages.language_of(request.headers.get("accept-language", ""))
 
 
-def language_switch() -> str:
-    """Two buttons; see :data:`LANGUAGE_SCRIPT`."""
-    names = {"zh": "中文", "en": "English"}
+def language_switch(spoken: Language) -> str:
+    """A button a language; see :data:`LANGUAGE_SCRIPT`."""
+    names: dict[Language, str] = {"zh": "中文", "en": "English"}
     return "".join(
-        f'<button lang="{key}" onclick="rpSpeak(\'{key}\')">{name}</button>'
+        f'<button lang="{key}" aria-current="{str(key == spoken).lower()}" '
+        f"onclick=\"rpSpeak('{key}')\">{name}</button>"
         for key, name in names.items()
     )
 

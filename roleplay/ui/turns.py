@@ -16,6 +16,15 @@ from roleplay.ui import render
 from roleplay.ui.portraits import NOBODY_KNOWN, Faces, hue
 from roleplay.ui.strings import say
 
+_TOLD = {
+    "edit": "edit_told",
+    "teach": "teach_told",
+    "insert": "insert_told",
+    "branch": "branch_told",
+    "delete": "delete_told",
+}
+_ICONS = ("↻", "👍", "👎", "‹", "›")
+
 
 @dataclass(frozen=True)
 class Look:
@@ -110,7 +119,7 @@ def _tools(turn: Turn, look: Look) -> str:
     keys = ["edit", "insert", "branch", "delete"]
     if written and look.rates and turn.prompt:
         keys.insert(1, "teach")
-    words = "".join(_button(key, look.say(key)) for key in keys)
+    words = "".join(_button(key, look.say(key), look.say(_TOLD[key])) for key in keys)
     icons = _swipes(turn, look)
     if written:
         icons += _button("again", "↻", look.say("again"))
@@ -133,5 +142,6 @@ def _rating(turn: Turn, mark: str, icon: str, look: Look) -> str:
 
 
 def _button(do: str, shown: str, told: str = "", more: str = "") -> str:
-    label = f' aria-label="{told}" title="{told}"' if told else ""
+    spoken = told if shown in _ICONS else ""
+    label = (f' aria-label="{spoken}"' if spoken else "") + (f' title="{told}"' if told else "")
     return f'<button data-do="{do}"{label}{more}>{shown}</button>'

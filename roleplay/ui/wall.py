@@ -1,4 +1,4 @@
-"""The people of a world introduce themselves: portrait, a line, a greeting, questions to begin with.
+"""The people of a world introduce themselves: portrait, a line, a greeting, first questions.
 
 A click on somebody is an event with ``data-do`` meet and ``data-who``; on a question, ask as well.
 """
