@@ -166,7 +166,7 @@ def candidates(world: World, agent: CharacterAgent) -> None:
     backend.__class__ = _Endless
     params = SamplingParams.checked(seed=1, max_new_tokens=40)
     prompt = next(
-        agent.act(world.names[0], Session(tuple(_held_out(world)[:12])), n=1, params=params)
+        agent.act(world.names[0], Session.of(_held_out(world)[:12]), n=1, params=params)
     ).prompt
     seconds: dict[int, list[float]] = {1: [], 5: []}
     for _ in range(4):
@@ -215,9 +215,7 @@ def _sampled(
     main = world.names[:6]
     for number in range(20):
         end = 12 + number * (len(lines) - 12) // 20
-        stream = agent.act(
-            main[number % 6], Session(tuple(lines[end - 12 : end])), n=5, params=params
-        )
+        stream = agent.act(main[number % 6], Session.of(lines[end - 12 : end]), n=5, params=params)
         yield main[number % 6], last_reply(stream).candidates
     for question in world.read_questions()[:: len(world.read_questions()) // 20][:20]:
         stream = agent.ask(question.character, question.question, n=5, params=params)

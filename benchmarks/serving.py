@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
+import httpx2
 import openai
 
 from benchmarks.machine import describe
@@ -71,7 +71,7 @@ def main() -> None:
 
 def connect(address: str) -> openai.OpenAI:
     """A client that asks once, of this machine, without a proxy."""
-    plain = httpx.Client(trust_env=False, timeout=600)
+    plain = httpx2.Client(trust_env=False, timeout=600)
     key = os.environ.get("ROLEPLAY_API_KEY", "none")
     return openai.OpenAI(base_url=address, api_key=key, max_retries=0, http_client=plain)
 

@@ -1,4 +1,4 @@
-"""Talking to a character: ask, let them act in a scene, choose among candidates, undo, save, load.
+"""Talking to a character: ask, talk, let them act in a scene, find who is next.
 
     agent = CharacterAgent(backend, characters=["闻筝", "陆迟"], retriever=retriever)
     for reply in agent.ask("闻筝", "你最爱吃什么？", n=5, params=SamplingParams()):
@@ -6,28 +6,26 @@
     session = Session().add("【雨停了】\\n陆迟：不好意思，我来晚了。").session
     session = session.choose("闻筝", reply.candidates[0])
 
-A :class:`Session` is immutable: every move gives a new one, which is what makes undo exact. Nothing
-here knows a model or a knowledge base by name.
+Nothing here knows a model or a knowledge base by name; what was said is the caller's to keep, in a
+:class:`roleplay.conversation.Session`.
 """
 
-import json
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Protocol, Self
-
-from pydantic import BaseModel, ValidationError
 
 from roleplay import prompts
 from roleplay.backends.base import Backend
 from roleplay.background import Retriever, Snippet
-from roleplay.errors import DialogueError, FormError, reason
-from roleplay.messages import message
-from roleplay.prompts import Budget, Prompt
+from roleplay.conversation import Session as Session  # whoever imports the agent needs it too
+from roleplay.conversation import in_turn
+from roleplay.errors import DialogueError
+from roleplay.prompts import Asker, Budget, Prompt
 from roleplay.recall import Recall
-from roleplay.records import FORMAT_VERSION, Line
+from roleplay.records import Line
 from roleplay.sampling import SamplingParams
-from roleplay.script import Problem, format_script, parse_body, parse_script
+from roleplay.script import parse_body
 
 _RECALLED, _NEAR = 4, 0.4
 """The most answers that are recalled, and how near what was said then must be."""
@@ -61,6 +59,9 @@ class Ranker(Protocol):
         recalled: Mapping[str, float] | None = None,
     ) -> Sequence[Ranked]:
         """All candidates, best first; ``question`` is empty in a scene."""
+
+    def speakers(self, prompt: Prompt, names: Sequence[str]) -> Sequence[str]:
+        """Who says the next line of a prompt, the likeliest first."""
 
 
 @dataclass(frozen=True)
@@ -110,83 +111,6 @@ class Pins:
 
 
 NO_PINS = Pins()
-
-
-class _Saved(BaseModel):
-    """The document of a saved scene; its lines are read when its format is known."""
-
-    format: int
-    lines: tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Session:
-    """A scene in play: its lines, and what it was before each move."""
-
-    lines: tuple[Line, ...] = ()
-    past: tuple[tuple[Line, ...], ...] = field(default=(), repr=False)
-
-    def add(self, text: str) -> "Added":
-        """Append typed script text; unreadable lines are reported and the rest is kept."""
-        script = parse_script(text)
-        return Added(self._with(script.lines) if script.lines else self, script.problems)
-
-    def choose(self, character: str, candidate: str) -> Self:
-        """Append a candidate as the line (or lines) of ``character``.
-
-        Raises DialogueError: the candidate is empty or no script line.
-        """
-        try:
-            return self._with(parse_body(candidate, character))
-        except ValueError as error:
-            raise DialogueError("dialogue.no-line", reason=reason(error)) from error
-
-    def undo(self) -> Self:
-        """The session before the last move. Raises DialogueError: there was none."""
-        if not self.past:
-            raise DialogueError("dialogue.no-move")
-        return replace(self, lines=self.past[-1], past=self.past[:-1])
-
-    @property
-    def text(self) -> str:
-        """The scene as script text."""
-        return format_script(self.lines)
-
-    def dump(self) -> str:
-        """The scene as a JSON document; :meth:`load` reads it."""
-        saved = {"format": FORMAT_VERSION, "lines": [line.to_json() for line in self.lines]}
-        return json.dumps(saved, ensure_ascii=False, indent=1) + "\n"
-
-    @classmethod
-    def load(cls, text: str) -> Self:
-        """Read :meth:`dump`'s document, or plain script text.
-
-        Raises DialogueError: neither; the message says what is wrong with it.
-        """
-        if not text.lstrip().startswith("{"):
-            script = parse_script(text)
-            problem = script.problems[0].message if script.problems else message("dialogue.empty")
-            if script.problems or not script.lines:
-                raise DialogueError("dialogue.no-script", reason=problem)
-            return cls(script.lines)
-        try:
-            saved = _Saved.model_validate_json(text)
-            if saved.format != FORMAT_VERSION:
-                raise DialogueError("dialogue.format", format=saved.format, known=FORMAT_VERSION)
-            return cls(tuple(line for row in saved.lines for line in Line.from_json(row)))
-        except (ValidationError, FormError) as error:
-            raise DialogueError("dialogue.no-scene", reason=reason(error)) from error
-
-    def _with(self, lines: Sequence[Line]) -> Self:
-        return replace(self, lines=(*self.lines, *lines), past=(*self.past, self.lines))
-
-
-@dataclass(frozen=True)
-class Added:
-    """What came of typed text: the session with its readable lines, and what could not be read."""
-
-    session: Session
-    problems: tuple[Problem, ...]
 
 
 @dataclass(eq=False)
@@ -240,6 +164,33 @@ class CharacterAgent:
         prompt = self.scene_prompt(character, session, **more)
         yield from self._stream(prompt, n, params, character)
 
+    def talk(
+        self,
+        character: str,
+        session: Session,
+        asker: Asker,
+        *,
+        n: int,
+        params: SamplingParams,
+        **more: Any,
+    ) -> Iterator[Reply]:
+        """Stream ``n`` candidates for what ``character`` answers in a conversation.
+
+        ``more`` and errors as in :meth:`talk_prompt`. Raises SamplingError: ``n`` is out of range.
+        """
+        prompt = self.talk_prompt(character, session, asker, **more)
+        yield from self._stream(prompt, n, params, character, _asked(session, asker))
+
+    def next_speakers(self, session: Session, names: Sequence[str]) -> Sequence[str]:
+        """Who of ``names`` is likely to go on with a scene, the likeliest first.
+
+        Where the model cannot be asked, as where it runs elsewhere, whoever spoke longest ago.
+        """
+        if self.ranker is None or len(names) < 2 or not session.lines:
+            return in_turn(session.lines, names)
+        scene = prompts.open_prompt(session.lines, count=self.backend.count, budget=self.budget)
+        return self.ranker.speakers(scene, names)
+
     def question_prompt(
         self,
         character: str,
@@ -291,6 +242,28 @@ class CharacterAgent:
             lines.append(Line(kind="say", char=prompts.ASKER, text=asked))
             lines += parse_body(answered, character)
         return lines
+
+    def talk_prompt(
+        self,
+        character: str,
+        session: Session,
+        asker: Asker,
+        *,
+        background: bool = True,
+        pins: Pins = NO_PINS,
+        chapter: int | None = None,
+    ) -> Prompt:
+        """What :meth:`talk` gives the model to read; all as in :meth:`question_prompt`.
+
+        Args:
+            asker: who talks to the character; their lines stand as those of whoever asks.
+        """
+        said = _asked(session, asker)
+        query = prompts.question_query(said, character)
+        if not said:
+            query = prompts.scene_query(session.lines, character)
+        parts = self._parts(character, query, background, pins, chapter)
+        return prompts.talk_prompt(character, session.lines, asker, **parts)
 
     def _parts(
         self, character: str, query: str, background: bool, pins: Pins, chapter: int | None
@@ -345,6 +318,12 @@ class CharacterAgent:
         found = self.recall.near(character, question, _RECALLED, before=before)
         near = (one for one in found if one.score >= _NEAR and one.answer != before)
         return {one.answer: one.score for one in near}
+
+
+def _asked(session: Session, asker: Asker) -> str:
+    """What the asker said last, empty where the newest line is another's."""
+    newest = session.lines[-1] if session.lines else None
+    return newest.text if newest and newest.char == asker.name else ""
 
 
 def last_drawn(drawn: Iterator[list[str]]) -> list[str]:

@@ -26,6 +26,10 @@ from roleplay.script import format_body, format_cue, format_line
 
 MIN_SCORE = 0.2
 """Snippets that fit worse stay out of prompts: what is unrelated teaches to overlook background."""
+_NOBODY = ("你", "You")
+"""What one is called who gives no name."""
+_TURNS = 5
+"""Exchanges of a conversation that are shown: as many as in training."""
 ASKER = "问"
 """The speaker of a question in a prompt, as the first checkpoints were trained."""
 Count = Callable[[str], int]
@@ -38,6 +42,19 @@ class Budget:
 
     prompt: int = 1024
     background: int = 320
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who talks to a character: a name, which their lines bear, and a few words about them."""
+
+    name: str = "你"
+    about: str = ""
+
+    @property
+    def profile(self) -> str:
+        """Who asks, as a character is told; empty where nothing is known."""
+        return "，".join(filter(None, (self.name * (self.name not in _NOBODY), self.about)))
 
 
 @dataclass(frozen=True)
@@ -74,7 +91,8 @@ def scene_prompt(
         PromptError: the newest line, the profile and the cue alone are over the budget.
     """
     rows = [line_segments(line) for line in visible_lines(lines, character)]
-    return _build(rows, character, count, background, budget or Budget(), profile)
+    who = profile_segment(character, profile)
+    return _build(rows, character, count, background, budget or Budget(), who)
 
 
 def question_prompt(
@@ -102,7 +120,42 @@ def question_prompt(
     for asked, answered in history:
         rows += [question_segments(asked), (format_cue(character), f"{one_line(answered)}\n")]
     rows.append(question_segments(question))
-    return _build(rows, character, count, background, budget or Budget(), profile)
+    who = profile_segment(character, profile)
+    return _build(rows, character, count, background, budget or Budget(), who)
+
+
+def talk_prompt(
+    character: str,
+    lines: Sequence[Line],
+    asker: Asker,
+    *,
+    count: Count,
+    background: Sequence[Snippet] = (),
+    budget: Budget | None = None,
+    profile: str = "",
+) -> Prompt:
+    """The prompt for what ``character`` answers in a conversation, in the form of questions.
+
+    Args:
+        lines: the conversation, oldest first; those of ``asker`` are the questions.
+        background, profile: as in :func:`scene_prompt`.
+
+    Raises:
+        PromptError: the newest line, the profiles and the cue alone are over the budget.
+    """
+    seen = visible_lines(lines, character)
+    asked = [place for place, line in enumerate(seen) if line.char == asker.name]
+    newest = seen[asked[-_TURNS] :] if len(asked) > _TURNS else seen
+    rows = [_talk_segments(line, asker) for line in newest]
+    who = profile_segment(character, profile) + profile_segment(ASKER, asker.profile)
+    made = _build(rows, character, count, background, budget or Budget(), who)
+    return Prompt(made.segments, made.background, made.dropped + len(seen) - len(newest))
+
+
+def open_prompt(lines: Sequence[Line], *, count: Count, budget: Budget | None = None) -> Prompt:
+    """The scene alone, without a cue: what tells who is next. Thoughts are left out."""
+    rows = [line_segments(line) for line in lines if line.kind != "think"]
+    return _build(rows, "", count, (), budget or Budget(), "")
 
 
 def scene_query(lines: Sequence[Line], character: str, *, newest: int = 6) -> str:
@@ -131,6 +184,14 @@ def line_segments(line: Line) -> tuple[str, ...]:
 def question_segments(question: str) -> tuple[str, ...]:
     """A question as the newest line of a prompt."""
     return (f"{ASKER}：{one_line(question)}\n",)
+
+
+def _talk_segments(line: Line, asker: Asker) -> tuple[str, ...]:
+    if line.char != asker.name:
+        return line_segments(line)
+    if line.kind == "say":
+        return question_segments(line.text)
+    return (f"{ASKER}：{format_body(line)}\n",)
 
 
 def profile_segment(name: str, profile: str) -> str:
@@ -169,11 +230,13 @@ def _build(
     budget: Budget,
     profile: str,
 ) -> Prompt:
+    """``profile`` is the segment of who is there; no ``character``: no cue."""
+
     def tokens(segments: Sequence[str]) -> int:
         return sum(map(count, segments))
 
-    cue = format_cue(character)
-    who = [text] if (text := profile_segment(character, profile)) else []
+    cue = format_cue(character) if character else ""
+    who = [profile] if profile else []
     left = budget.prompt - tokens([*who, *(rows[-1] if rows else ()), cue])
     if left < 0:
         key = "prompts.long-profile" if who else "prompts.long-line"
@@ -187,4 +250,4 @@ def _build(
     while first and (left := left - tokens(rows[first - 1])) >= 0:
         first -= 1
     told = [part for row in rows[first:] for part in row]
-    return Prompt((*who, *shown, *told, cue), tuple(chosen), first)
+    return Prompt((*who, *shown, *told, *filter(None, (cue,))), tuple(chosen), first)

@@ -89,6 +89,15 @@ class Ranker:
             ranked.append(Ranked(text, place, score, reasons, tuple(faults)))
         return sorted(ranked, key=lambda one: -one.score)
 
+    def speakers(self, prompt: Prompt, names: Sequence[str]) -> list[str]:
+        """Who says the next line of a scene, the likeliest first.
+
+        Args:
+            prompt: the scene without a cue.
+        """
+        costs = losses(self.backend, prompt.segments, [("", format_cue(name)) for name in names])
+        return [name for _, name in sorted(zip(costs, names, strict=True))]
+
     def _voice(self, character: str, text: str) -> float:
         """How much likelier the judge finds the character than the best other one."""
         scores = self.sense.judge.scores(text)

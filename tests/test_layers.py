@@ -20,6 +20,8 @@ LAYERS = (
     ("roleplay.stages",),
     ("roleplay.evaluation",),
     ("roleplay.distill", "roleplay.dialogue", "roleplay.ranking"),
+    ("roleplay.chat",),
+    ("roleplay.conversation",),
     ("roleplay.dataset", "roleplay.training", "roleplay.backends"),
     ("roleplay.prompts", "roleplay.adapters", "roleplay.cards", "roleplay.recall"),
     ("roleplay.script", "roleplay.novel", "roleplay.sampling", "roleplay.models", "roleplay.sense"),

@@ -156,7 +156,7 @@ def _scenes(
     for number in range(sizes.scenes):
         end = min(_SCENE + number * max(len(lines) - _SCENE, 0) // sizes.scenes, len(lines))
         name = names[number % len(names)]
-        session = Session(tuple(lines[max(0, end - _SCENE) : end]))
+        session = Session.of(lines[max(0, end - _SCENE) : end])
         drawn = last_reply(agent.act(name, session, n=sizes.candidates, params=DRAWN))
         for reply in drawn.candidates:
             found[name].replies.append(reply)

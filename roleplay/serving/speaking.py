@@ -110,4 +110,4 @@ def speak(agent: CharacterAgent, asked: Asked) -> Iterator[Reply]:
     if question := told.question():
         history, newest = question
         return agent.ask(told.character, newest, history=history, **drawn)
-    return agent.act(told.character, Session(tuple(told.lines())), **drawn)
+    return agent.act(told.character, Session.of(tuple(told.lines())), **drawn)

@@ -26,6 +26,7 @@ from roleplay.ranking import Ranker
 from roleplay.script import format_script
 from roleplay.sense import Sense
 from roleplay.stages.background import BackgroundError, told, world_retriever
+from roleplay.stages.cast import Person, introduce_cast, questions_of
 from roleplay.stages.described import described
 from roleplay.stages.plot import read_plot
 from roleplay.stages.recall import world_recall
@@ -33,9 +34,6 @@ from roleplay.world import World
 
 ROOT = CHECKPOINTS.parent
 NO_CHECKPOINT = "none"
-
-QUESTIONS = ("你是谁？", "你最爱吃什么？", "你好笨啊", "我喜欢你")
-"""The seed's own, which fit any character."""
 
 Tell = Callable[[Message], None]
 
@@ -78,7 +76,10 @@ class Introduction:
     Attributes:
         questions: to click on.
         opening: the first lines of the story as script text.
-        chapters: titles and numbers of those that the background tells of, in order.
+        chapters: titles and numbers of those that the background tells of, in order; of the novel
+            where the background knows none.
+        people: the characters, as they introduce themselves.
+        folder: where the world lies; None for one that is only shown.
     """
 
     title: str
@@ -86,6 +87,17 @@ class Introduction:
     questions: tuple[str, ...] = ()
     opening: str = ""
     chapters: tuple[tuple[str, int], ...] = ()
+    people: tuple[Person, ...] = ()
+    folder: Path | None = None
+
+    @property
+    def cast(self) -> tuple[Person, ...]:
+        """The people, by their names alone where no more is known."""
+        return self.people or tuple(Person(name) for name in self.characters)
+
+    def person(self, name: str) -> Person:
+        """Somebody of the cast, or a stranger of that name."""
+        return next((one for one in self.cast if one.name == name), Person(name))
 
 
 def choose_checkpoint(
@@ -202,17 +214,21 @@ def introduce(world: World) -> Introduction:
     own = world.read_questions() if world.is_there("questions.jsonl") else []
     asked = [row.question for row in own if row.character == world.names[0]][:2]
     script = world.read_script()[:8] if world.is_there("script.jsonl") else []
-    questions, opening = (*QUESTIONS, *asked), format_script(script)
-    people = tuple(world.names)
-    return Introduction(world.info.title, people, questions, opening, _chapters(world))
+    questions = (*questions_of(world.info.language), *asked)
+    shown: dict[str, Any] = {"opening": format_script(script), "chapters": _chapters(world)}
+    shown |= {"people": introduce_cast(world), "folder": world.path}
+    return Introduction(world.info.title, tuple(world.names), questions, **shown)
 
 
 def _chapters(world: World) -> tuple[tuple[str, int], ...]:
-    """Those that snippets of the knowledge base belong to, where there are any."""
+    """Those that snippets of the knowledge base belong to, else those of the novel, if several."""
     try:
         with told():
             chapters = read_meta(world.path / "kb").chapters
     except BackgroundError:
-        return ()  # none, or the engine, which opens it as well, says what is wrong with it
+        chapters = ()  # none, or the engine, which opens it as well, says what is wrong with it
+    if not chapters and world.is_there("chunks.jsonl"):
+        numbers = sorted({chunk.chapter for chunk in world.read_chunks()})
+        chapters = tuple(numbers) if len(numbers) > 1 else ()
     plot = read_plot(world.path) if chapters else None
     return tuple((plot.title(number), number) for number in chapters) if plot else ()

@@ -19,8 +19,8 @@ from roleplay.errors import WorldError
 from roleplay.models import loading
 from roleplay.options import WorldOptions, option
 from roleplay.sampling import SamplingParams
+from roleplay.stages.cast import questions_of
 from roleplay.stages.character import (
-    QUESTIONS,
     Choice,
     choose_checkpoint,
     join_agent,
@@ -42,7 +42,7 @@ class Settings(WorldOptions):
     first: str = option("", "adapter folder, or none", "适配器文件夹，或 none")
     second: str = option("none", "the other", "另一个")
     characters: tuple[str, ...] = option((), "who (default: the first)", "谁（默认：第一个）")
-    questions: tuple[str, ...] = option(QUESTIONS, "what is asked", "问什么")
+    questions: tuple[str, ...] = option(questions_of("zh"), "what is asked", "问什么")
     samples: int = option(1, "answers to each", "每个问题几个回答", least=1, most=5)
     seed: int = option(7, "of the answers and the sides", "回答和左右次序的种子")
 

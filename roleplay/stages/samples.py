@@ -16,7 +16,8 @@ from roleplay.dialogue import CharacterAgent, Reply, Session, last_reply
 from roleplay.errors import DialogueError
 from roleplay.options import WorldOptions, group, option
 from roleplay.sampling import MAX_NEW_TOKENS, MAX_SAMPLES, SamplingParams
-from roleplay.stages.character import QUESTIONS, Choice, load_agent
+from roleplay.stages.cast import questions_of
+from roleplay.stages.character import Choice, load_agent
 from roleplay.stages.progress import Listener, Teller, silent
 from roleplay.world import World
 
@@ -27,7 +28,7 @@ class Settings(WorldOptions):
 
     choice: Choice = group(Choice)
     characters: tuple[str, ...] = option((), "who (default: the first)", "谁（默认：第一个）")
-    questions: tuple[str, ...] = option(QUESTIONS, "what is asked", "问什么")
+    questions: tuple[str, ...] = option(questions_of("zh"), "what is asked", "问什么")
     scene: Path | None = option(None, "script text to act in", "剧本文本，角色在其中行动")
     samples: int = option(3, "replies to each", "每个问题几个回答", least=1, most=MAX_SAMPLES)
     temperature: float = option(0.8, "0: the likeliest word", "0：总选最可能的字", least=0, most=5)

@@ -1,11 +1,12 @@
 """What the tabs share: the engine, what depends on the world, the sampling controls, errors."""
 
 import inspect
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import wraps
 from html import escape
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import gradio as gr
 
@@ -13,9 +14,17 @@ from roleplay.dialogue import Pins
 from roleplay.errors import RoleplayError
 from roleplay.sampling import MAX_SAMPLES, SamplingParams
 from roleplay.stages.character import Introduction
+from roleplay.ui.portraits import NOBODY_KNOWN, Faces
 from roleplay.ui.strings import label, language
 
 P = ParamSpec("P")
+T = TypeVar("T")
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+"""Of events: nothing flickers, and no other program calls them."""
+QUICK: dict[str, Any] = {**QUIET, "concurrency_limit": None}
+"""Of events that no model is asked in: they wait for nobody."""
+_PACE = 0.1
+"""Seconds between two steps of a stream that a browser is shown."""
 
 
 @dataclass
@@ -23,14 +32,19 @@ class Page:
     """What a tab leaves for the layout: texts in the browser's language, what the world decides.
 
     ``greetings`` are (component, text in a language), ``choices`` (component, its update for a
-    world). ``newest`` is shown until something is loaded.
+    world), ``openings`` (callback, inputs, outputs) of what is done when another world is shown;
+    the first input is ``shown``, the state with that world. ``newest`` is shown until something is
+    loaded. ``shared``: others use this machine as well, and what they say is kept in their browser.
     """
 
     engine: Any
     pins: Any
     newest: Introduction | None = None
+    shared: bool = False
+    shown: Any = None
     greetings: list[tuple[Any, Callable[[Any], str]]] = field(default_factory=list)
     choices: list[tuple[Any, Callable[[Introduction], Any]]] = field(default_factory=list)
+    openings: list[tuple[Callable[..., Any], list[Any], Any]] = field(default_factory=list)
 
     def world(self) -> Introduction | None:
         """What is loaded, else what was last: a question may wait for its model."""
@@ -38,9 +52,16 @@ class Page:
             self.newest = loaded.introduction
         return self.newest
 
-    def character_choice(self, key: str, *, elem_id: str) -> Any:
+    def faces(self) -> Faces:
+        """How the people of the world are drawn."""
+        world = self.world()
+        if world is None:
+            return NOBODY_KNOWN
+        return Faces({person.name: person.gender for person in world.cast})
+
+    def character_choice(self, key: str, **more: Any) -> Any:
         """A drop-down of the world's people."""
-        component = gr.Dropdown([], label=label(key), elem_id=elem_id)
+        component = gr.Dropdown([], label=label(key), **more)
         self.choices.append((component, _people))
         return component
 
@@ -73,9 +94,9 @@ def sampling_controls() -> list[Any]:
         ]
 
 
-def samples_slider() -> Any:
+def samples_slider(count: int = 5) -> Any:
     """How many candidates."""
-    return gr.Slider(1, min(10, MAX_SAMPLES), 5, step=1, label=label("samples"))
+    return gr.Slider(1, min(10, MAX_SAMPLES), count, step=1, label=label("samples"))
 
 
 def params_of(temperature: float, top_p: float, max_tokens: float, seed: str) -> SamplingParams:
@@ -98,6 +119,19 @@ def options_of(
     """
     more = {"background": background, "pins": pins, "chapter": chapter}
     return {"n": int(count), "params": params_of(*sampling), **more}
+
+
+def paced(stream: Iterator[T], seconds: float = _PACE) -> Iterator[T]:
+    """A stream without the steps that come too soon after another; the last is always there."""
+    newest: T | None = None
+    is_held, since = False, -seconds
+    for newest in stream:
+        is_held = time.monotonic() - since < seconds
+        if not is_held:
+            yield newest
+            since = time.monotonic()
+    if is_held and newest is not None:
+        yield newest
 
 
 def shown(callback: Callable[P, Any]) -> Callable[P, Any]:

@@ -8,7 +8,8 @@ import gradio as gr
 
 from roleplay.messages import Language
 from roleplay.stages import compare, jobs
-from roleplay.stages.character import NO_CHECKPOINT, QUESTIONS
+from roleplay.stages.cast import questions_of
+from roleplay.stages.character import NO_CHECKPOINT
 from roleplay.stages.compare import Comparison
 from roleplay.ui import make_render as render
 from roleplay.ui.library_tab import CLICKED
@@ -28,7 +29,9 @@ def create_compare(maker: Maker) -> None:
             second = gr.Dropdown([], label=label("compare_second"), elem_id="compare-second")
             who = gr.Dropdown([], label=label("person"), elem_id="compare-who")
         about = {"label": label("compare_questions"), "info": label("compare_questions_info")}
-        questions = gr.Textbox("\n".join(QUESTIONS), lines=4, elem_id="compare-questions", **about)
+        questions = gr.Textbox(
+            "\n".join(questions_of("zh")), lines=4, elem_id="compare-questions", **about
+        )
         blind = gr.Checkbox(True, label=label("blind"), info=label("blind_info"))
         start = gr.Button(label("compare_start"), elem_id="compare-start")
         view = gr.HTML(elem_id="compare-view", js_on_load=CLICKED)

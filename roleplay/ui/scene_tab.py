@@ -1,151 +1,237 @@
-"""The tab for scenes: write script lines, let a character act, pick a line, undo, save and load."""
+"""The tab for scenes: write lines, let the characters act by turns, mend anything, go back."""
 
-import tempfile
-from collections.abc import Iterator, Sequence
-from functools import cache
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Literal
 
 import gradio as gr
 
-from roleplay import files
-from roleplay.background import Snippet
-from roleplay.dialogue import Session
-from roleplay.errors import DialogueError
+from roleplay.conversation import Session, called, in_turn
+from roleplay.records import EXPRESSIONS, Line
+from roleplay.stages.character import Introduction
 from roleplay.ui import render
 from roleplay.ui.background import background_panel
-from roleplay.ui.common import Page, options_of, samples_slider, sampling_controls, shown
-from roleplay.ui.strings import label, language
+from roleplay.ui.common import (
+    QUICK,
+    QUIET,
+    Page,
+    options_of,
+    samples_slider,
+    sampling_controls,
+    shown,
+)
+from roleplay.ui.kept import Keeper, Opened
+from roleplay.ui.room import Room, Updates
+from roleplay.ui.strings import face_label, label, language
+
+Way = Literal["by_hand", "in_turn", "by_likelihood"]
+TYPED, NARRATOR = "", "【】"
+"""Speakers that are none: script as it is typed, and narration."""
+_MOST = 20
+"""Lines that one press plays."""
 
 
-def create_scene_tab(page: Page) -> None:
+def build(page: Page) -> None:
     """Lay out the tab and name its events."""
-    session = gr.State(Session())
-    # Whose candidates are shown: the drop-down may have moved on before one is picked.
-    acting = gr.State("")
-    small: dict[str, Any] = {"size": "sm", "min_width": 48}
-    with gr.Row():
-        with gr.Column(scale=3, min_width=320):
-            view = gr.HTML(elem_id="scene-view")
-            with gr.Row(elem_classes="rp-scene-files"):
-                example = gr.Button(label("example"), elem_id="scene-example", **small)
-                undo = gr.Button(label("undo"), elem_id="scene-undo", **small)
-                clear = gr.Button(label("clear"), elem_id="scene-clear", **small)
-                save = gr.DownloadButton(label("save"), elem_id="scene-save", **small)
-                files_ = {"file_types": [".json", ".txt"], "elem_id": "scene-load"}
-                load = gr.UploadButton(label("load"), **files_, **small)
-            texts = {"info": label("write_info"), "placeholder": label("write_hint")}
-            text = gr.Textbox(lines=3, label=label("write"), elem_id="scene-text", **texts)
-            problems = gr.HTML(elem_id="scene-problems")
-            add = gr.Button(label("add"), elem_id="scene-add")
-        with gr.Column(scale=2, min_width=300):
-            who = page.character_choice("who", elem_id="scene-who")
+    SceneTab(page).connect()
+
+
+class SceneTab(Room):
+    """One scene and who acts in it."""
+
+    def __init__(self, page: Page) -> None:
+        super().__init__(page, Keeper("scene", page.shared), prefix="scene", empty="scene_empty")
+        self.lay_list()
+        with gr.Row(elem_classes="rp-columns"):
+            with gr.Column(scale=5, min_width=320):
+                self.lay_log()
+                self._lay_acting()
+                self._lay_writing()
+            with gr.Column(scale=3, min_width=280):
+                self._lay_settings()
+        self.more = [self.text, self.problems]
+
+    def _lay_acting(self) -> None:
+        wide: dict[str, Any] = {"min_width": 110}
+        with gr.Row():
+            ways = [(label(way), way) for way in ("by_hand", "in_turn", "by_likelihood")]
+            more: dict[str, Any] = {"elem_id": "scene-way", "min_width": 130}
+            self.way = gr.Dropdown(ways, value="by_hand", label=label("next"), **more)
+            self.who = self.page.character_choice("who", elem_id="scene-who", min_width=130)
+        with gr.Row(elem_classes="rp-say"):
+            self.act = gr.Button(label("act"), variant="primary", elem_id="scene-act", **wide)
+            self.auto = gr.Button(label("auto"), elem_id="scene-auto", **wide)
+            self.stop = gr.Button(label("stop"), interactive=False, elem_id="scene-stop", **wide)
+        made = self.lay_moves(("clear", "clear"), ("example", "example"))
+        self.clear, self.example = made["clear"], made["example"]
+        self.starters = [self.act, self.auto]
+
+    def _lay_writing(self) -> None:
+        with gr.Group(elem_classes="rp-write"):
+            with gr.Row():
+                speakers = [(label("typed"), TYPED), (label("narrator"), NARRATOR)]
+                more = {"allow_custom_value": True, "elem_id": "scene-speaker", "min_width": 130}
+                texts = {"label": label("speaker")}
+                self.speaker = gr.Dropdown(speakers, value=TYPED, **texts, **more)
+                faces = [(label("no_face"), ""), *((face_label(one), one) for one in EXPRESSIONS)]
+                more = {"elem_id": "scene-face", "min_width": 130}
+                self.face = gr.Dropdown(faces, value="", label=label("face"), **more)
+                kinds = [(label(kind), kind) for kind in ("say", "act_kind", "think")]
+                texts = {"label": label("kind"), "elem_id": "scene-kind", "min_width": 240}
+                self.kind = gr.Radio(kinds, value="say", **texts)
+            texts = {"label": label("write"), "info": label("write_info")}
+            more = {"placeholder": label("write_hint"), "elem_id": "scene-text"}
+            self.text = gr.Textbox(lines=2, max_lines=8, **texts, **more)
+        self.problems = gr.HTML(elem_id="scene-problems")
+        self.add = gr.Button(label("add"), elem_id="scene-add")
+
+    def _lay_settings(self) -> None:
+        with gr.Accordion(label("answering"), open=False, elem_id="scene-answering"):
             count = samples_slider()
+            texts = {"label": label("lines"), "elem_id": "scene-lines"}
+            self.lines = gr.Slider(1, _MOST, 4, step=1, **texts)
             background = gr.Checkbox(True, label=label("background"))
-            chapter = page.chapter_choice(elem_id="scene-chapter")
-            act = gr.Button(label("act"), variant="primary", elem_id="scene-act")
-            pick = gr.Radio([], label=label("candidates"), visible=False, elem_id="rp-pick")
+            chapter = self.page.chapter_choice(elem_id="scene-chapter")
             sampling = sampling_controls()
-            used = background_panel(page.pins, elem_id="scene-used")
-    scene = [session, view, pick, save]
-    add.click(add_text, [session, text], [*scene, text, problems])
-    example.click(_opener(page), None, scene)
-    load.upload(load_file, [load], scene)
-    undo.click(undo_move, [session], scene)
-    clear.click(clear_scene, None, scene)
-    inputs = [session, who, count, background, page.pins, chapter, *sampling]
-    act.click(_actor(page), inputs, [pick, used, acting], show_progress="hidden")
-    pick.input(choose, [session, acting, pick], scene)
-    page.greetings.append((view, lambda spoken: render.scene_view((), spoken)))
+        self.settings = [count, background, self.page.pins, chapter, *sampling]
+        self.lay_files()
+        self.used = background_panel(self.page.pins, elem_id="scene-used")
 
+    def connect(self) -> None:
+        """Name the events."""
+        self.connect_room(self.settings)
+        state = [self.opened, self.browser]
+        written = [*state, self.speaker, self.kind, self.face, self.text]
+        self.add.click(shown(self.write), written, self.outputs, **QUICK)
+        self.clear.click(self.mover(Session.clear), state, self.outputs, **QUICK)
+        self.example.click(shown(self.open_example), state, self.outputs, **QUICK)
+        self.new.click(shown(self.anew), state, self.outputs, **QUICK)
+        acting = [*state, self.who, self.way]
+        acted = self.act.click(
+            shown(self.act_once), [*acting, *self.settings], self.outputs, **QUIET
+        )
+        played = self.auto.click(
+            shown(self.play), [*acting, self.lines, *self.settings], self.outputs, **QUIET
+        )
+        self.jobs += [acted, played]
+        self.connect_stop()
+        self.page.choices.append((self.speaker, _speakers))
 
-Shown = tuple[Session, str, Any, Any]
-"""A session, its view, the candidates (gone after every move) and the file to save."""
+    def anew(self, opened: Opened, browser: Any, request: gr.Request) -> Updates:
+        """An empty scene; the old one stays in the list."""
+        world = self.page.world()
+        begun = Opened(self.begin(opened), world.folder if world else None)
+        return {**self.paint(begun, browser, request), self.used: None}
 
-
-def add_text(session: Session, text: str, request: gr.Request) -> tuple[Any, ...]:
-    """Append typed lines; what could not be read stays in the box and is listed with its number."""
-    added = session.add(text)
-    unread = "\n".join(problem.text for problem in added.problems)
-    listed = render.problem_list(added.problems, language(request))
-    return *_show(added.session, request), unread, listed
-
-
-@shown
-def undo_move(session: Session, request: gr.Request) -> Shown:
-    """Take the last move back."""
-    return _show(session.undo(), request)
-
-
-def clear_scene(request: gr.Request) -> Shown:
-    """Begin anew."""
-    return _show(Session(), request)
-
-
-@shown
-def choose(session: Session, who: str, candidate: str, request: gr.Request) -> Shown:
-    """The picked candidate becomes the next line."""
-    return _show(session.choose(who, candidate), request)
-
-
-@shown
-def load_file(path: str, request: gr.Request) -> Shown:
-    """Open a saved scene or a text file with script lines."""
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DialogueError("ui.no-utf8") from error
-    return _show(Session.load(text), request)
-
-
-def _opener(page: Page) -> Any:
-    @shown
-    def open_scene(request: gr.Request) -> Shown:
-        world = page.world()
+    def open_example(self, opened: Opened, browser: Any, request: gr.Request) -> Updates:
+        """How the world's own story begins, as a new scene."""
+        world = self.page.world()
         opening = world.opening if world else ""
-        return _show(Session.load(opening) if opening else Session(), request)
+        session = Session.load(opening) if opening else Session()
+        chat = self.begin(opened).with_session(session)
+        return self.paint(self._placed(opened).with_chat(chat), browser, request)
 
-    return open_scene
+    def write(
+        self,
+        opened: Opened,
+        browser: Any,
+        speaker: str,
+        kind: str,
+        face: str,
+        text: str,
+        request: gr.Request,
+    ) -> Updates:
+        """Append what was written; where a row cannot be read, nothing, and the text stays."""
+        spoken, chat = language(request), opened.chat or self.begin(opened)
+        if speaker == TYPED:
+            added = chat.session.add(text, plain=True)
+            if added.problems:
+                listed = render.problem_list(added.problems, spoken)
+                return {self.text: text, self.problems: listed}
+            session = added.session
+        else:
+            session = _appended(chat.session, speaker, kind, face, text)
+        if session == chat.session:
+            return {self.text: text}
+        now = self._placed(opened).with_chat(chat.with_session(session))
+        return {**self.paint(now, browser, request), self.text: "", self.problems: ""}
+
+    def act_once(
+        self, request: gr.Request, opened: Opened, browser: Any, who: str, way: Way, *controls: Any
+    ) -> Iterator[Updates]:
+        """Whoever is next acts."""
+        options, opened = options_of(*controls), self._placed(opened)
+        who = self.next_one(opened, who, way)
+        yield from self.reply(opened, who, browser, options, request)
+
+    def play(
+        self,
+        request: gr.Request,
+        opened: Opened,
+        browser: Any,
+        who: str,
+        way: Way,
+        lines: float,
+        *controls: Any,
+    ) -> Iterator[Updates]:
+        """Line after line until ``lines`` are there or somebody stops it."""
+        options, opened = options_of(*controls), self._placed(opened)
+        way = "in_turn" if way == "by_hand" else way
+        for _ in range(min(max(int(lines or 1), 1), _MOST)):
+            turn = self.next_one(opened, who, way)
+            for updates in self.reply(opened, turn, browser, options, request):
+                opened = updates.get(self.opened, opened)
+                browser = updates.get(self.browser, browser)
+                # Not idle before the last: else one could begin another beside this.
+                yield {**updates, **(self.idle(busy=True) if self.opened in updates else {})}
+        yield self.idle()
+
+    def next_one(self, opened: Opened, who: str, way: Way) -> str:
+        """Whom the newest line calls, else who is likely to go on, or spoke longest ago."""
+        world = self.page.world()
+        if way == "by_hand" or world is None:
+            return who
+        lines = opened.chat.session.lines if opened.chat else ()
+        known = {person.name: person.aliases for person in world.cast}
+        if wakes := called(lines, known):
+            return wakes
+        there = _present(lines, world, who)
+        if way == "by_likelihood":
+            session = opened.chat.session if opened.chat else Session()
+            return next(iter(self.page.engine.agent().next_speakers(session, there)), who)
+        return in_turn(lines, there)[0]
+
+    def _placed(self, opened: Opened) -> Opened:
+        """What is open, in the world that is shown."""
+        world = self.page.world()
+        if opened.chat or world is None:
+            return opened
+        return replace(opened, folder=world.folder)
 
 
-def _actor(page: Page) -> Any:
-    @shown
-    def act(
-        request: gr.Request, session: Session, who: str, *controls: Any
-    ) -> Iterator[tuple[Any, Sequence[Snippet], str]]:
-        options, reply = options_of(*controls), None
-        for reply in page.engine.agent().act(who, session, **options):
-            yield _choices(who, reply.candidates, finished=False), reply.prompt.background, who
-        if reply:
-            yield _choices(who, reply.candidates, finished=True), reply.prompt.background, who
-
-    return act
+def _present(lines: Any, world: Introduction, who: str) -> list[str]:
+    """Who takes part in a scene and did not speak last; with nobody else, the main people."""
+    seen = dict.fromkeys(line.char for line in lines if line.char in world.characters)
+    if len(seen) < 2:
+        seen |= dict.fromkeys((who, *world.characters[:2]))
+    last = lines[-1].char if lines else None
+    return [name for name in seen if name and name != last] or [who]
 
 
-def _choices(who: str, candidates: tuple[str, ...], *, finished: bool) -> Any:
-    """The candidates as a list to pick from; not to be picked while they grow."""
-    texts = dict.fromkeys(filter(None, candidates)) if finished else candidates
-    choices = [
-        (render.reply_text(who, text) or "…", text if finished else f"{place}")
-        for place, text in enumerate(texts)
-    ]
-    return gr.Radio(choices=choices, value=None, visible=True, interactive=finished)
+def _appended(session: Session, speaker: str, kind: str, face: str, text: str) -> Session:
+    """The scene with a line of somebody, its words as they are typed."""
+    words = text.strip()
+    if not words:
+        return session
+    if speaker == NARRATOR:
+        line = Line(kind="info", text=words)
+    else:
+        names = {"say": "say", "act_kind": "act", "think": "think"}
+        kinds: Any = names.get(kind, "say")
+        line = Line(kind=kinds, char=speaker.strip(), text=words, expression=face or None)
+    return session.append([line])
 
 
-def _show(session: Session, request: gr.Request | None) -> Shown:
-    view = render.scene_view(session.lines, language(request))
-    return session, view, gr.Radio(choices=[], value=None, visible=False), _save_file(session)
-
-
-def _save_file(session: Session) -> str:
-    """The scene as a file to download, in a folder of its own so that the name is plain."""
-    text = session.dump()
-    path = Path(_saves().name) / files.digest(text)[:16] / "scene.json"
-    files.write_text(path, text)
-    return str(path)
-
-
-@cache
-def _saves() -> tempfile.TemporaryDirectory[str]:
-    """The folder of all scenes offered for download; gone when the app ends."""
-    return tempfile.TemporaryDirectory(prefix="scenes-")
+def _speakers(world: Introduction) -> Any:
+    fixed = [(label("typed"), TYPED), (label("narrator"), NARRATOR)]
+    return gr.Dropdown(choices=[*fixed, *((name, name) for name in world.characters)], value=TYPED)

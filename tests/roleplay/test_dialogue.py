@@ -11,7 +11,7 @@ from roleplay.backends.scripted import ScriptedBackend
 from roleplay.background import Retriever, Snippet
 from roleplay.dialogue import CharacterAgent, Pins, Session, last_reply
 from roleplay.errors import DialogueError, PromptError, SamplingError
-from roleplay.prompts import Budget
+from roleplay.prompts import Asker, Budget
 from roleplay.records import EXPRESSIONS, Line
 from roleplay.sampling import SamplingParams
 
@@ -119,11 +119,11 @@ LINES = st.builds(
 
 @given(st.lists(LINES, max_size=4))
 def test_a_saved_scene_comes_back(lines: list[Line]) -> None:
-    assert Session.load(Session(tuple(lines)).dump()).lines == tuple(lines)
+    assert Session.load(Session.of(lines).dump()).lines == tuple(lines)
 
 
 def test_script_text_is_loaded_as_well(session: Session) -> None:
-    assert Session.load(OPENING) == Session(session.lines)
+    assert Session.load(OPENING) == Session.of(session.lines)
 
 
 @pytest.mark.parametrize(
@@ -302,3 +302,42 @@ def test_background_off_leaves_the_pinned_out_too() -> None:
         agent(["哼。"]).ask("闻筝", "几岁？", n=1, params=PARAMS, pins=pins, background=False)
     )
     assert reply.prompt.background == ()
+
+
+ME = Asker("阿明", "镇上的面包师")
+
+
+def test_a_conversation_is_told_as_questions_of_whoever_asks() -> None:
+    pages = Pages()
+    chat = agent(["豆糕。", "没得商量。"], pages)
+    talk = Session().add("闻筝：早。\n【雨停了】\n阿明：\\me 敲门\n阿明：闻筝，吃什么？").session
+    reply = last_reply(chat.talk("闻筝", talk, ME, n=2, params=PARAMS, chapter=3))
+    assert reply.candidates == ("豆糕。", "没得商量。")
+    assert asked(chat) == (
+        "【问：阿明，镇上的面包师】\n【闻筝最爱吃椒盐豆糕。】\n"
+        "闻筝：早。\n【雨停了】\n问：\\me 敲门\n问：闻筝，吃什么？\n闻筝："
+    )
+    assert pages.queries == [("闻筝 闻筝，吃什么？", 2)] and pages.limits == [("闻筝", 3)]
+
+
+def test_the_last_question_of_a_conversation_reads_as_one_that_is_asked() -> None:
+    chat = agent(["豆糕。"])
+    talk = Session().add("你：几岁？").session
+    assert chat.talk_prompt("闻筝", talk, Asker()) == chat.question_prompt("闻筝", "几岁？")
+
+
+def test_a_conversation_shows_as_many_exchanges_as_in_training() -> None:
+    talk = Session().add("\n".join(f"你：第{n}问\n闻筝：第{n}答" for n in range(9))).session
+    prompt = agent(["好。"]).talk_prompt("闻筝", talk, Asker())
+    assert prompt.text.startswith("问：第4问\n") and prompt.dropped == 8
+
+
+def test_a_character_may_go_on_by_itself() -> None:
+    pages = Pages()
+    talk = Session().add("你：几岁？\n闻筝：十六。").session
+    agent(["好。"], pages).talk_prompt("闻筝", talk, Asker())
+    assert pages.queries == [("闻筝\n几岁？\n十六。", 2)]
+
+
+def test_who_is_next_without_a_model_that_can_tell_is_in_turn(session: Session) -> None:
+    assert agent(["好。"]).next_speakers(session, ["陆迟", "闻筝"]) == ["闻筝", "陆迟"]

@@ -191,7 +191,18 @@ def test_the_chapters_of_the_background_can_be_chosen(world: World) -> None:
     ]
     write_rows(world.path / "chunks.jsonl", rows)
     assert introduce(world).chapters == (("第一章 漏雨", 1), ("第二章 夜市", 2))
-    (world.path / "kb" / "meta.json").write_text("{}", encoding="utf-8")
+    build_knowledge(world.path / "kb", 2)
+    assert introduce(world).chapters == (("第二章 夜市", 2),)
+
+
+def test_where_the_background_knows_no_chapters_the_novel_s_can_be_chosen(world: World) -> None:
+    rows = [
+        {"id": n, "chapter": n, "text": f"第{n}章 雨{n}\n\n雨下了一夜。\n\n", "span": [0, 1]}
+        for n in (1, 2)
+    ]
+    write_rows(world.path / "chunks.jsonl", rows)
+    assert [number for _, number in introduce(world).chapters] == [1, 2]
+    write_rows(world.path / "chunks.jsonl", rows[:1])
     assert introduce(world).chapters == ()
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 
 from roleplay.backends.scripted import ScriptedBackend
 from roleplay.background import Snippet
+from roleplay.dialogue import NO_PINS
 from roleplay.script import parse_script
 from roleplay.stages.character import Choice
 from roleplay.stages.engine import Engine
@@ -85,3 +87,26 @@ def make_page(world: Path) -> Callable[..., Page]:
         return Page(engine, None)
 
     return make
+
+
+@dataclass
+class Event:
+    """A click on a button of a view, as Gradio tells it."""
+
+    _data: Any
+
+
+@pytest.fixture
+def build(make_page: Callable[..., Page]) -> Callable[..., Any]:
+    """(kind of tab, replies) -> the tab, laid out."""
+
+    def laid_out(kind: Any, *replies: str, shared: bool = False, **more: Any) -> Any:
+        page = make_page(*replies, **more)
+        page.shared = shared
+        with gr.Blocks():
+            page.pins, page.shown = gr.State(NO_PINS), gr.State(None)
+            tab = kind(page)
+            tab.connect()
+        return tab
+
+    return laid_out
