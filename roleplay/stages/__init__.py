@@ -27,6 +27,7 @@ SCRIPTS = {
     "attribution": "evaluate_attribution",
     "review": "review_speakers",
     "export": "export_dataset",
+    "character_export": "export_character",
     "legacy": "import_old_data",
     "example": "build_example_world",
 }

@@ -13,12 +13,7 @@ from roleplay.dataset.settings import BuildContext, DatasetSettings
 from roleplay.errors import UsageError
 from roleplay.options import add_options, read_options
 
-SHARES = {
-    "identity": 0.03,
-    "unknown": 0.01,
-    "context_qa": 0.02,
-    "general": 0.02,
-}
+SHARES = {"identity": 0.03, "unknown": 0.01, "context_qa": 0.02, "general": 0.02}
 
 
 @pytest.mark.parametrize("factor", [1.0, 0.5, 0.0])
