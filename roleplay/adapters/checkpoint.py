@@ -12,8 +12,8 @@
      "world": "chuiyan", "characters": ["闻筝"], "settings": {...}, "result": {...}}
 
 A prefix of a model that brings its own (ChatGLM) is ``prefix.safetensors`` in place of PEFT's two
-files. What others wrote is loaded too: the seed's script (a folder with ``pytorch_model.bin`` and no
-``adapter.json``, that file itself, or the folder of its ``checkpoint-N``), and any trainer that
+files. What others wrote is loaded too: the seed's script (a folder with ``pytorch_model.bin`` and
+no ``adapter.json``, that file itself, or the folder of its ``checkpoint-N``), and any trainer that
 leaves a LoRA as PEFT does (``adapter_config.json`` and the weights alone).
 """
 

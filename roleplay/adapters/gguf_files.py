@@ -90,10 +90,17 @@ def write_merged(model: Any, template: Path, target: Path, *, kind: Kind, name: 
     writer.add_file_type(gguf.LlamaFileType[_FILE_TYPES[kind]])
     for tensor in _tensors(model, reader, names, template):
         stored = _array(tensor.value)
-        matrix = stored.ndim > 1 and kind != "f32"
-        wanted = gguf.GGMLQuantizationType[kind.upper() if matrix else "F32"]
+        wanted = _stored_as(stored.shape, kind)
         writer.add_tensor(tensor.name, gguf.quants.quantize(stored, wanted), raw_dtype=wanted)
     _finish(writer)
+
+
+def _stored_as(shape: tuple[int, ...], kind: Kind) -> gguf.GGMLQuantizationType:
+    """Vectors stay whole, and rows that are not cut into blocks of 32 are halved at most."""
+    if len(shape) == 1:
+        return gguf.GGMLQuantizationType.F32
+    short = kind == "q8_0" and shape[-1] % 32
+    return gguf.GGMLQuantizationType["F16" if short else kind.upper()]
 
 
 def _open(path: Path) -> gguf.GGUFReader:
