@@ -193,7 +193,7 @@ def _load_peft(model: Any, folder: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return PeftModel.from_pretrained(model, str(folder)).eval()
+            return PeftModel.from_pretrained(model, str(folder), torch_device="cpu").eval()
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise AdapterError("adapters.unreadable", folder=folder, reason=cause(error)) from error
 

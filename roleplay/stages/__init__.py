@@ -29,6 +29,8 @@ SCRIPTS = {
     "export": "export_dataset",
     "character_export": "export_character",
     "legacy": "import_old_data",
+    "space": "make_space",
+    "doctor": "doctor",
     "example": "build_example_world",
 }
 """Name of a stage, which is that of its module here -> its script."""

@@ -11,6 +11,7 @@ from roleplay import proxies
 from roleplay.errors import UsageError, reason
 from roleplay.messages import text
 from roleplay.options import Options, group, option
+from roleplay.stages import lent_gpu
 from roleplay.stages.character import ROOT, Choice, check_cast, choose_checkpoint, introduce
 from roleplay.stages.engine import Engine
 from roleplay.world import World
@@ -42,13 +43,18 @@ def serve(settings: Settings) -> None:
     proxies.mend(settings.host)  # Gradio asks its own address whether the page is up
     from roleplay.ui.layout import create_app, launch_options
 
-    engine = Engine(lambda told: print(text("ui.log", text=told), flush=True))
+    # On a Space the model is there before the page: ZeroGPU packs it away when the page starts.
+    kind = lent_gpu.LentEngine if lent_gpu.on_space() else Engine
+    engine = kind(lambda told: print(text("ui.log", text=told), flush=True))
+    if lent_gpu.on_space():
+        engine.load_here(settings.world, settings.choice)
     app = create_app(engine, title=f"《{world.info.title}》", world=introduce(world))
     app.queue(default_concurrency_limit=4)
     address = {"server_name": settings.host, "server_port": settings.port}
     app.launch(prevent_thread_lock=True, quiet=True, **address, **launch_options())
     print(text("ui.open", address=f"http://{settings.host}:{settings.port}"), flush=True)
-    engine.load(settings.world, settings.choice)
+    if not lent_gpu.on_space():
+        engine.load(settings.world, settings.choice)
     app.block_thread()
 
 
