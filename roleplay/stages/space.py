@@ -105,7 +105,8 @@ def start_file(settings: dict[str, str]) -> str:
     chosen = json.dumps(settings, ensure_ascii=False, indent=4)
     return (
         '"""What the Space starts; its variables WORLD, MODEL and CHECKPOINT win over these."""\n\n'
-        "import os\nfrom pathlib import Path\n\nimport app  # first: it brings `spaces` before torch\n\n"
+        "import os\nfrom pathlib import Path\n\n"
+        "import app  # first: it brings `spaces` before torch\n\n"
         "os.chdir(Path(__file__).resolve().parent)\n"
         f"for name, value in {chosen}.items():\n    os.environ.setdefault(name, value)\n\n"
         'if __name__ == "__main__":\n    raise SystemExit(app.main([]))\n'

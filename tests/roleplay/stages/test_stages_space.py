@@ -19,7 +19,7 @@ import pytest
 import tiny
 
 from roleplay.backends.scripted import ScriptedBackend
-from roleplay.dialogue import CharacterAgent, last_reply
+from roleplay.dialogue import last_reply
 from roleplay.errors import AdapterError, DialogueError, UsageError
 from roleplay.sampling import SamplingParams
 from roleplay.stages import lent_gpu, space
