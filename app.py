@@ -8,8 +8,12 @@ seconds; the model loads behind it. Runs as it is on a Hugging Face Space.
 """
 
 import argparse
+import contextlib
 import os
 from collections.abc import Sequence
+
+with contextlib.suppress(ImportError):
+    import spaces  # noqa: F401  before torch: a Space's ZeroGPU stands in for CUDA
 
 from roleplay import cli, messages
 from roleplay.options import add_options, read_options

@@ -1,11 +1,14 @@
 """The launcher: `python3 launch.py` starts the app, `python3 launch.py test` runs every check.
 
 It needs Python 3.11 or newer and the standard library alone. It makes `.venv` beside itself,
-installs `requirements.txt` and the package into it (again only when a file changed) and hands over.
-Flags are passed through to `app.py`:
+installs `requirements.txt` (in the exact versions of `constraints.txt`) and the package into it,
+again only when a file changed, and hands over. Flags are passed through to `app.py`:
 
     python3 launch.py --port 8000
     HOST=0.0.0.0 MODEL=/models/mine CHECKPOINT=none WORLD=worlds/mine python3 launch.py
+    python3 launch.py doctor               # what this machine can do, and what is missing
+    python3 launch.py test --versions      # the core tests on other Pythons: gigabytes, an hour
+    python3 launch.py --pypi ADDRESS --hub ADDRESS     # mirrors of the package index, the model hub
 """
 
 import hashlib
@@ -17,6 +20,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
+MIRRORS = {"--pypi": ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"), "--hub": ("HF_ENDPOINT",)}
+"""A flag, also ROLEPLAY_PYPI and ROLEPLAY_HUB -> what pip, uv and the hub's client read."""
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
@@ -26,10 +31,13 @@ def main(argv: list[str]) -> int:
         found = sys.version.split()[0]
         print(f"Python 3.11 or newer is needed, this is {found}: install a newer one, start again")
         return 2
+    os.environ.setdefault("PYTHONUTF8", "1")  # consoles, logs and files, on Windows too
+    argv = use_mirrors(argv)
     testing = argv[:1] == ["test"]
     try:
         make_venv()
-        install("requirements.txt", "-r", "requirements.txt")
+        pinned = ["-r", "requirements.txt", "-c", "constraints.txt"]
+        install("requirements.txt constraints.txt", *pinned)
         install("pyproject.toml", "--no-deps", "-e", ".")  # the package in place, and its command
         if testing:
             install("requirements-dev.txt", "-r", "requirements-dev.txt")
@@ -38,9 +46,27 @@ def main(argv: list[str]) -> int:
         print(f"a step failed with status {error.returncode}: {' '.join(map(str, error.cmd))}")
         print("check the network and the free disk space, then start again: what is done is kept")
         return 2
+    if testing and argv[1:2] == ["--versions"]:
+        return hand_over(ROOT / "tests" / "versions.py", argv[2:])
     if testing:
         return run_checks(argv[1:])
-    return run_app(argv)
+    if argv[:1] == ["doctor"]:
+        return hand_over(ROOT / "scripts" / "doctor.py", argv[1:])
+    return hand_over(ROOT / "app.py", argv)
+
+
+def use_mirrors(argv: list[str]) -> list[str]:
+    """Set what the mirrors' flags or variables say, for all that is started; the other flags."""
+    left = list(argv)
+    for flag, names in MIRRORS.items():
+        address = os.environ.get(f"ROLEPLAY_{flag[2:].upper()}")
+        if flag in left[:-1]:
+            place = left.index(flag)
+            address = left[place + 1]
+            del left[place : place + 2]
+        if address:
+            os.environ.update(dict.fromkeys(names, address))
+    return left
 
 
 def make_venv() -> None:
@@ -59,9 +85,11 @@ def make_venv() -> None:
         raise SystemExit(2)
 
 
-def install(name: str, *arguments: str) -> None:
-    """Let pip install into `.venv`, unless the file `name` is as it was the last time."""
-    digest = hashlib.sha256((ROOT / name).read_bytes()).hexdigest()
+def install(names: str, *arguments: str) -> None:
+    """Let pip install into `.venv`, unless the files `names` are as they were the last time."""
+    name, *more = names.split()
+    content = b"".join((ROOT / part).read_bytes() for part in (name, *more))
+    digest = hashlib.sha256(content).hexdigest()
     stamp = VENV / f".installed-{name}"
     if stamp.exists() and stamp.read_text() == digest:
         return
@@ -117,10 +145,10 @@ def run_checks(extra: list[str]) -> int:
     return 0
 
 
-def run_app(argv: list[str]) -> int:
-    """Start `app.py` in the foreground; Ctrl-C ends it."""
+def hand_over(script: Path, argv: list[str]) -> int:
+    """Run a script in the foreground; Ctrl-C ends it."""
     try:
-        return subprocess.run([PYTHON, str(ROOT / "app.py"), *argv], cwd=ROOT).returncode
+        return subprocess.run([PYTHON, str(script), *argv], cwd=ROOT).returncode
     except KeyboardInterrupt:
         return 0
 

@@ -28,6 +28,7 @@ def launch(tmp_path: Path) -> ModuleType:
     shutil.copy(SOURCE, tmp_path)
     executable(tmp_path / ".venv" / "bin" / "python", PYTHON.format(folder=tmp_path))
     (tmp_path / "requirements.txt").write_text("gradio==6.31.0\n", encoding="utf-8")
+    (tmp_path / "constraints.txt").write_text("gradio==6.31.0\n", encoding="utf-8")
     (tmp_path / "pyproject.toml").write_text("[project]\n", encoding="utf-8")
     spec = importlib.util.spec_from_file_location("launch_copy", tmp_path / "launch.py")
     assert spec and spec.loader
@@ -79,6 +80,53 @@ def test_changed_requirements_are_installed_again(launch: ModuleType, tmp_path: 
     (tmp_path / "requirements.txt").write_text("gradio==6.32.0\n", encoding="utf-8")
     launch.install("requirements.txt", "-r", "requirements.txt")
     assert len(calls(tmp_path)) == 2
+
+
+def test_changed_pins_are_installed_again(launch: ModuleType, tmp_path: Path) -> None:
+    assert launch.main([]) == 0
+    (tmp_path / "constraints.txt").write_text("gradio==6.32.0\n", encoding="utf-8")
+    assert launch.main([]) == 0
+    pip = f"{PIP} requirements.txt -c constraints.txt"
+    assert [call for call in calls(tmp_path) if "requirements" in call] == [pip, pip]
+
+
+@pytest.mark.parametrize("by_flag", [True, False])
+def test_mirrors_reach_pip_uv_and_the_hub(
+    launch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_flag: bool
+) -> None:
+    names = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "HF_ENDPOINT")
+    for name in names:
+        monkeypatch.setenv(name, "")
+    told = f'echo "$* $PIP_INDEX_URL $UV_DEFAULT_INDEX $HF_ENDPOINT" >> "{tmp_path}/calls"\n'
+    executable(tmp_path / ".venv" / "bin" / "python", f"#!/bin/sh\n{told}")
+    flags = ["--pypi", "http://a/simple", "--hub", "http://b"] if by_flag else []
+    if not by_flag:
+        monkeypatch.setenv("ROLEPLAY_PYPI", "http://a/simple")
+        monkeypatch.setenv("ROLEPLAY_HUB", "http://b")
+    assert launch.main([*flags, "--port", "8000"]) == 0
+    addresses = "http://a/simple http://a/simple http://b"
+    assert calls(tmp_path)[-1] == f"{tmp_path}/app.py --port 8000 {addresses}"
+    assert all(call.endswith(addresses) for call in calls(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("flags", "script"),
+    [(["doctor", "--debug"], "scripts/doctor.py"), (["test", "--versions"], "tests/versions.py")],
+)
+def test_other_commands_are_handed_over(
+    launch: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    flags: list[str],
+    script: str,
+) -> None:
+    (tmp_path / "requirements-dev.txt").write_text("pytest==9.2.0\n", encoding="utf-8")
+    monkeypatch.setattr(launch, "install_browser", lambda: None)
+    assert launch.main(flags) == 0
+    last = calls(tmp_path)[-1]
+    assert last == " ".join(
+        [f"{tmp_path}/{script}", *(part for part in flags if part == "--debug")]
+    )
 
 
 def test_pip_gets_no_proxy_that_it_cannot_use(

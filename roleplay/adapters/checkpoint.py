@@ -12,8 +12,9 @@
      "world": "chuiyan", "characters": ["闻筝"], "settings": {...}, "result": {...}}
 
 A prefix of a model that brings its own (ChatGLM) is ``prefix.safetensors`` in place of PEFT's two
-files. What the seed's script wrote is loaded too: a folder with ``pytorch_model.bin`` and no
-``adapter.json``, or that file itself.
+files. What others wrote is loaded too: the seed's script (a folder with ``pytorch_model.bin`` and
+no ``adapter.json``, that file itself, or the folder of its ``checkpoint-N``), and any trainer that
+leaves a LoRA as PEFT does (``adapter_config.json`` and the weights alone).
 """
 
 import warnings
@@ -80,6 +81,8 @@ class AdapterInfo(BaseModel, frozen=True):
     start: str = ""
     """The starting adapter below this one, and the digest of its weights."""
     start_digest: str = ""
+    template: Literal["plain", "chat"] = "plain"
+    """Whether its prompts were wrapped by the chat template of the tokenizer."""
     settings: Annotated[dict[str, Any], AfterValidator(new_names)] = {}
     result: Annotated[dict[str, Any], AfterValidator(new_names)] = {}
 
@@ -106,6 +109,20 @@ def read_info(folder: Path) -> AdapterInfo:
     return info
 
 
+def find_adapter(path: Path) -> Path:
+    """Where the adapter of a path lies: there, or in the newest ``checkpoint-N`` below it.
+
+    Raises:
+        AdapterError: nothing there is an adapter of ours, of PEFT or of the original's script.
+    """
+    numbered = [found for found in path.glob("checkpoint-*") if found.name[11:].isdecimal()]
+    for found in (path, *sorted(numbered, key=lambda one: -int(one.name[11:]))):
+        if is_original(found) or is_foreign(found) or (found / "adapter.json").is_file():
+            return found
+    read_info(path)  # says what is wrong with it
+    return path
+
+
 def is_original(path: Path) -> bool:
     """Whether the original's P-Tuning script wrote this: a ``.bin`` file, or a folder of one."""
     if path.is_file():
@@ -113,10 +130,16 @@ def is_original(path: Path) -> bool:
     return (path / ORIGINAL_FILE).is_file() and not (path / "adapter.json").exists()
 
 
+def is_foreign(path: Path) -> bool:
+    """Whether another trainer left PEFT's files here, and no ``adapter.json``."""
+    return (path / "adapter_config.json").is_file() and not (path / "adapter.json").exists()
+
+
 def check_checkpoint(path: Path) -> None:
-    """Refuse what is no checkpoint, ours or the original's; raises as :func:`read_info`."""
-    if not is_original(path):
-        read_info(path)
+    """Refuse what is no checkpoint; raises as :func:`read_info`."""
+    found = find_adapter(path)
+    if not is_original(found) and not is_foreign(found):
+        read_info(found)
 
 
 def load_adapter(model: Any, folder: Path, *, name: str) -> tuple[Any, AdapterInfo]:
@@ -126,7 +149,9 @@ def load_adapter(model: Any, folder: Path, *, name: str) -> tuple[Any, AdapterIn
         AdapterError: made for another model (both are named with their sizes), or the weights are
             missing or damaged.
     """
-    base = BaseModelInfo.of(model, name)
+    base, folder = BaseModelInfo.of(model, name), find_adapter(folder)
+    if is_foreign(folder):
+        return _load_foreign(model, folder, base)
     if is_original(folder):
         if not causal.is_prefix_lm(model):
             raise AdapterError("adapters.original", path=folder, model=base.describe())
@@ -152,13 +177,23 @@ def load_adapter(model: Any, folder: Path, *, name: str) -> tuple[Any, AdapterIn
     return model.eval(), info
 
 
+def _load_foreign(model: Any, folder: Path, base: BaseModelInfo) -> tuple[Any, AdapterInfo]:
+    """A LoRA of another trainer; PEFT itself sees whether its sizes are the model's."""
+    kind = files.read_json(folder / "adapter_config.json").get("peft_type")
+    if kind != "LORA":
+        raise AdapterError("adapters.foreign-kind", folder=folder, kind=kind)
+    if not (folder / _WEIGHTS).is_file():
+        raise AdapterError("adapters.no-weights", folder=folder, file=_WEIGHTS)
+    return _load_peft(model, folder), AdapterInfo(kind="lora", base=base, template="chat")
+
+
 def _load_peft(model: Any, folder: Path) -> Any:
     from peft import PeftModel
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return PeftModel.from_pretrained(model, str(folder)).eval()
+            return PeftModel.from_pretrained(model, str(folder), torch_device="cpu").eval()
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise AdapterError("adapters.unreadable", folder=folder, reason=cause(error)) from error
 

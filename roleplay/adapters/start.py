@@ -66,7 +66,8 @@ def with_start(model: Any, folder: Path) -> Any:
         AdapterError: they cannot be read, or are for another model.
     """
     try:
-        return PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
+        loaded = PeftModel.from_pretrained(model, str(folder), torch_device="cpu")
+        return loaded.merge_and_unload()
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         detail = str(error).split("\n")[0][:160]
         raise AdapterError("adapters.unreadable", folder=folder, reason=detail) from error

@@ -78,6 +78,8 @@ class LocalBackend:
         if checkpoint is not None:
             on_progress(message("backends.adapter"))
             model, adapter = load_adapter(model, checkpoint, name=public_name(name))
+            if adapter.template == "plain" and hasattr(tokenizer, "chat_template"):
+                tokenizer.chat_template = None  # its prompts are those that it was trained on
         backend = cls(model, tokenizer, name=public_name(name), adapter=adapter)
         small_batch.use_few_rows_linear(backend.model)
         return backend

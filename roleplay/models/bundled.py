@@ -11,7 +11,8 @@ stand under the Gemma Terms of Use; they are not part of this repository.
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from roleplay.errors import ModelError
@@ -44,6 +45,21 @@ def bundled_folder(*, on_progress: Progress = lambda told: None) -> Path:
             _convert(Path(work), on_progress)
             _publish(Path(work) / "model", target)
     return target
+
+
+@contextmanager
+def gguf_file(own: Path | None = None) -> Iterator[Path]:
+    """``own``, or for a while the bundled model's GGUF as one file.
+
+    Raises:
+        ModelError: the package is not installed, or its parts are damaged.
+    """
+    if own:
+        yield own
+        return
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work:
+        _join_parts(Path(work) / "model.gguf")
+        yield Path(work) / "model.gguf"
 
 
 def _need_room(folder: Path, needed: float = 1.6e9) -> None:

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from roleplay.errors import ModelError
+from roleplay.models import chat_template
 
 
 def hidden_states(
@@ -119,13 +120,13 @@ def is_prefix_lm(part: Any) -> bool:
 
 
 def encode_prompt(tokenizer: Any, segments: Sequence[str]) -> list[int]:
-    """The ids of a prompt: the tokenizer's own way, else the start token and each segment alone.
+    """The ids of a prompt: the tokenizer's own way, else its opening and each segment alone.
 
     One at a time, so that a segment has the same ids whatever stands before it.
     """
     if own := getattr(tokenizer, "encode_prompt", None):
         return list(own(segments))
-    start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+    start = chat_template.opening_ids(tokenizer)
     parts = tokenizer(list(segments), add_special_tokens=False).input_ids if segments else []
     return [*start, *(token for part in parts for token in part)]
 

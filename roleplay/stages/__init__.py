@@ -29,9 +29,12 @@ SCRIPTS = {
     "attribution": "evaluate_attribution",
     "review": "review_speakers",
     "export": "export_dataset",
+    "character_export": "export_character",
     "legacy": "import_old_data",
     "import_card": "import_card",
     "export_card": "export_card",
+    "space": "make_space",
+    "doctor": "doctor",
     "example": "build_example_world",
 }
 """Name of a stage, which is that of its module here -> its script."""

@@ -121,6 +121,14 @@ class Engine:
         thread.start()
         return thread
 
+    def load_here(self, world: Path, choice: Choice, *, background: bool = True) -> None:
+        """Load in this thread, and return when it is done or failed."""
+        with self._state:
+            self._wanted += 1
+            number = self._wanted
+            self._set("loading", message("engine.begins"))
+        self._run(number, world, choice, background)
+
     def unload(self) -> None:
         """Let the model go, and give its memory back; nothing where a load came meanwhile."""
         with self._state:

@@ -20,6 +20,7 @@ from roleplay.adapters import checkpoint, start
 from roleplay.adapters.checkpoint import AdapterInfo, BaseModelInfo, public_name
 from roleplay.dataset import protection, texts
 from roleplay.models import bundled, causal, loading
+from roleplay.models.chat_template import has_chat
 from roleplay.options import DataOptions, arguments, given, option
 from roleplay.stages.character import model_option
 from roleplay.stages.progress import Listener, Teller, silent
@@ -115,6 +116,7 @@ class _Plan:
             mode=prepared.get("mode", "many"),
             start=self.start.name if self.start else "",
             start_digest=start.digest(self.start) if self.start else "",
+            template="chat" if has_chat(self.tokenizer) else "plain",
             settings=asdict(chosen),
         )
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from roleplay import files
 from roleplay.errors import DatasetError, reason
 from roleplay.messages import Message, message
+from roleplay.models.chat_template import opening_ids
 from roleplay.records import Passage, Record
 
 RecordT = TypeVar("RecordT", bound=Record)
@@ -36,8 +37,8 @@ class TokenRow:
 
 
 def encode_passage(tokenizer: Any, passage: Passage) -> TokenRow:
-    """Tokenize the segments one by one, as chat does, after the beginning-of-text token if any."""
-    start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+    """Tokenize the segments one by one, as chat does, after the same opening."""
+    start = opening_ids(tokenizer)
     ids, weights = list(start), [0.0] * len(start)
     texts = [segment.text for segment in passage.segments]
     parts = tokenizer(texts, add_special_tokens=False).input_ids

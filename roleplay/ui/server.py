@@ -11,6 +11,7 @@ from roleplay.messages import text
 from roleplay.options import option
 from roleplay.serving import server
 from roleplay.serving.server import PORTS, check_port, mount
+from roleplay.stages import lent_gpu
 from roleplay.stages.character import check_cast, checkpoint_of, introduce
 from roleplay.stages.engine import Engine
 from roleplay.stages.library import Library
@@ -51,7 +52,11 @@ def serve(settings: Settings) -> None:
     if access.shared and not access.owner:
         print(text("access.nobody"), flush=True)
 
-    engine = Engine(lambda told: print(text("ui.log", text=told), flush=True))
+    # On a Space the model is there before the page: ZeroGPU packs it away when the page starts.
+    kind = lent_gpu.LentEngine if lent_gpu.on_space() else Engine
+    engine = kind(lambda told: print(text("ui.log", text=told), flush=True))
+    if lent_gpu.on_space():
+        engine.load_here(settings.world, settings.choice)
     library = Library(settings.world.resolve().parent)
     shown: dict[str, Any] = {"title": f"《{world.info.title}》", "world": introduce(world)}
     app = create_app(engine, library=library, access=access, **shown)
@@ -63,5 +68,6 @@ def serve(settings: Settings) -> None:
     launched = app.launch(prevent_thread_lock=True, quiet=True, **address, **launch_options())
     print(text("ui.open", address=f"http://{settings.host}:{settings.port}"), flush=True)
     mount(launched[0], engine, settings)
-    engine.load(settings.world, settings.choice)
+    if not lent_gpu.on_space():
+        engine.load(settings.world, settings.choice)
     app.block_thread()

@@ -19,6 +19,8 @@ from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
+    Qwen3Config,
+    Qwen3ForCausalLM,
 )
 
 LINES = (
@@ -72,6 +74,12 @@ def llama() -> Any:
     """A Llama with seeded random weights: no sliding layers."""
     torch.manual_seed(4)
     return LlamaForCausalLM(LlamaConfig(**_sizes())).eval().requires_grad_(False)
+
+
+def qwen3() -> Any:
+    """A Qwen3 with seeded random weights: queries and keys have norms."""
+    torch.manual_seed(5)
+    return Qwen3ForCausalLM(Qwen3Config(**_sizes())).eval().requires_grad_(False)
 
 
 def successor(ends: dict[str, str]) -> Any:
