@@ -1,9 +1,9 @@
-"""What a character once answered to something like this: in a conversation, an interview, the novel.
+"""What a character once answered to something like it: in talk, an interview or the novel.
 
     recall = Recall(exchanges, vectors, embed)
     recall.near("闻筝", "晚安，明天见。", 2)    # [Recalled("晚安，别熬夜拧管子。", "就剩半圈……", 0.71)]
 
-Vectors are of what was said, and of a follow-up together with the answer that it follows, for "why?"
+Vectors are of what was said, and of a follow-up together with the answer that it follows: "why?"
 alone is near to every other "why?". A reply that is recalled is the character's own words; whether
 it fits what was said now is for the ranker to tell.
 """
@@ -20,7 +20,7 @@ Embed = Callable[[Sequence[str]], Any]
 
 @dataclass(frozen=True)
 class Exchange:
-    """What somebody said to ``character``, and what it answered; ``before`` is its answer before."""
+    """What was said to ``character``, and its answer; ``before`` is what it answered before."""
 
     character: str
     said: str

@@ -207,8 +207,8 @@ def samples(shown: Sequence[Sample], spoken: Language) -> str:
     rows = "".join(_sample(one, steps) for one in shown)
     about = escape(say("same_prompt", spoken))
     return (
-        f'<div class="rp-wide" tabindex="0"><table class="rp-samples"><thead><tr><th>{about}</th>{head}</tr>'
-        f"</thead><tbody>{rows}</tbody></table></div>"
+        '<div class="rp-wide" tabindex="0"><table class="rp-samples">'
+        f"<thead><tr><th>{about}</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
