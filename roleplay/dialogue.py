@@ -10,9 +10,11 @@ Nothing here knows a model or a knowledge base by name; what was said is the cal
 :class:`roleplay.conversation.Session`.
 """
 
+import random
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
+from itertools import groupby
 from typing import Any, Protocol, Self
 
 from roleplay import prompts
@@ -22,13 +24,15 @@ from roleplay.conversation import Session as Session  # whoever imports the agen
 from roleplay.conversation import in_turn
 from roleplay.errors import DialogueError
 from roleplay.prompts import Asker, Budget, Prompt
-from roleplay.recall import Recall
+from roleplay.recall import SURE, Recall, plain
 from roleplay.records import Line
 from roleplay.sampling import SamplingParams
 from roleplay.script import parse_body
 
-_RECALLED, _NEAR = 4, 0.4
+_RECALLED, _NEAR = 8, 0.35
 """The most answers that are recalled, and how near what was said then must be."""
+_JITTER = 0.04
+"""Without a seed, answers that are as near as one another take turns in being first."""
 
 
 class Ranked(Protocol):
@@ -151,8 +155,8 @@ class CharacterAgent:
         Raises SamplingError: ``n`` is out of range.
         """
         prompt = self.question_prompt(character, question, **more)
-        before = more["history"][-1][1] if more.get("history") else ""
-        yield from self._stream(prompt, n, params, character, question, before)
+        answers = [plain(answer) for _, answer in more.get("history", ())]
+        yield from self._stream(prompt, n, params, Heard(character, question, answers))
 
     def act(
         self, character: str, session: Session, *, n: int, params: SamplingParams, **more: Any
@@ -162,7 +166,7 @@ class CharacterAgent:
         ``more`` and errors as in :meth:`scene_prompt`. Raises SamplingError: ``n`` is out of range.
         """
         prompt = self.scene_prompt(character, session, **more)
-        yield from self._stream(prompt, n, params, character)
+        yield from self._stream(prompt, n, params, Heard.of(character, session.lines))
 
     def talk(
         self,
@@ -179,7 +183,7 @@ class CharacterAgent:
         ``more`` and errors as in :meth:`talk_prompt`. Raises SamplingError: ``n`` is out of range.
         """
         prompt = self.talk_prompt(character, session, asker, **more)
-        yield from self._stream(prompt, n, params, character, _asked(session, asker))
+        yield from self._stream(prompt, n, params, Heard.of(character, session.lines))
 
     def next_speakers(self, session: Session, names: Sequence[str]) -> Sequence[str]:
         """Who of ``names`` is likely to go on with a scene, the likeliest first.
@@ -286,38 +290,64 @@ class CharacterAgent:
         }
 
     def _stream(
-        self,
-        prompt: Prompt,
-        n: int,
-        params: SamplingParams,
-        character: str,
-        question: str = "",
-        before: str = "",
+        self, prompt: Prompt, n: int, params: SamplingParams, heard: "Heard"
     ) -> Iterator[Reply]:
-        """The candidates as they grow, and at the end, where there is a ranker, in its order."""
+        """The candidates as they grow, and at the end, where there is a ranker, in its order.
+
+        What is recalled for certain stands there at once; the others are drawn.
+        """
+        recalled = {} if self.ranker is None else self._recalled(heard, params.seed)
+        sure = [text for text, near in recalled.items() if near >= SURE][: max(1, n - 1)]
+        if sure:
+            yield Reply(tuple(sure), prompt)
         drawn: Sequence[str] = ()
-        for drawn in self.backend.stream(prompt, n=n, params=params):
-            yield Reply(tuple(drawn), prompt)
+        if len(sure) < n or not sure:
+            for drawn in self.backend.stream(prompt, n=n - len(sure), params=params):
+                yield Reply((*sure, *drawn), prompt)
         if self.ranker is None or n < 2:
             return
-        recalled = self._recalled(character, question, before)
-        pool = [*drawn, *recalled]
-        ranked = [*self.ranker.rank(character, question, prompt, pool, recalled)]
+        pool = list(dict.fromkeys((*recalled, *drawn)))
+        said = heard.said, prompt
+        ranked = [*self.ranker.rank(heard.character, *said, pool, recalled)]
         if refused := sum(bool(one.faults) for one in ranked[:n]):
             # Once, and no more than were refused: what comes must be as quick as what went.
             other = None if params.seed is None else params.seed + 1
             again = params.model_copy(update={"seed": other})
             pool += last_drawn(self.backend.stream(prompt, n=refused, params=again))
-            ranked = [*self.ranker.rank(character, question, prompt, pool, recalled)]
+            ranked = [*self.ranker.rank(heard.character, *said, pool, recalled)]
         yield Reply(tuple(one.text for one in ranked[:n]), prompt, tuple(ranked[:n]))
 
-    def _recalled(self, character: str, question: str, before: str) -> dict[str, float]:
-        """Answers to what is near enough, and how near it is; none that was just given."""
-        if self.recall is None or not question:
+    def _recalled(self, heard: "Heard", seed: int | None) -> dict[str, float]:
+        """Answers to what is near enough, the nearest first; none that was given before."""
+        if self.recall is None:
             return {}
-        found = self.recall.near(character, question, _RECALLED, before=before)
-        near = (one for one in found if one.score >= _NEAR and one.answer != before)
-        return {one.answer: one.score for one in near}
+        before = heard.answers[-1] if heard.answers else ""
+        found = self.recall.near(heard.character, heard.said, _RECALLED, before=before)
+        near = {one.answer: one.score for one in found if one.score >= _NEAR}
+        given = {*heard.answers}
+        left = [text for text in near if plain(text) not in given]
+        luck = {text: _JITTER * random.random() if seed is None else 0.0 for text in left}
+        return {text: near[text] for text in sorted(left, key=lambda one: -near[one] - luck[one])}
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What was said last to a character, and all that it answered before, without marks."""
+
+    character: str
+    said: str
+    answers: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, character: str, lines: Sequence[Line]) -> Self:
+        """The newest line, if it is another's; all of the character's own turns."""
+        newest = lines[-1] if lines else None
+        said = newest.text if newest and newest.char != character else ""
+        turns = groupby(lines, key=lambda line: line.char)
+        answers = [
+            plain("".join(one.text for one in own)) for name, own in turns if name == character
+        ]
+        return cls(character, said, answers)
 
 
 def _asked(session: Session, asker: Asker) -> str:

@@ -140,12 +140,13 @@ class Interview(Record):
 class Conversation(Record):
     """What people say to a character and what it answers, one turn after the other.
 
-    ``facts`` are sentences that the answers use, ``others`` sentences that stand beside them and
-    are not used; both are shown as background.
+    ``also`` are other ways to say what is said first. ``facts`` are sentences that the answers use,
+    ``others`` sentences that stand beside them and are not used; both are shown as background.
     """
 
     character: str
     turns: tuple[tuple[Text, Text], ...]
+    also: tuple[Text, ...] = ()
     topic: str = ""
     facts: tuple[Text, ...] = ()
     others: tuple[Text, ...] = ()

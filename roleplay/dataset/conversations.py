@@ -42,7 +42,9 @@ def written_groups(found: Iterable[Conversation], context: BuildContext) -> list
     chance = random.Random(f"groups {settings.seed}")
     groups = []
     for row in found:
-        asked = tuple(Asked(row.character, *turn, "conversation") for turn in row.turns)
+        first = chance.choice((row.turns[0][0], *row.also))
+        turns = ((first, row.turns[0][1]), *row.turns[1:])
+        asked = tuple(Asked(row.character, *turn, "conversation") for turn in turns)
         # The order of snippets is that of their scores: a fact is not always the nearest.
         others = tuple(Snippet(text, chance.uniform(0.3, 1.2), "others") for text in row.others)
         is_given = bool(row.facts or row.others)

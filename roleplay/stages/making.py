@@ -43,7 +43,7 @@ _CAST, _FEWEST_LINES = 6, 12
 EVALUATIONS = 4
 """So often the held-out rows are measured."""
 
-_BRIEF: dict[str, int] = {"test_rows": 16, "general_rows": 8}
+_TEST_ROWS, _GENERAL_ROWS = 16, 8
 """What a short training measures: all held-out rows of a long novel take longer than it."""
 
 
@@ -127,10 +127,12 @@ def _train(settings: Settings, listener: Listener, say: Teller) -> training.Trai
     say.say("making.characters", names="、".join(people))
     shared: dict[str, Any] = {"world": settings.world, "model": settings.model}
     made = dataset.run(dataset.Settings(characters=tuple(people), **shared), listener)
-    chosen = {**_steps(settings, made.report), **settings.run}
-    brief: dict[str, Any] = _BRIEF if settings.length == "short" else {}
+    is_short = settings.length == "short"
+    brief = {"test_rows": _TEST_ROWS} if is_short else {}
+    chosen = {**_steps(settings, made.report), **brief, **settings.run}
+    shared |= {"general_rows": _GENERAL_ROWS} if is_short else {}
     folder = settings.output_dir or folder_of(settings.world, settings.model, chosen)
-    wanted = training.Settings(output_dir=folder, run=chosen, **shared, **brief)
+    wanted = training.Settings(output_dir=folder, run=chosen, **shared)
     try:
         return training.run(wanted, listener)
     except DatasetError as error:

@@ -50,9 +50,6 @@ class Settings(DataOptions):
         False, "also pytorch_model.bin", "另存原脚本的 pytorch_model.bin"
     )
     samples: int = option(4, "replies at each evaluation, 0: none", "每次评估几个示例", least=0)
-    test_rows: int = option(
-        0, "held-out rows to measure, 0: all", "测几段留出的文本，0：全部", least=0
-    )
     general_rows: int = option(40, "ordinary texts to measure, 0: none", "测几段普通文本", least=0)
     report_to: Literal["none", "tensorboard", "trackio"] = option(
         "none", "also write the figures there", "同时把指标写到那里"
@@ -144,20 +141,12 @@ def _plan(settings: Settings) -> _Plan:
     begun_with = {"model": public_name(settings.model), "data": files.digest(*read)[:16]}
     found_start = start.find_start(chosen.start, public_name(settings.model))
     begun_with |= asdict(chosen) | {"start": found_start.name if found_start else ""}
-    found["test"] = spread(found["test"], settings.test_rows)
     rows = {part: family.encode(tokenizer, records, chosen) for part, records in found.items()}
     general = _general(family)[: settings.general_rows]
     rows["general"] = family.encode(tokenizer, general, chosen) if general else []
     name = f"{world.name}-{Path(settings.model).name}-{chosen.adapter}"
     folder = settings.output_dir or Path("checkpoints") / name
     return _Plan(world, data, folder, tokenizer, family, chosen, found_start, rows, begun_with)
-
-
-def spread(records: Sequence[T], most: int) -> Sequence[T]:
-    """At most so many, evenly spread; all for 0."""
-    if not 0 < most < len(records):
-        return records
-    return [records[place * len(records) // most] for place in range(most)]
 
 
 def _general(family: Family) -> list[Any]:

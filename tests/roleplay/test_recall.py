@@ -32,7 +32,7 @@ def embed(texts: Sequence[str]) -> Any:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-RECALL = Recall(SAID, embed([one.key for one in SAID]), embed)
+RECALL = Recall(SAID, embed([key for one in SAID for key in one.keys]), embed)
 
 
 def test_the_nearest_of_the_character_alone() -> None:

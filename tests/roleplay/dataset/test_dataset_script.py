@@ -77,7 +77,7 @@ def test_the_test_part_holds_scenes_and_nothing_else(world: Path, gemma_folder: 
 
 
 def test_the_training_part_holds_every_task(world: Path, gemma_folder: Path) -> None:
-    folder = prepare(world, gemma_folder, "many", "--replay-share", "0.5")
+    folder = prepare(world, gemma_folder, "many", "--replay-share", "0.8")
     tasks = {"scene", "conversation", "question", "identity", "unknown", "context_qa", "general"}
     assert {row.task for row in passages(folder, "train")} == tasks
     rows = [

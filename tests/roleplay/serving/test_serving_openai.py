@@ -213,7 +213,7 @@ def test_the_best_come_first_where_the_agent_can_tell_but_a_stream_keeps_its_ord
             self.text, self.faults = text, ()
 
     class Backwards:
-        def rank(self, who: str, question: str, prompt: Any, candidates: Any) -> Any:
+        def rank(self, who: str, said: str, prompt: Any, candidates: Any, near: Any) -> Any:
             return [Ranked(text) for text in candidates[::-1]]
 
     loaded = served.engine.loaded()

@@ -10,6 +10,7 @@ import pytest
 from kb.embedding import get_embedder
 from kb.index import build_index
 from kb.snippets import make_snippet
+from roleplay.adapters import start
 from roleplay.adapters.checkpoint import AdapterInfo, BaseModelInfo
 from roleplay.backends.scripted import ScriptedBackend
 from roleplay.errors import AdapterError, UsageError, WorldError
@@ -31,7 +32,8 @@ BASE = {
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with its own ``checkpoints`` in the place of the repository's."""
-    monkeypatch.setattr(character, "CHECKPOINTS", tmp_path / "checkpoints")
+    for module in (character, start):
+        monkeypatch.setattr(module, "CHECKPOINTS", tmp_path / "checkpoints")
     return tmp_path
 
 
