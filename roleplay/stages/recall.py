@@ -19,10 +19,10 @@ import opencc
 from kb.embedding import get_embedder
 from kb.names import simplified
 from roleplay import files
-from roleplay.dataset.conversations import spoken_pairs
+from roleplay.dataset.conversations import spoken_pairs, ways_to_say
 from roleplay.dataset.texts import items
 from roleplay.errors import WorldError
-from roleplay.recall import Exchange, Recall, plain
+from roleplay.recall import Exchange, Recall, keys_of, plain
 from roleplay.sense import VoiceJudge
 from roleplay.world import World
 
@@ -45,7 +45,8 @@ def _written(world: World) -> Iterable[Exchange]:
     for row in world.read_conversations():
         before = ""
         for number, (said, answer) in enumerate(row.turns):
-            yield Exchange(row.character, said, answer, before, () if number else row.also)
+            also = () if number else (*row.also, *ways_to_say(said))
+            yield Exchange(row.character, said, answer, before, also)
             before = plain(answer)
     for one in world.read_interviews():
         yield Exchange(one.character, one.question, one.answer)
@@ -78,7 +79,7 @@ def world_recall(world: World) -> Recall | None:
     found = exchanges_of(world) + _register_exchanges(set(registers.values()), world)
     if not found:
         return None
-    embedder, keys = get_embedder(), [simplified(key) for one in found for key in one.keys]
+    embedder, keys = get_embedder(), keys_of(found, simplified)
     made_from = files.digest(embedder.name, *keys)
     vectors = _read(world, made_from)
     if vectors is None:

@@ -113,7 +113,7 @@ def test_help_is_in_both_languages_and_shows_the_default() -> None:
 @pytest.mark.parametrize("name", stages.SCRIPTS)
 def test_every_option_of_every_stage_has_help_in_both_languages(name: str) -> None:
     found = list(declared(stages.find(name).settings))
-    assert found
+    assert found or name == "doctor"
     assert len({item.flag for item in found}) == len(found), "two options of one name"
     for item in found:
         assert item.option.en.strip() and any("一" <= mark <= "鿿" for mark in item.option.zh), (
