@@ -30,6 +30,20 @@ SURE = 0.3
 NAME = "{name}"
 """Stands in exchanges of a register for whoever the talk is of."""
 
+KINDS = ("{question}", "{request}", "{statement}")
+"""Stand for whatever is asked, asked for or told: answers to what nothing known is near."""
+
+_FAR = 0.2
+"""Where nothing is nearer, answers to anything of its kind have this score."""
+
+_ASKS = re.compile(
+    "[?？]$|吗|呢$|什么|啥|谁|哪|怎么|为何|几|多少|何|か$|^(who|what|why|how|where|when|do|are|is|can)\\b",
+    re.IGNORECASE,
+)
+_WANTS = re.compile(
+    "^(请|帮|给|来|走|别|让|教|陪|快|跟|把|拿|说|(please|let|give|tell|come|show)\\b)|吧$|て$|ください",
+    re.IGNORECASE,
+)
 _VECTORS, _LETTERS, _SHARPNESS = 0.6, 0.4, 4.0
 """How much of likeness is by vectors, how much by letters; how fast it falls with the cosine."""
 _RIDGE = 0.1
@@ -77,6 +91,12 @@ class Recalled:
     said: str
     answer: str
     score: float
+
+
+def kind_of(said: str) -> str:
+    """Which of ``KINDS`` something is, told by its words."""
+    text = said.strip().rstrip("。.!！~～… ")
+    return KINDS[0 if _ASKS.search(text) else 1 if _WANTS.search(text) else 2]
 
 
 def plain(body: str) -> str:
@@ -156,13 +176,19 @@ class Recall:
         self._registers = registers or {}
         places = {key: place for place, key in enumerate(keys_of(exchanges, fold))}
         self._of: dict[str, list[tuple[Exchange, str, int]]] = {}
+        self._anything: dict[tuple[str, str], list[Exchange]] = {}
         for one in exchanges:
+            if one.said in KINDS:
+                self._anything.setdefault((one.character, one.said), []).append(one)
+                continue
             known = ((one, key, places[key]) for key in map(fold, one.keys))
             self._of.setdefault(one.character, []).extend(known)
         self._learnt: dict[str, _Known] = {}
 
     def near(self, character: str, said: str, k: int, *, before: str = "") -> list[Recalled]:
         """At most ``k`` exchanges with a character, the nearest first; each answer once.
+
+        Where none is near, answers to anything of the kind that is said stand before the others.
 
         Args:
             before: what the character answered last, if something follows on it.
@@ -181,6 +207,9 @@ class Recall:
             if not (bool(people) if NAME in own else own == people):
                 scores[number] *= _OF_OTHERS
         found: dict[str, Recalled] = {}
+        if scores.max() < _FAR:
+            for one in self._answers_to_anything(character, kind_of(said)):
+                found[one.answer] = Recalled(one.said, one.answer, _FAR)
         for number in np.argsort(-scores, kind="stable"):
             for one in known.answers[number]:
                 answer = one.answer.replace(NAME, whom)
@@ -189,11 +218,15 @@ class Recall:
                 break
         return list(found.values())[:k]
 
+    def _answers_to_anything(self, character: str, kind: str) -> list[Exchange]:
+        register = self._registers.get(character, "")
+        return self._anything.get((character, kind)) or self._anything.get((register, kind), [])
+
     def _known(self, character: str) -> _Known:
         """What a character can be asked, learnt at the first question."""
         if character not in self._learnt:
-            own = self._of.get(character, [])
-            own = [*own, *self._of.get(self._registers.get(character, ""), ())]
+            register = self._registers.get(character, "")
+            own = [*self._of.get(character, ()), *self._of.get(register, ())]
             self._learnt[character] = self._learn(own[:_MOST])
         return self._learnt[character]
 
