@@ -29,10 +29,10 @@ from roleplay.records import Line
 from roleplay.sampling import SamplingParams
 from roleplay.script import parse_body
 
-_RECALLED, _NEAR = 8, 0.2
+_RECALLED, _NEAR = 8, 0.06
 """The most answers that are recalled, and how near what was said then must be."""
 _JITTER = 0.04
-"""Without a seed, answers that are as near as one another take turns in being first."""
+"""Answers that are as near as one another take turns in being first."""
 
 
 class Ranked(Protocol):
@@ -326,7 +326,8 @@ class CharacterAgent:
         near = {one.answer: one.score for one in found if one.score >= _NEAR}
         given = {*heard.answers}
         left = [text for text in near if plain(text) not in given]
-        luck = {text: _JITTER * random.random() if seed is None else 0.0 for text in left}
+        chance = random.Random(None if seed is None else f"{seed} {heard.said}")
+        luck = {text: _JITTER * chance.random() for text in left}
         return {text: near[text] for text in sorted(left, key=lambda one: -near[one] - luck[one])}
 
 

@@ -20,10 +20,10 @@ from roleplay.script import format_cue
 from roleplay.sense import Sense, letters
 
 _NEUTRAL = {"zh": "嗯。", "en": "Well.", "ja": "うん。"}
-_FIT, _FLUENT, _VOICE, _FAULT = 1.0, 0.35, 0.5, 5.0
+_FIT, _FLUENT, _VOICE, _FAULT = 1.3, 0.35, 0.5, 5.0
 """Weights: of the gain by the prompt, the likelihood itself, the voice (nats a token), a fault."""
-_RECALL, _NEAR = 8.0, 0.15
-"""What is recalled gains as far as it is nearer than this, and loses as far as it is not."""
+_RECALL, _NEAR, _WRITTEN = 8.0, 0.2, 1.8
+"""What is recalled gains as far as it is nearer than this, and something for being written."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Ranker:
                 ("fit", _FIT * (before[place] - own[place]) / size),
                 ("fluent", -_FLUENT * own[place] / size),
                 ("voice", _VOICE * self._voice(character, text)),
-                ("recalled", 0.0 if near is None else _RECALL * (near - _NEAR)),
+                ("recalled", 0.0 if near is None else _WRITTEN + _RECALL * (near - _NEAR)),
                 ("faults", -_FAULT * len(faults)),
             )
             score = sum(value for _, value in reasons)

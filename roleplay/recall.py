@@ -33,8 +33,8 @@ NAME = "{name}"
 KINDS = ("{question}", "{request}", "{statement}")
 """Stand for whatever is asked, asked for or told: answers to what nothing known is near."""
 
-_FAR = 0.2
-"""Where nothing is nearer, answers to anything of its kind have this score."""
+_FAR, _LAST = 0.2, 0.12
+"""Where nothing is nearer than the first, answers to anything of its kind have the second."""
 
 _ASKS = re.compile(
     "[?？]$|吗|呢$|什么|啥|谁|哪|怎么|为何|几|多少|何|か$|^(who|what|why|how|where|when|do|are|is|can)\\b",
@@ -188,7 +188,7 @@ class Recall:
     def near(self, character: str, said: str, k: int, *, before: str = "") -> list[Recalled]:
         """At most ``k`` exchanges with a character, the nearest first; each answer once.
 
-        Where none is near, answers to anything of the kind that is said stand before the others.
+        Where none is near, answers to anything of the kind that is said stand behind them.
 
         Args:
             before: what the character answered last, if something follows on it.
@@ -207,16 +207,17 @@ class Recall:
             if not (bool(people) if NAME in own else own == people):
                 scores[number] *= _OF_OTHERS
         found: dict[str, Recalled] = {}
-        if scores.max() < _FAR:
-            for one in self._answers_to_anything(character, kind_of(said)):
-                found[one.answer] = Recalled(one.said, one.answer, _FAR)
         for number in np.argsort(-scores, kind="stable"):
             for one in known.answers[number]:
                 answer = one.answer.replace(NAME, whom)
                 found.setdefault(answer, Recalled(one.said, answer, float(scores[number])))
             if len(found) >= k:
                 break
-        return list(found.values())[:k]
+        nearest = list(found.values())[:k]
+        if scores.max() < _FAR:
+            kind = self._answers_to_anything(character, kind_of(said))
+            nearest += [Recalled(one.said, one.answer, _LAST) for one in kind]
+        return nearest
 
     def _answers_to_anything(self, character: str, kind: str) -> list[Exchange]:
         register = self._registers.get(character, "")

@@ -34,7 +34,7 @@ def create_library_tab(maker: Maker) -> None:
     """Lay out the tab and name its events."""
     small: dict[str, Any] = {"size": "sm", "min_width": 90}
     view = gr.HTML(elem_id="library", js_on_load=CLICKED)
-    with gr.Row(elem_classes="rp-tools", elem_id="library-bar") as bar:
+    with gr.Row(elem_classes="rp-shelf", elem_id="library-bar") as bar:
         open_ = gr.Button(label("world_open"), variant="primary", elem_id="library-open", **small)
         make = gr.Button(label("world_make"), elem_id="library-make", **small)
         copy = gr.Button(label("world_copy"), elem_id="library-copy", **small)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import tiny
 
-from roleplay.recall import Exchange, Recall, keys_of
+from roleplay.dataset.texts import items
+from roleplay.recall import Exchange, Recall, keys_of, kind_of
 from roleplay.stages import recall as stage
 from roleplay.world import World
 
@@ -65,10 +66,60 @@ def test_a_worlds_exchanges_are_kept_with_what_they_were_made_from(
     (world.path / "conversations.jsonl").write_text(json.dumps(row), encoding="utf-8")
     first = stage.world_recall(world)
     assert first and first.near("阿灯", "灯呢？", 1)[0].answer == "在船上。"
-    count = len(stage.exchanges_of(world))
+    made, asked = calls
+    assert made >= len(stage.exchanges_of(world)) and asked == 1
     stage.world_recall(world)
-    assert calls == [count, 1]  # made once; the other is the question
+    assert calls == [made, asked]  # nothing is made twice
     (world.path / "recall.npz").write_bytes(b"broken")
     stage.world_recall(world)
-    assert calls == [count, 1, count]
+    assert calls == [made, asked, made]
     assert stage.exchanges_of(world)[1].before == "在船上。"
+
+
+def test_ways_to_say_the_same_are_one_and_a_flipped_person_is_another() -> None:
+    known = [
+        Exchange("闻筝", "我真没用", "谁说的。", also=("我什么都做不好",)),
+        Exchange("闻筝", "你真没用", "你来拧。", also=("你什么都不会",)),
+    ]
+    recall = Recall(known, embed(keys_of(known)), embed)
+    assert recall.near("闻筝", "我什么都做不好啊", 1)[0].answer == "谁说的。"
+    assert recall.near("闻筝", "你真没用！", 1)[0].answer == "你来拧。"
+
+
+def test_what_was_said_of_one_is_not_near_to_another_and_registers_fit_anybody() -> None:
+    known = [
+        Exchange("闻筝", "你觉得陆迟怎么样", "磨蹭。"),
+        Exchange("闻筝", "你觉得铜婆怎么样", "我师父。"),
+        Exchange("lady", "你觉得{name}怎么样", "{name}么，日子久了才知道。"),
+    ]
+    names = {"陆迟": "陆迟", "铜婆": "铜婆", "婆婆": "铜婆", "黛玉": "黛玉", "闻筝": "闻筝"}
+    registers = {"黛玉": "lady"}
+    recall = Recall(known, embed(keys_of(known)), embed, people=names, registers=registers)
+    assert recall.near("闻筝", "你觉得婆婆怎么样？", 1)[0].answer == "我师父。"
+    assert recall.near("黛玉", "你觉得陆迟怎么样？", 1)[0].answer == "陆迟么，日子久了才知道。"
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("你昨天去哪儿了", "{question}"),
+        ("Who are you?", "{question}"),
+        ("帮我拿一下。", "{request}"),
+        ("我们走吧！", "{request}"),
+        ("我家的厨房塌了。", "{statement}"),
+    ],
+)
+def test_where_nothing_is_near_there_is_an_answer_to_its_kind(said: str, kind: str) -> None:
+    assert kind_of(said) == kind
+    known = [Exchange("闻筝", "晚安", "窗关好。"), Exchange("闻筝", kind, "等我拧完。")]
+    recall = Recall(known, embed(keys_of(known)), embed)
+    assert "等我拧完。" in [one.answer for one in recall.near("闻筝", said, 1)]
+    assert [one.answer for one in recall.near("闻筝", "晚安", 1)] == ["窗关好。"]
+
+
+def test_the_register_is_told_by_the_lines_of_the_novel(tmp_path: Path) -> None:
+    world = World.load(tiny.write_world(tmp_path / "toy"))
+    found = stage.registers_of(world)
+    assert set(found) == set(world.names)
+    known = {row["register"] for row in items("registers")}
+    assert set(found.values()) <= known
