@@ -34,6 +34,8 @@ from roleplay.world import World
 
 ROOT = CHECKPOINTS.parent
 NO_CHECKPOINT = "none"
+_ANSWERS_ALONE = 1_000_000_000
+"""Parameters from which a model's own answers are better than those that are found."""
 
 Tell = Callable[[Message], None]
 
@@ -182,7 +184,8 @@ def join_agent(world: World, backend: Any, tell: Tell, background: bool = True) 
     more["profiles"] = known.profiles | trained_profiles(world, adapter)
     if hasattr(backend, "new_cache") and not causal.is_prefix_lm(backend.model):
         more["ranker"] = Ranker(backend, sense_of(world), world.info.language)
-        more["recall"] = world_recall(world)
+        if backend.model.num_parameters() < _ANSWERS_ALONE:
+            more["recall"] = world_recall(world)
     return CharacterAgent(backend, characters=world.names, **more)
 
 

@@ -16,15 +16,21 @@ from roleplay.ui import render
 from roleplay.ui.portraits import Faces, hue
 from roleplay.ui.strings import say
 
+Reasons = Sequence[tuple[str, float]]
+"""What a candidate's score is made of (roleplay.ranking)."""
+
 
 @dataclass(frozen=True)
 class Answers:
-    """What one character answers to one question; ``kept`` are places in ``texts``."""
+    """What one character answers to one question; ``kept`` are places in ``texts``.
+
+    ``why`` are the reasons for each place in the order, where there is one.
+    """
 
     question: str
     character: str
     texts: tuple[str, ...] = ()
-    is_ranked: bool = False
+    why: tuple[Reasons, ...] = ()
     is_done: bool = False
     kept: frozenset[int] = frozenset()
 
@@ -54,15 +60,27 @@ def _row(row: Answers, at: int, faces: Faces, language: Language) -> str:
 def _card(row: Answers, at: int, place: int, language: Language) -> str:
     text = row.texts[place]
     caret = "" if row.is_done else '<span class="rp-caret"></span>'
-    is_best = row.is_done and row.is_ranked and place == 0
+    is_best = row.is_done and bool(row.why) and place == 0
     best = f'<b class="rp-best">{escape(say("best", language))}</b>' if is_best else ""
     tools = _tools(row, at, place, language) if row.is_done else ""
+    why = _why(row.why[place], language) if row.is_done and row.why else ""
     told = render.body(row.character, text, language)
     kept = " rp-kept" if place in row.kept else ""
     return (
         f'<div class="rp-card{kept}"><div class="rp-number">{place + 1}{best}</div>'
-        f'<div class="rp-text">{told}{caret}</div>{tools}</div>'
+        f'<div class="rp-text">{told}{caret}</div>{why}{tools}</div>'
     )
+
+
+def _why(reasons: Reasons, language: Language) -> str:
+    """Folded: why a candidate stands where it does."""
+    rows = "".join(
+        f"<li>{escape(say(f'why_{name}', language))} {value:+.1f}</li>"
+        for name, value in reasons
+        if value
+    )
+    told = escape(say("why", language))
+    return f'<details class="rp-why"><summary>{told}</summary><ul>{rows}</ul></details>'
 
 
 def _tools(row: Answers, at: int, place: int, language: Language) -> str:

@@ -120,8 +120,8 @@ class AskTab:
             agent = self.page.engine.agent()
             for place, row in enumerate(table):
                 for reply in paced(agent.ask(row.character, row.question, **options)):
-                    best = bool(reply.ranked)
-                    table[place] = replace(row, texts=reply.candidates, is_ranked=best)
+                    why = tuple(one.reasons for one in reply.ranked)
+                    table[place] = replace(row, texts=reply.candidates, why=why)
                     yield self._painted(table, request)
                 table[place] = replace(table[place], is_done=True)
                 found |= {item.text: item for item in reply.prompt.background}

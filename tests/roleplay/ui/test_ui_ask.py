@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -16,9 +17,10 @@ from roleplay.background import Snippet
 from roleplay.dialogue import NO_PINS, Pins
 from roleplay.errors import DialogueError, ModelError
 from roleplay.ui import answers
-from roleplay.ui.answers import Answers
+from roleplay.ui.answers import Answers, as_table
 from roleplay.ui.ask_tab import AskTab, _exporter
 from roleplay.ui.common import paced, params_of, shown
+from roleplay.ui.portraits import NOBODY_KNOWN
 
 SAMPLING = (0.8, 0.9, 96, "")
 Build = Callable[..., Any]
@@ -184,3 +186,12 @@ def test_a_callback_that_gives_one_answer_tells_its_errors_as_well(english: Any)
 
     with pytest.raises(gr.Error, match="nothing to undo"):
         refuse(english)
+
+
+def test_why_an_answer_stands_first_is_there_to_unfold() -> None:
+    why = ((("fit", 0.42), ("recalled", 2.0), ("faults", 0.0)), (("fit", -1.0),))
+    row = Answers("你好", "闻筝", ("站左边。", "在。"), why=why, is_done=True)
+    told = as_table([row], NOBODY_KNOWN, "zh")
+    assert told.count("<details") == 2 and "切题 +0.4" in told and "切题 -1.0" in told
+    assert "写过的话，问得相近 +2.0" in told and "照抄" not in told
+    assert "<details" not in as_table([replace(row, is_done=False)], NOBODY_KNOWN, "zh")
