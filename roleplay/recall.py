@@ -25,7 +25,7 @@ Embed = Callable[[Sequence[str]], Any]
 """Texts -> float32 [texts, d], each of length 1."""
 
 SURE = 0.3
-"""Of what is as near as this, four in five mean the same (docs/experiments.md)."""
+"""Of what is as near as this, three in four mean the same (docs/experiments.md)."""
 
 NAME = "{name}"
 """Stands in exchanges of a register for whoever the talk is of."""
