@@ -294,10 +294,12 @@ class CharacterAgent:
     ) -> Iterator[Reply]:
         """The candidates as they grow, and at the end, where there is a ranker, in its order.
 
-        What is recalled for certain stands there at once; the others are drawn.
+        What is recalled for certain, or the nearest of it, stands there at once; the others are
+        drawn.
         """
         recalled = {} if self.ranker is None else self._recalled(heard, params.seed)
-        sure = [text for text, near in recalled.items() if near >= SURE][: max(1, n - 1)]
+        sure = [text for text, near in recalled.items() if near >= SURE] or [*recalled][:1]
+        sure = sure[: max(1, n - 1)]
         if sure:
             yield Reply(tuple(sure), prompt)
         drawn: Sequence[str] = ()

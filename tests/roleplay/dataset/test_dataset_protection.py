@@ -48,6 +48,7 @@ def test_every_text_file_ships_with_the_package() -> None:
         "identity", "identity_test", "identity_answers", "identity_brands",
         "unknown", "unknown_test", "unknown_answers", "general", "general_test",
         "context_qa", "context_qa_names", "small_talk_test", "talk_test",
+        "everyday", "registers",
     }  # fmt: skip
     assert {path.stem for path in folder.glob("*.txt")} == {"assistant_phrases", "leads", "selves"}
     assert len(texts.words("leads")) == 12 and all(texts.words("selves"))

@@ -11,7 +11,7 @@ import tiny
 from nbclient import NotebookClient
 from nbformat import reads
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 NOVEL = "第一章 灯\n\n" + "阿灯说：“灯亮着。”\n小舟说：“船来了。”\n“谁的船？”\n河上起了雾。\n" * 40
 NOVEL += "\n第二章 船\n\n" + "小舟说：“船走了。”\n阿灯问道：“灯灭了吗？”\n“还没有。”\n" * 40
 
