@@ -22,7 +22,7 @@ from roleplay.sense import Sense, letters
 _NEUTRAL = {"zh": "嗯。", "en": "Well.", "ja": "うん。"}
 _FIT, _FLUENT, _VOICE, _FAULT = 1.3, 0.35, 0.5, 5.0
 """Weights: of the gain by the prompt, the likelihood itself, the voice (nats a token), a fault."""
-_RECALL, _NEAR, _WRITTEN = 8.0, 0.2, 1.8
+_RECALL, _NEAR, _WRITTEN = 8.0, 0.2, 2.2
 """What is recalled gains as far as it is nearer than this, and something for being written."""
 
 

@@ -33,6 +33,9 @@ NAME = "{name}"
 KINDS = ("{question}", "{request}", "{statement}")
 """Stand for whatever is asked, asked for or told: answers to what nothing known is near."""
 
+_ANYBODY = "某"
+"""In what is compared, for ``NAME``."""
+
 _FAR, _LAST = 0.2, 0.12
 """Where nothing is nearer than the first, answers to anything of its kind have the second."""
 
@@ -81,7 +84,8 @@ def key_of(said: str, before: str) -> str:
 
 def keys_of(exchanges: Iterable[Exchange], fold: Callable[[str], str] = str) -> list[str]:
     """All keys, each once, in the order in which they come."""
-    return list(dict.fromkeys(fold(key) for one in exchanges for key in one.keys))
+    keys = (fold(key).replace(NAME, _ANYBODY) for one in exchanges for key in one.keys)
+    return list(dict.fromkeys(keys))
 
 
 @dataclass(frozen=True)
@@ -181,7 +185,8 @@ class Recall:
             if one.said in KINDS:
                 self._anything.setdefault((one.character, one.said), []).append(one)
                 continue
-            known = ((one, key, places[key]) for key in map(fold, one.keys))
+            keys = [fold(key).replace(NAME, _ANYBODY) for key in one.keys]
+            known = [(one, key, places[key]) for key in keys]
             self._of.setdefault(one.character, []).extend(known)
         self._learnt: dict[str, _Known] = {}
 
@@ -193,19 +198,20 @@ class Recall:
         Args:
             before: what the character answered last, if something follows on it.
         """
-        said, before = self._fold(said), self._fold(before)
+        said, before = self._not_called(self._fold(said)), self._fold(before)
         known = self._known(character)
         if not known.answers or not said.strip():
             return []
         named = self._named(said, character)
         whom = next(iter(named), "")
-        general = said.replace(whom, NAME) if whom else said
+        general = said.replace(whom, _ANYBODY) if whom else said
         keys = list(dict.fromkeys((said, key_of(said, before), general)))
         scores = (self._alike(self._embed(keys), keys, known) @ known.weights).max(axis=0)
         people = set(named.values())
         for number, own in enumerate(known.people):
-            if not (bool(people) if NAME in own else own == people):
-                scores[number] *= _OF_OTHERS
+            # Whoever is only named along is not what is asked about.
+            fits = scores[number] >= SURE if people and NAME in own else own == people
+            scores[number] *= 1.0 if fits else _OF_OTHERS
         found: dict[str, Recalled] = {}
         for number in np.argsort(-scores, kind="stable"):
             for one in known.answers[number]:
@@ -218,6 +224,11 @@ class Recall:
             kind = self._answers_to_anything(character, kind_of(said))
             nearest += [Recalled(one.said, one.answer, _LAST) for one in kind]
         return nearest
+
+    def _not_called(self, said: str) -> str:
+        """Without a name that only calls somebody: 师父，早上好 is 早上好."""
+        first, mark, rest = said.partition("，") if "，" in said else said.partition(",")
+        return rest.strip() if mark and rest.strip() and first.strip() in self._people else said
 
     def _answers_to_anything(self, character: str, kind: str) -> list[Exchange]:
         register = self._registers.get(character, "")
@@ -242,7 +253,8 @@ class Recall:
         people: list[set[str]] = [set() for _ in classes]
         for before, said, key in rows:
             one = next(iter(classes[before, said].values()))
-            named = {NAME} if NAME in key else set(self._named(key, one.character).values())
+            general = NAME in one.said
+            named = {NAME} if general else set(self._named(key, one.character).values())
             people[numbers[before, said]] = named
         keys = [key for *_, key in rows]
         known = _Known(

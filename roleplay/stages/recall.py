@@ -9,8 +9,9 @@ they are made again when that has changed.
 """
 
 import io
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,13 +24,28 @@ from roleplay.dataset.conversations import spoken_pairs, ways_to_say
 from roleplay.dataset.texts import items
 from roleplay.errors import WorldError
 from roleplay.recall import Exchange, Recall, keys_of, plain
-from roleplay.sense import VoiceJudge
 from roleplay.world import World
 
 _FILE = "recall.npz"
 _ENOUGH = 60  # Written exchanges, with which a character needs no register.
 _TRADITIONAL = 0.05  # Of the letters of a novel that is printed so.
 _HEARD = 200  # Lines of a character that its register is told by.
+_CLASSICAL = re.compile(
+    "[矣哉乎吾汝曰焉兮岂]|不曾|何曾|怎的|怎生|甚么|休要|则个|老爷|奴家|小人|莫非|公子|在下|妾身|何不|甚是"
+)
+_CLASSICAL_LINES = 0.08
+"""So many lines of a classical novel have such a word: 18 to 40 % here, of modern ones 0 to 2 %."""
+_MARKED_LINES = 0.04  # So many of them have a mark of it.
+_WOMEN = {"classical": "classical-lady", "modern": "modern-woman"}
+_MEN = {"classical": "classical-gentleman", "modern": "modern-man"}
+_MARKED = {
+    "fighter": re.compile("俺|洒家|老孙|老猪|老子|爷爷|孽畜|吃我一|这厮|那厮"),
+    "elder": re.compile("老身|老朽|老汉|老夫|老拙|老婆子|活了这么大"),
+    "classical-lively": re.compile("[呸啐]|[哎嗳]哟|作死|小蹄子|没良心的|仔细你的"),
+}
+"""Words by which whoever speaks so is known."""
+_GENDERS = {"fighter": "f", "classical-lively": "m"}
+"""Who does not speak so."""
 
 
 def exchanges_of(world: World) -> list[Exchange]:
@@ -55,22 +71,25 @@ def _written(world: World) -> Iterable[Exchange]:
 def registers_of(world: World) -> dict[str, str]:
     """The register of each character that needs one, by name; none in a language without any."""
     written = Counter(one.character for one in _written(world))
-    rows = [row for row in items("registers") if row["language"] == world.info.language]
-    genders = {row["register"]: row["gender"] for row in rows}
-    answers: dict[str, list[str]] = {name: [] for name in genders}
-    for row in rows:
-        answers[row["register"]].append(row["answer"])
-    judge = VoiceJudge(answers)
-    lines = _lines(world)
+    if world.info.language not in {row["language"] for row in items("registers")}:
+        return {}
+    lines = {name: list(map(simplified, own)) for name, own in _lines(world).items()}
     everybody = [text for own in lines.values() for text in own]
+    age = "classical" if _rate(_CLASSICAL, everybody) >= _CLASSICAL_LINES else "modern"
+    usual = {"f": _WOMEN[age], "m": _MEN[age], None: _MEN[age]}
     found = {}
     for person in world.info.characters:
-        wanted = {person.gender, "any"} if person.gender else {"f", "m", "any"}
-        fitting = [name for name, gender in genders.items() if gender in wanted]
-        if fitting and written[person.name] < _ENOUGH:
-            heard = lines.get(person.name) or everybody
-            found[person.name] = judge.choose(simplified("\n".join(heard[:_HEARD])), fitting)
+        if written[person.name] < _ENOUGH:
+            own = lines.get(person.name, [])[:_HEARD]
+            rates = {name: _rate(mark, own) for name, mark in _MARKED.items()}
+            best = max(rates, key=rates.__getitem__)
+            is_marked = rates[best] >= _MARKED_LINES and _GENDERS.get(best) != person.gender
+            found[person.name] = best if is_marked else usual[person.gender]
     return found
+
+
+def _rate(mark: re.Pattern[str], lines: Sequence[str]) -> float:
+    return sum(bool(mark.search(line)) for line in lines) / max(len(lines), 1)
 
 
 def world_recall(world: World) -> Recall | None:

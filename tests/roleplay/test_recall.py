@@ -123,3 +123,23 @@ def test_the_register_is_told_by_the_lines_of_the_novel(tmp_path: Path) -> None:
     assert set(found) == set(world.names)
     known = {row["register"] for row in items("registers")}
     assert set(found.values()) <= known
+
+
+def test_age_gender_and_marked_words_decide_the_register(tmp_path: Path) -> None:
+    path = tiny.write_world(tmp_path / "toy")
+    info = json.loads((path / "world.json").read_text(encoding="utf-8"))
+    for person, gender in zip(info["characters"], ("m", "f"), strict=False):
+        person["gender"] = gender
+    (path / "world.json").write_text(json.dumps(info), encoding="utf-8")
+    man, woman = (person["name"] for person in info["characters"][:2])
+    world = World.load(path)
+    assert stage.registers_of(world) == {man: "modern-man", woman: "modern-woman"}
+    script = (path / "script.jsonl").read_text(encoding="utf-8")
+    rows = [json.loads(line) for line in script.split("\n") if line]
+    for row in rows:
+        if "say" in row:
+            row["say"] = {man: "洒家怕甚么！", woman: "吾不知也，汝自问之。"}[row["char"]]
+    text = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    (path / "script.jsonl").write_text(text, encoding="utf-8")
+    found = stage.registers_of(World.load(path))
+    assert found == {man: "fighter", woman: "classical-lady"}
