@@ -11,7 +11,7 @@ is the judge's log likelihood of its own character over the best other one. A fa
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from roleplay.backends.likelihood import count, losses
@@ -22,6 +22,8 @@ from roleplay.sense import Sense, letters
 _NEUTRAL = {"zh": "嗯。", "en": "Well.", "ja": "うん。"}
 _FIT, _FLUENT, _VOICE, _FAULT = 1.3, 0.35, 0.5, 5.0
 """Weights: of the gain by the prompt, the likelihood itself, the voice (nats a token), a fault."""
+_KEPT = 4000
+"""Losses that are kept."""
 _RECALL, _NEAR, _WRITTEN = 8.0, 0.2, 2.2
 """What is recalled gains as far as it is nearer than this, and something for being written."""
 
@@ -44,6 +46,8 @@ class Ranker:
     backend: Any
     sense: Sense
     language: str = "zh"
+    _known: dict[tuple[Any, ...], float] = field(default_factory=dict, repr=False, compare=False)
+    """Losses by context, cue and body: what was written is met again and again."""
 
     def rank(
         self,
@@ -63,11 +67,9 @@ class Ranker:
         """
         *context, cue = prompt.segments
         bodies = [f"{text}\n" for text in candidates]
-        own = losses(self.backend, context, [(cue, body) for body in bodies])
+        own = self._losses(context, cue, bodies)
         neutral = f"{ASKER}：{_NEUTRAL.get(self.language, _NEUTRAL['zh'])}\n"
-        before = losses(
-            self.backend, (neutral,), [(format_cue(character), body) for body in bodies]
-        )
+        before = self._losses([neutral], format_cue(character), bodies)
         seen: set[str] = set()
         ranked = []
         for place, text in enumerate(candidates):
@@ -88,6 +90,17 @@ class Ranker:
             score = sum(value for _, value in reasons)
             ranked.append(Ranked(text, place, score, reasons, tuple(faults)))
         return sorted(ranked, key=lambda one: -one.score)
+
+    def _losses(self, context: Sequence[str], cue: str, bodies: Sequence[str]) -> list[float]:
+        """As :func:`roleplay.backends.likelihood.losses`; each is computed once."""
+        if len(self._known) > _KEPT:
+            self._known.clear()
+        found = {body: self._known.get((*context, cue, body)) for body in bodies}
+        new = [body for body, loss in found.items() if loss is None]
+        made = losses(self.backend, context, [(cue, body) for body in new])
+        for body, loss in zip(new, made, strict=True):
+            found[body] = self._known[(*context, cue, body)] = loss
+        return [found[body] or 0.0 for body in bodies]
 
     def speakers(self, prompt: Prompt, names: Sequence[str]) -> list[str]:
         """Who says the next line of a scene, the likeliest first.
