@@ -99,15 +99,15 @@ def world_recall(world: World) -> Recall | None:
     if not found:
         return None
     embedder, keys = get_embedder(), keys_of(found, simplified)
-    made_from = files.digest(embedder.name, *keys)
+    made_from = files.digest(embedder.name, "int8", *keys)
     vectors = _read(world, made_from)
     if vectors is None:
-        vectors = embedder.encode(keys).astype(np.float16)
+        vectors = _in_bytes(embedder.encode(keys))
         _write(world, made_from, vectors)
     people = {name: one.name for one in world.info.characters for name in (one.name, *one.aliases)}
     return Recall(
         found,
-        vectors.astype(np.float32),
+        _as_units(vectors),
         lambda texts: embedder.encode(list(texts)),
         people=people,
         registers=registers,
@@ -136,8 +136,19 @@ def _lines(world: World) -> dict[str, list[str]]:
     return found
 
 
+def _in_bytes(vectors: Any) -> Any:
+    """int8 [n, d]: only directions are compared, and a byte tells those well enough."""
+    return np.rint(vectors / (np.abs(vectors).max() or 1) * 127).astype(np.int8)
+
+
+def _as_units(rows: Any) -> Any:
+    """float32 [n, d], each row of length 1."""
+    vectors = rows.astype(np.float32)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+
+
 def _read(world: World, made_from: str) -> Any:
-    """The vectors float16 [n, d] of the file, unless it is missing, broken or of other texts."""
+    """The vectors int8 [n, d] of the file, unless it is missing, broken or of other texts."""
     try:
         with np.load(world.path / _FILE, allow_pickle=False) as stored:
             return stored["vectors"] if str(stored["made_from"]) == made_from else None
