@@ -43,6 +43,12 @@ _ASKS = re.compile(
     "[?？]$|吗|呢$|什么|啥|谁|哪|怎么|为何|几|多少|何|か$|^(who|what|why|how|where|when|do|are|is|can)\\b",
     re.IGNORECASE,
 )
+_ASKS_NAME = re.compile(
+    "[你您]是谁|[你您]是[?？]|[你您]叫什么|介绍.{0,3}自己|称呼[你您?？]|哪位[?？]|who are you|your name",
+    re.IGNORECASE,
+)
+"""Whoever is asked so says a name of its own."""
+
 _WANTS = re.compile(
     "^(请|帮|给|来|走|别|让|教|陪|快|跟|把|拿|说|(please|let|give|tell|come|show)\\b)|吧$|て$|ください",
     re.IGNORECASE,
@@ -220,6 +226,9 @@ class Recall:
             if len(found) >= k:
                 break
         nearest = list(found.values())[:k]
+        if _ASKS_NAME.search(said):
+            own = [name for name, person in self._people.items() if person == character]
+            return [one for one in nearest if any(name in self._fold(one.answer) for name in own)]
         if scores.max() < _FAR:
             kind = self._answers_to_anything(character, kind_of(said))
             nearest += [Recalled(one.said, one.answer, _LAST) for one in kind]

@@ -103,7 +103,7 @@ def test_what_was_said_of_one_is_not_near_to_another_and_registers_fit_anybody()
     ("said", "kind"),
     [
         ("你昨天去哪儿了", "{question}"),
-        ("Who are you?", "{question}"),
+        ("Where were you?", "{question}"),
         ("帮我拿一下。", "{request}"),
         ("我们走吧！", "{request}"),
         ("我家的厨房塌了。", "{statement}"),
@@ -143,3 +143,10 @@ def test_age_gender_and_marked_words_decide_the_register(tmp_path: Path) -> None
     (path / "script.jsonl").write_text(text, encoding="utf-8")
     found = stage.registers_of(World.load(path))
     assert found == {man: "fighter", woman: "classical-lady"}
+
+
+def test_who_is_asked_for_a_name_answers_with_one() -> None:
+    known = [Exchange("闻筝", "你好", "站左边。"), Exchange("闻筝", "你是谁", "闻筝，修雨匠。")]
+    recall = Recall(known, embed(keys_of(known)), embed, people={"闻筝": "闻筝", "小筝": "闻筝"})
+    found = recall.near("闻筝", "你好，请问您是？", 2)
+    assert [one.answer for one in found] == ["闻筝，修雨匠。"]
