@@ -227,8 +227,8 @@ class Recall:
                 break
         nearest = list(found.values())[:k]
         if _ASKS_NAME.search(said):
-            own = [name for name, person in self._people.items() if person == character]
-            return [one for one in nearest if any(name in self._fold(one.answer) for name in own)]
+            names = [name for name, person in self._people.items() if person == character]
+            return [one for one in nearest if any(name in self._fold(one.answer) for name in names)]
         if scores.max() < _FAR:
             kind = self._answers_to_anything(character, kind_of(said))
             nearest += [Recalled(one.said, one.answer, _LAST) for one in kind]
