@@ -72,10 +72,19 @@ def _card(row: Answers, at: int, place: int, language: Language) -> str:
     )
 
 
+_WHY = {
+    "fit": "why_fit",
+    "fluent": "why_fluent",
+    "voice": "why_voice",
+    "recalled": "why_recalled",
+    "faults": "why_faults",
+}
+
+
 def _why(reasons: Reasons, language: Language) -> str:
     """Folded: why a candidate stands where it does."""
     rows = "".join(
-        f"<li>{escape(say(f'why_{name}', language))} {value:+.1f}</li>"
+        f"<li>{escape(say(_WHY[name], language))} {value:+.1f}</li>"
         for name, value in reasons
         if value
     )
