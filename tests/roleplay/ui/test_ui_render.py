@@ -111,8 +111,11 @@ def test_a_candidate_is_shown_and_copied_but_never_run(text: str) -> None:
 
 
 def test_every_candidate_has_a_card_with_its_number() -> None:
-    html = as_table([Answers("几岁？", "闻筝", ("甲。", "乙。"), True, True)], NOBODY_KNOWN, "zh")
-    assert Page(html).text == "几岁？闻筝1最佳甲。复制☆ 留下2乙。复制☆ 留下"
+    why = ((("fit", 1.0),), (("fit", 0.5),))
+    row = Answers("几岁？", "闻筝", ("甲。", "乙。"), why, is_done=True)
+    html = as_table([row], NOBODY_KNOWN, "zh")
+    told = Page(html).text.replace("为什么排在这里", "")
+    assert told == "几岁？闻筝1最佳甲。切题 +1.0复制☆ 留下2乙。切题 +0.5复制☆ 留下"
     assert 'data-done="true"' in html
 
 
