@@ -151,7 +151,9 @@ def training_dtype() -> torch.dtype:
     if torch.cuda.is_available():
         fast = torch.cuda.is_bf16_supported()
     else:
-        fast = bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+        # torch before 2.10 does not tell.
+        capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+        fast = bool(capabilities.get("avx512_bf16", False))
     return torch.bfloat16 if fast else torch.float32
 
 

@@ -125,7 +125,7 @@ class PrefixFamily(CausalFamily):
             start = torch.tensor([[*text, *special]], device=model.device)
             projection = settings.prefix_projection
             new_native_prefix(model, length=length, projection=projection, start=start)
-        model.activation_checkpointing_enable()
+        checkpoint_activations(model)
         return adapted
 
     def loss(self, model: Any, hidden: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
@@ -154,3 +154,9 @@ def _opening(rows: Rows, length: int, without: Iterable[int] = ()) -> list[int]:
     # Eight rows have more ids than any usual prefix.
     ids = [token for row in rows[:8] for token in row.ids if token not in left_out]
     return (ids * math.ceil(length / len(ids)))[:length]
+
+
+def checkpoint_activations(model: Any) -> None:
+    """Keep activations at the borders of blocks only; in older transformers by its older name."""
+    older = "gradient_checkpointing_enable"
+    (getattr(model, "activation_checkpointing_enable", None) or getattr(model, older))()

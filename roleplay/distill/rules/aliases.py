@@ -10,12 +10,12 @@ that shares no character (悟空, 行者), stays apart, for a person (or a model
 
 import re
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from roleplay.distill.rules import japanese
+from roleplay.distill.rules import chinese_cast, japanese
 from roleplay.distill.rules.chinese import CHINESE
 from roleplay.distill.rules.cues import Grammar
 from roleplay.distill.rules.english import ENGLISH, joined_forms, last_names, titles_of
@@ -34,7 +34,9 @@ _OFFICE = re.compile(any_of("offices"))
 _SURNAME = re.compile(rf"{any_of('compound_surnames')}|[{characters('surnames')}]")
 # 鲁都头, 孙小姐, and 老周.
 _TITLES = any_of("titles", "offices", "addresses")
+_ROLE = re.compile(any_of("titles", "roles", "offices"))
 _TWICE = 2
+_BY_CHANCE, _CLEARLY = 0.1, 0.8
 _MOST = 100
 _TITLED = re.compile(rf"({_SURNAME.pattern})({_TITLES})")
 _GENDERS: dict[str | None, Literal["f", "m"]] = {"他": "m", "她": "f"}
@@ -65,6 +67,8 @@ def merge_aliases(text: str, counts: Mapping[str, int], grammar: Grammar = CHINE
             found[name].append((form, f"{form} is the last name of {name} alone"))
     for name, form in _offices(text, counts) if grammar is CHINESE else ():
         found[name].append((form, f"{form} is the title of {name} alone"))
+    for name, form in _given_alone(text, counts) if grammar is CHINESE else ():
+        found[name].append((form, f"{form} is the given name of {name}, and of nobody else"))
     if grammar is JAPANESE:
         for name, form in japanese.titles_of(text, counts):
             found[name].append((form, f"{name}{form}, and nobody else has that title"))
@@ -120,12 +124,11 @@ def _other_forms(text: str, name: str, counts: Mapping[str, int]) -> list[tuple[
     text, plain = simplified(text), simplified(name)
     surname = _SURNAME.match(plain)
     given = plain[surname.end() :] if surname else ""
-    # 俊杰 is called 许俊杰 in full somewhere.
-    places = re.finditer(plain, text) if len(plain) == 2 and not surname else ()
-    fulls = {
-        text[at.start() - 1 : at.end()] for at in places if _SURNAME.match(text, at.start() - 1)
-    }
-    if len(fulls) == 1 and not fulls.intersection(map(simplified, counts)):
+    if _ROLE.fullmatch(plain):
+        return []
+    # 俊杰 is called 许俊杰 in full.
+    fulls = full_names(text, plain) if len(plain) == 2 and not surname else {}
+    if len(fulls) == 1 and not set(fulls).intersection(map(simplified, counts)):
         return [(full, f"{full} ends with {name}, and no other surname does") for full in fulls]
     if not surname or not given or len(given) > 2 or _TITLED.fullmatch(plain):
         return []
@@ -136,11 +139,41 @@ def _other_forms(text: str, name: str, counts: Mapping[str, int]) -> list[tuple[
     if any(not _TITLED.fullmatch(one) for one in same):
         return forms
     small = [mark + surname[0] for mark in "老小" if text.count(mark + surname[0]) >= _TWICE]
-    titled = set(re.findall(rf"(?<![一-鿿]){surname[0]}(?:{_TITLES})", text))
+    # 糜夫人 is the wife of a 糜 more often than 糜竺.
+    titled = set(re.findall(rf"(?<![一-鿿]){surname[0]}(?!夫人|太太|娘子)(?:{_TITLES})", text))
     only = [*small, *(titled if len(titled) == 1 else ())]
     return forms + [
         (form, f"{form} has the surname of {name} alone") for form in only if form not in counts
     ]
+
+
+def full_names(text: str, given: str) -> dict[str, int]:
+    """The surnames with a given name that the text has more than once, and not by chance."""
+    places = [at.start() for at in re.finditer(given, text) if at.start()]
+    before = Counter(text[at - 1] for at in places if _SURNAME.match(text, at - 1))
+    return {
+        one + given: count
+        for one, count in before.items()
+        if count >= _TWICE and count >= _BY_CHANCE * len(places)
+    }
+
+
+def _given_alone(text: str, counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    """(曹操, 操) for each full name whose last character alone speaks, and is nobody else's."""
+    text = simplified(text)
+    found, heads = chinese_cast.find_names(text), chinese_cast.clause_heads(text)
+    plains = {simplified(name): name for name in counts}
+    for given, name in ((one, found[one]) for one in found if len(one) == 1):
+        speaks = name.say >= _TWICE and name.say >= _BY_CHANCE * heads[given]
+        families = ((one, _SURNAME.match(one)) for one in plains if one.endswith(given))
+        fulls = {
+            one: text.count(one)
+            for one, family in families
+            if family and family.end() == len(one) - 1
+        }
+        most = max(fulls, key=lambda one: fulls[one], default="")
+        if speaks and most and fulls[most] >= _CLEARLY * sum(fulls.values()):
+            yield plains[most], given
 
 
 def _offices(text: str, counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:

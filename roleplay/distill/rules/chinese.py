@@ -207,7 +207,8 @@ def cue_after(gap: str, names: Names) -> Cue | None:
     if leads(first) or _SILENT.search(first) or not (thought or says(first)):
         return None
     who = first_subject(first, names)
-    told = who or subjects(first, names) or _is_other_name(first.rstrip("。！？…"))
+    bare = first.rstrip("。！？…")
+    told = who or subjects(first, names) or _is_other_name(bare) or _is_somebodys(bare)
     return Cue(who, "after", thought) if told else None
 
 
@@ -231,6 +232,8 @@ CHINESE = Grammar(
     ),
     oneself_after=re.compile(r"(?!)"),
     title=re.compile(rf"(?:{any_of('addresses', 'titles')})?"),
+    female_title=re.compile("小姐|姑娘|夫人|太太|女士|师姐|师妹|大婶|大娘|大妈|奶奶|阿姨|公主"),
+    male_title=re.compile("先生|公子|少爷|老爷|师兄|师弟|大叔|大伯|大爷|爷爷|叔叔|王子|兄(?!妹)"),
     female=re.compile(r"[婆婶娘妈嫂姑姨妹姐奶妃后媳氏女]$|小姐|姑娘|夫人|太太"),
     male=re.compile(r"[爷叔伯哥弟爸爹公翁汉僧道王]$|先生|师兄|师弟|和尚|道长|老爷|少爷"),
     female_given=re.compile("[莲芳兰梅英凤霞娟燕蓉娜芬琴秀婷莉妮娇媚茜]"),

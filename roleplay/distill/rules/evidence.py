@@ -2,8 +2,9 @@
 
     weigh(turn, around, people, ["闻筝", "铜婆", OTHER])     # {"闻筝": 6.5, "铜婆": -1.0, "": -1.0}
 
-``weights.json`` has the log weights: set by hand, then some of them moved half-way to what a
-coordinate search on windows of the example world and on ``tests/data`` preferred.
+``weights.json`` has the log weights: set by hand, then fitted by ``benchmarks/speakers.py`` to the
+example world's script and the seven excerpts of ``tests/data/speakers/tuning``, each with the same
+weight, through the smoothing, and drawn to the hand's values.
 """
 
 import json
@@ -18,7 +19,7 @@ from roleplay.distill.rules.turns import Turn
 OTHER = ""
 """Somebody whom the cast does not have."""
 
-_W: dict[str, float] = json.loads(Path(__file__).with_name("weights.json").read_text("utf-8"))
+WEIGHTS: dict[str, float] = json.loads(Path(__file__).with_name("weights.json").read_text("utf-8"))
 # What is after a quote is the next person's act as often, if somebody acts before it.
 _AFTER_BESIDE_BEFORE = 0.4
 # Paragraphs after which a person is as good as gone.
@@ -52,52 +53,63 @@ class Around:
 
 
 def weigh(turn: Turn, around: Around, people: People, names: Sequence[str]) -> dict[str, float]:
-    """The score of each candidate."""
+    """The score of each candidate: the sum of what speaks for it, each by its weight."""
+    found = features(turn, around, people, names)
+    return {
+        name: around.voices.get(name, 0.0) + sum(WEIGHTS[key] * value for key, value in own.items())
+        for name, own in found.items()
+    }
+
+
+def features(
+    turn: Turn, around: Around, people: People, names: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """What speaks for each candidate: the name of a weight -> how much of it."""
     called, named, selves = mentions_inside(turn.text, people)
     pronoun = pronoun_of(turn)
     meant = antecedent(turn, around, people, pronoun)
     cut = "cut_" if around.cut else "apart_" if around.apart and turn.alone else ""
-    scores = {}
+    result = {}
     for name in names:
+        own = _shown(turn, name)
         if name == OTHER:
-            score = _W["shared_other" if turn.shared and not turn.adjoins else "other"]
+            own["shared_other" if turn.shared and not turn.adjoins else "other"] = 1
         else:
-            score = _W["recent"] * min(around.seen.get(name, _LONG_AGO), _LONG_AGO)
-        score += _W["partner"] * around.partners.get(name, 0.0)
-        score += _shown(turn, name) + around.voices.get(name, 0.0)
-        score += _W[f"{cut}lead"] * (name == around.lead)
-        score += _W[f"{cut}follow"] * (name == around.follow)
-        score += _W["object"] * (name in turn.objects)
+            own["recent"] = min(around.seen.get(name, _LONG_AGO), _LONG_AGO)
+        own[f"{cut}lead"] = name == around.lead
+        own[f"{cut}follow"] = name == around.follow
+        own["object"] = name in turn.objects
         if name in selves:
             # I am Anna, says a woman whom the cue cannot name.
-            unknown = turn.cue is not None and turn.cue.who is None
-            score += _W["self"] + unknown * _W["cue_other"]
+            own["self"] = 1
+            own["cue_other"] = own.get("cue_other", 0) + (turn.cue is not None and not turn.cue.who)
         else:
-            score += _W["called"] * (name in called) + _W["named"] * (name in named)
-        answers, asks = name in around.called_before, name in around.called_after
-        score += _W["answers"] * answers + _W["called_next"] * asks
+            own["called"], own["named"] = name in called, name in named
+        own["answers"] = name in around.called_before
+        own["called_next"] = name in around.called_after
         if name in NARRATORS and not turn.cue:
-            score += _W["narrator_thinks" if _is_thought(turn) else "narrator"]
-        if pronoun and name == OTHER:
-            score += _W["antecedent"] * (name == meant)
-        elif pronoun:
-            fits = {True: _W["fits"], False: _W["misfit"], None: 0.0}[people.fits(name, pronoun)]
-            near = "antecedent_own" if _is_own(turn, meant) else "antecedent"
-            score += fits + _W[near] * (name == meant)
-        scores[name] = score
-    return scores
+            own["narrator_thinks" if _is_thought(turn) else "narrator"] = 1
+        if pronoun:
+            near = name != OTHER and _is_own(turn, meant)
+            own["antecedent_own" if near else "antecedent"] = name == meant
+            fits = people.fits(name, pronoun) if name != OTHER else None
+            own["fits"], own["misfit"] = fits is True, fits is False
+        result[name] = {key: float(value) for key, value in own.items() if value}
+    return result
 
 
-def _shown(turn: Turn, name: str) -> float:
+def _shown(turn: Turn, name: str) -> dict[str, float]:
     """By the cue, or by who acts in the paragraph: next to the quote counts most."""
     if turn.cue and turn.cue.who is None:
-        return _W["cue_other"] * (name == OTHER)
+        return {"cue_other": name == OTHER}
     if turn.cue and turn.cue.who not in PRONOUNS:
-        return _W["cue"] * (turn.cue.who == name)
-    score = _W["act_inside"] * (name in turn.inside[:1])
+        return {"cue": turn.cue.who == name}
     share = _AFTER_BESIDE_BEFORE if turn.before else 1.0
-    after = _W["act_after"] * (name in turn.after[:1]) * share
-    return score + (_W["act_before"] * (name in turn.before[-1:]) + after)
+    return {
+        "act_before": name in turn.before[-1:],
+        "act_inside": name in turn.inside[:1],
+        "act_after": share * (name in turn.after[:1]),
+    }
 
 
 def pronoun_of(turn: Turn) -> str | None:

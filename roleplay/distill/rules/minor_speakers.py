@@ -29,7 +29,7 @@ _PREFIX = f"[^{_STOPS}大众诸群个\\W]"
 _TRADE = rf"[^{characters('trade_stops')}\W]"
 _OF = f"[^{_STOPS}的]{{1,5}}的"
 _PERSON = re.compile(
-    rf"(?:{_OF})?{_TRADE}{{0,2}}(?:{_ROLES}|{_SHORT_ROLES})|[老小阿]{_PREFIX}|"
+    rf"(?:{_OF})?{_TRADE}{{0,2}}(?:{_ROLES}|{any_of('titles')}|{_SHORT_ROLES})|[老小阿]{_PREFIX}|"
     rf"[{characters('surnames')}]{_PREFIX}{{1,2}}"
 )
 _ROLE_HEAD = re.compile(

@@ -48,8 +48,15 @@ class People:
         """Set the pronouns that nobody gave by what follows the names in ``text``."""
         seen: dict[str, Counter[str]] = defaultdict(Counter)
         for _, end, name in self.names.find(text):
-            if name in self._open and (match := self.grammar.next_pronoun.match(text, end)):
+            if name not in self._open:
+                continue
+            if match := self.grammar.next_pronoun.match(text, end):
                 seen[name][_PRONOUN.get(match[1].lower(), match[1])] += 1
+            # 海登小姐: what others call a person tells as well.
+            if self.grammar.female_title.match(text, end):
+                seen[name]["她"] += 1
+            elif self.grammar.male_title.match(text, end):
+                seen[name]["他"] += 1
         for name, counts in seen.items():
             pronoun, count = counts.most_common(1)[0]
             if counts.total() >= _ENOUGH and count >= _CLEAR * counts.total():

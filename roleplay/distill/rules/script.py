@@ -16,6 +16,7 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from roleplay.distill.rules.calibration import calibrated
@@ -65,20 +66,9 @@ def distil_rules(
     ``genders`` ("f", "m" by name) are learned from the text where they are not given; ``language``
     ("zh", "ja", "en") is told by the text by default; nobody is called by a name of ``deleted``.
     """
-    rules = language_of(text, language)
-    cast = cast or {person.name: person.aliases for person in find_people(text, language)}
-    grammar = rules.grammar if rules else CHINESE
-    # Traditional and simplified are one language; offsets stay, and names are the caller's own.
-    common = simplified if grammar is CHINESE else str
-    plain = common(text)
-    forms = {name: tuple(map(common, (name, *more))) for name, more in cast.items()}
-    minor = rules.minor(plain, Names(forms)) if rules else Counter[str]()
-    own = {name: text[at : at + len(name)] for name in minor if (at := plain.find(name)) >= 0}
-    minor = Counter({own.get(name, name): count for name, count in minor.items()})
-    people = People({**forms, **{name: (common(name),) for name in minor}}, genders, grammar)
-    people.learn_pronouns(plain)
-    blocks = read_blocks(plain)
-    verdicts = tell_speakers(plain, blocks, people, book=True)
+    found = read_speakers(text, cast, genders=genders, language=language)
+    plain, people, minor, grammar = found.plain, found.people, found.minor, found.people.grammar
+    blocks, verdicts = found.blocks, found.verdicts
     by_quote = {quote.span: verdict for verdict in verdicts for quote in verdict.turn.quotes}
     lines = []
     for span, quote in (piece for block in blocks for piece in _pieces(plain, block, people)):
@@ -93,6 +83,44 @@ def distil_rules(
         elif not _is_heading(text[slice(*span)], span, _last_before(chapters, span)):
             lines.append(Line.model_validate(copied | {"kind": "info"}))
     return lines
+
+
+@dataclass(frozen=True)
+class Speakers:
+    """Who speaks in a text: its characters simplified, its paragraphs and turns, its people.
+
+    ``minor`` are the speakers outside the cast with the number of their cues.
+    """
+
+    plain: str
+    blocks: list[Block]
+    people: People
+    minor: Counter[str]
+    verdicts: list[Verdict]
+
+
+def read_speakers(
+    text: str,
+    cast: Cast,
+    *,
+    genders: Mapping[str, str | None] | None = None,
+    language: str | None = None,
+) -> Speakers:
+    """Each turn's verdict; the arguments are those of :func:`distil_rules`."""
+    rules = language_of(text, language)
+    cast = cast or {person.name: person.aliases for person in find_people(text, language)}
+    grammar = rules.grammar if rules else CHINESE
+    # Traditional and simplified are one language; offsets stay, and names are the caller's own.
+    common = simplified if grammar is CHINESE else str
+    plain = common(text)
+    forms = {name: tuple(map(common, (name, *more))) for name, more in cast.items()}
+    minor = rules.minor(plain, Names(forms)) if rules else Counter[str]()
+    own = {name: text[at : at + len(name)] for name in minor if (at := plain.find(name)) >= 0}
+    minor = Counter({own.get(name, name): count for name, count in minor.items()})
+    people = People({**forms, **{name: (common(name),) for name in minor}}, genders, grammar)
+    people.learn_pronouns(plain)
+    blocks = read_blocks(plain)
+    return Speakers(plain, blocks, people, minor, tell_speakers(plain, blocks, people, book=True))
 
 
 def _last_before(parts: Sequence[T], span: Span) -> T | None:

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from itertools import pairwise, takewhile
 
 from roleplay.distill.rules.cues import NARRATORS, PRONOUNS
-from roleplay.distill.rules.evidence import OTHER, Around, mentions_inside, pronoun_of, weigh
+from roleplay.distill.rules.evidence import (
+    OTHER,
+    WEIGHTS,
+    Around,
+    mentions_inside,
+    pronoun_of,
+    weigh,
+)
 from roleplay.distill.rules.people import People
 from roleplay.distill.rules.smoothing import Link, smooth
 from roleplay.distill.rules.turns import Block, Turn, read_turns
@@ -29,10 +36,8 @@ _SUBJECTS = 9
 # An answer comes within so many paragraphs; names called count for so many turns around.
 _ANSWERED = 2
 _CALLED = 3
-# By the paragraphs of narration between: few answer themselves, the one before the last comes back.
-_SAME = (-3.0, -1.3, -0.3)
-_BACK = (1.8, 0.6, 0.2)
-_CONTINUED = 6.0
+# Paragraphs of narration between two turns, up to which it matters how many they are.
+_NEAR = 3
 # Whoever is called is there, as if told of so many paragraphs ago.
 _HEARD = 4
 _BEYOND_DOUBT = 0.9
@@ -131,20 +136,32 @@ def _scores(turn: Turn, around: Around, people: People, *, book: bool) -> dict[s
 
 
 def _link(turns: Sequence[Turn], i: int) -> Link:
-    """How turn ``i`` hangs on those before it: less with each paragraph of narration between."""
+    """How turn ``i`` hangs on those before it."""
+    same, back = link_features(turns, i)
+    return Link(sum(WEIGHTS[key] for key in same), sum(WEIGHTS[key] for key in back))
+
+
+def link_features(turns: Sequence[Turn], i: int) -> tuple[list[str], list[str]]:
+    """The weights for the same speaker as in the turn before, and as in the one before that.
+
+    They go by the paragraphs of narration between: few answer themselves, and the one before the
+    last comes back.
+    """
     if not i:
-        return Link()
-    if turns[i].continues:
-        return Link(same=_CONTINUED)
-    cue, here = turns[i].cue, turns[i].block == turns[i - 1].block
-    if here and cue and cue.thought and cue.who in PRONOUNS:
-        # 阿岚说：“谁？”她想：“莫非是他？” is one person still.
-        return Link(same=_CONTINUED)
+        return [], []
+    turn, cue, here = turns[i], turns[i].cue, turns[i].block == turns[i - 1].block
+    # 阿岚说：“谁？”她想：“莫非是他？” is one person still.
+    still = here and cue is not None and cue.thought and cue.who in PRONOUNS
+    if turn.continues or still:
+        return ["continued"], []
     near = pairwise(turns[max(0, i - 2) : i + 1])
     gaps = [max(0, turn.block - before.block - 1) for before, turn in near]
-    wide = sum(gaps) if i > 1 else len(_BACK)
-    same = _SAME[gaps[-1]] if gaps[-1] < len(_SAME) else 0.0
-    return Link(same=same, back=_BACK[wide] if wide < len(_BACK) else 0.0)
+    same = [f"same_{gaps[-1]}" if gaps[-1] < _NEAR else "same_far"]
+    wide = sum(gaps) if i > 1 else _NEAR
+    if wide >= _NEAR:
+        return same, []
+    bare = not (turn.before or turn.inside or turn.after)
+    return same, [f"back_{wide}", *(["back_bare"] if bare else [])]
 
 
 def _rule(turn: Turn, best: Sequence[str], i: int, voices: Mapping[str, float]) -> str:

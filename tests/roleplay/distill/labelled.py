@@ -96,6 +96,15 @@ class Score:
         )
 
 
+def gold_of(excerpt: Excerpt, span: tuple[int, int]) -> Gold | None:
+    """The label of the quote with these inner edges, if it has one."""
+    for gold in excerpt.gold:
+        bare = len(excerpt.text[: gold.end].rstrip(_CLOSERS + "\n"))
+        if span[0] < bare <= span[1] + 1:
+            return gold
+    return None
+
+
 def line_at(lines: list[Line], text: str, gold: Gold) -> Line | None:
     """The spoken line that ends where the labelled quote ends."""
     bare = len(text[: gold.end].rstrip(_CLOSERS + "\n"))
@@ -118,8 +127,8 @@ def score(excerpt: Excerpt, lines: list[Line]) -> tuple[Score, list[tuple[Gold, 
         if gold.speaker is None:
             result.no_speech += 1
             # A sign that somebody quotes in his speech (“The Mixture” inside "...") is no line.
-            alone = line is not None and line.span is not None
-            result.no_speech_told += alone and line.span[1] <= gold.end
+            span = line.span if line else None
+            result.no_speech_told += span is not None and span[1] <= gold.end
             continue
         if gold.thought:
             result.thoughts += 1

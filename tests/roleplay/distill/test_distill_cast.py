@@ -76,3 +76,18 @@ def test_people_are_found_with_their_aliases_the_main_one_first() -> None:
         ("行者", ("孙行者",)),
         ("老周", ()),
     ]
+
+
+def test_a_verb_beside_a_name_makes_no_other_person() -> None:
+    said = (
+        "操曰：“好。”操大怒曰：“拿下！”行者道：“师父。”好行者，即驾云道：“我去。”大圣道：“看棒。”\n"
+    )
+    found = discover_cast(said * 12)
+    assert {"操", "行者", "大圣"} <= set(found)
+    assert not {"操大", "好行者", "大怒"} & set(found)
+
+
+def test_a_noun_beside_a_quote_is_nobody_in_a_whole_book() -> None:
+    told = "今日风平浪静，东海无波，柳树垂到水边。" * 60 + "\n三藏道：“走罢。”\n今日天晴。"
+    found = discover_cast((told + "“好。”东海水涨。\n") * 60)
+    assert set(found) == {"三藏"}

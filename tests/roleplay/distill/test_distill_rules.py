@@ -22,7 +22,7 @@ from tests.roleplay.novel.books import book
 CAST = {"闻筝": ("小筝",), "陆迟": (), "铜婆": (), "咕噜九号": ("咕噜",), "行者": (), "八戒": ()}
 
 
-SURE: dict[str, Any] = {"source": "rules", "confidence": 0.961}
+SURE: dict[str, Any] = {"source": "rules", "confidence": 0.96}
 
 
 def distil(text: str, cast: dict[str, tuple[str, ...]] = CAST) -> list[Line]:

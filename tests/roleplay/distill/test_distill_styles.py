@@ -11,26 +11,26 @@ from tests.roleplay.distill.labelled import DATA, distilled, read_excerpt, score
 # style -> (right of named, named), in percent
 FLOORS = {
     "tuning": {
-        "classical": (93, 91),
-        "english": (87, 90),
-        "japanese": (76, 81),
-        "modern": (87, 91),
-        "traditional": (82, 96),
-        "translated": (59, 84),
-        "webnovel": (89, 90),
+        "classical": (95, 89),
+        "english": (88, 89),
+        "japanese": (78, 80),
+        "modern": (90, 93),
+        "traditional": (83, 96),
+        "translated": (60, 85),
+        "webnovel": (87, 96),
     },
     "held_out": {
-        "classical": (87, 72),
-        "english": (78, 84),
-        "japanese": (66, 81),
-        "modern": (88, 90),
-        "traditional": (73, 91),
-        "translated": (48, 79),
-        "webnovel": (78, 77),
+        "classical": (89, 73),
+        "english": (83, 80),
+        "japanese": (69, 72),
+        "modern": (90, 88),
+        "traditional": (76, 93),
+        "translated": (61, 85),
+        "webnovel": (78, 81),
     },
 }
 # Of the lines said with 0.9 and more; on unseen styles it was to be 0.12.
-SURE_WRONG = {"tuning": 0.05, "held_out": 0.15}
+SURE_WRONG = {"tuning": 0.05, "held_out": 0.09}
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from roleplay.models.chatglm.kernels.base import PLAIN
 from roleplay.models.chatglm.kernels.packing import dequantize, quantize
 from roleplay.models.chatglm.loss import label_loss, position_losses, summed_loss
 from roleplay.models.chatglm.quantization import HEAD_ROWS, PackedHead, packed_linear
+from roleplay.training.families import checkpoint_activations
 
 PREFIX = "transformer.prefix_encoder.embedding.weight"
 
@@ -161,7 +162,7 @@ def test_checkpointing_changes_no_gradient(
 
 def test_checkpointing_runs_each_block_twice(glm_folder: Path, pieces: Any) -> None:
     model, runs = load(glm_folder, pre_seq_len=4).train(), []
-    model.activation_checkpointing_enable()
+    checkpoint_activations(model)
     for block in model.transformer.layers:
         block.attention.register_forward_hook(lambda *_: runs.append(1))
     gradients(model, batch(pieces))
