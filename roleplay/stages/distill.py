@@ -337,6 +337,8 @@ class _Asking:
         backend, say = self.settings.backend, self.say
         lines, useless = None, []
         async with backend.client(ledger, meter) as client:
+            if client.endpoint:
+                client.endpoint.on_wait = say.tell
             for task in self.settings.tasks:
                 progress = say.step("distill-stage.task", task=task, paid=meter)
                 made = await self.answers(task, client, progress)

@@ -12,6 +12,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,20 +31,66 @@ _FILE = "recall.npz"
 _ENOUGH = 60  # Written exchanges, with which a character needs no register.
 _TRADITIONAL = 0.05  # Of the letters of a novel that is printed so.
 _HEARD = 200  # Lines of a character that its register is told by.
-_CLASSICAL = re.compile(
-    "[矣哉乎吾汝曰焉兮岂]|不曾|何曾|怎的|怎生|甚么|休要|则个|老爷|奴家|小人|莫非|公子|在下|妾身|何不|甚是"
-)
-_CLASSICAL_LINES = 0.08
-"""So many lines of a classical novel have such a word: 18 to 40 % here, of modern ones 0 to 2 %."""
-_MARKED_LINES = 0.04  # So many of them have a mark of it.
-_WOMEN = {"classical": "classical-lady", "modern": "modern-woman"}
-_MEN = {"classical": "classical-gentleman", "modern": "modern-man"}
-_MARKED = {
-    "fighter": re.compile("俺|洒家|老孙|老猪|老子|爷爷|孽畜|吃我一|这厮|那厮"),
-    "elder": re.compile("老身|老朽|老汉|老夫|老拙|老婆子|活了这么大"),
-    "classical-lively": re.compile("[呸啐]|[哎嗳]哟|作死|小蹄子|没良心的|仔细你的"),
+_MARKED_LINES = 0.04  # So many of a character's lines have a mark of its register.
+
+
+@dataclass(frozen=True)
+class _Registers:
+    """The registers of a language.
+
+    ``old`` are those of a book of which ``enough`` lines have ``sign``, ``usual`` of another one;
+    by gender. ``marked`` ones are known by words that few others use.
+    """
+
+    sign: re.Pattern[str]
+    enough: float
+    old: dict[str, str]
+    usual: dict[str, str]
+    marked: dict[str, re.Pattern[str]]
+
+
+_REGISTERS = {
+    "zh": _Registers(
+        re.compile(
+            "[矣哉乎吾汝曰焉兮岂]|不曾|何曾|怎的|怎生|甚么|休要|则个|老爷|奴家|小人|莫非|公子|在下|"
+            "妾身|何不|甚是"
+        ),
+        0.08,  # 18 to 40 % of the lines of a classical novel here, of modern ones 0 to 2 %.
+        {"f": "classical-lady", "m": "classical-gentleman"},
+        {"f": "modern-woman", "m": "modern-man"},
+        {
+            "fighter": re.compile("俺|洒家|老孙|老猪|老子|爷爷|孽畜|吃我一|这厮|那厮"),
+            "elder": re.compile("老身|老朽|老汉|老夫|老拙|老婆子|活了这么大"),
+            "classical-lively": re.compile("[呸啐]|[哎嗳]哟|作死|小蹄子|没良心的|仔细你的"),
+        },
+    ),
+    "en": _Registers(
+        re.compile(
+            r"\b(?:sir|madam|shall|pray|upon my|dare say|indeed|obliged|whom|ought|my dear|"
+            r"I beg|exceedingly)\b",
+            re.IGNORECASE,
+        ),
+        0.08,
+        {"f": "en-lady", "m": "en-gentleman"},
+        {"f": "en-plain", "m": "en-plain"},
+        {
+            "en-child": re.compile(
+                r"\b(?:mamm?a|papa|mummy|daddy|when I grow up)\b", re.IGNORECASE
+            ),
+            "en-elder": re.compile(r"\b(?:my boy|my child|in my day|lad|lass|lassie)\b"),
+        },
+    ),
+    "ja": _Registers(
+        re.compile("です|ます|ました|でした|ません|ましょう|ください|ございま"),
+        0.4,
+        {"f": "ja-polite", "m": "ja-polite"},
+        {"f": "ja-girl", "m": "ja-boy"},
+        {
+            "ja-elder": re.compile("わし|じゃ[。のな、よろ]|のう[。、]|おぬし|んのじゃ"),
+            "ja-polite": re.compile("ございます|くださいませ|申し上げ|いたします|存じま"),
+        },
+    ),
 }
-"""Words by which whoever speaks so is known."""
 _GENDERS = {"fighter": "f", "classical-lively": "m"}
 """Who does not speak so."""
 
@@ -70,21 +117,21 @@ def _written(world: World) -> Iterable[Exchange]:
 
 def registers_of(world: World) -> dict[str, str]:
     """The register of each character that needs one, by name; none in a language without any."""
-    written = Counter(one.character for one in _written(world))
-    if world.info.language not in {row["language"] for row in items("registers")}:
+    known = _REGISTERS.get(world.info.language.split("-")[0])
+    if known is None:
         return {}
+    written = Counter(one.character for one in _written(world))
     lines = {name: list(map(simplified, own)) for name, own in _lines(world).items()}
     everybody = [text for own in lines.values() for text in own]
-    age = "classical" if _rate(_CLASSICAL, everybody) >= _CLASSICAL_LINES else "modern"
-    usual = {"f": _WOMEN[age], "m": _MEN[age], None: _MEN[age]}
+    usual = known.old if _rate(known.sign, everybody) >= known.enough else known.usual
     found = {}
     for person in world.info.characters:
         if written[person.name] < _ENOUGH:
             own = lines.get(person.name, [])[:_HEARD]
-            rates = {name: _rate(mark, own) for name, mark in _MARKED.items()}
+            rates = {name: _rate(mark, own) for name, mark in known.marked.items()}
             best = max(rates, key=rates.__getitem__)
             is_marked = rates[best] >= _MARKED_LINES and _GENDERS.get(best) != person.gender
-            found[person.name] = best if is_marked else usual[person.gender]
+            found[person.name] = best if is_marked else usual[person.gender or "m"]
     return found
 
 
@@ -121,7 +168,12 @@ def _register_exchanges(names: set[str], world: World) -> list[Exchange]:
     other = sum(map(str.__ne__, heard, simplified(heard)))
     printed = opencc.OpenCC("s2t").convert if other > _TRADITIONAL * len(heard) else str
     return [
-        Exchange(row["register"], row["said"][0], printed(row["answer"]), also=(*row["said"][1:],))
+        Exchange(
+            row["register"],
+            row["said"][0],
+            printed(row["answer"]),
+            also=(*row["said"][1:], *ways_to_say(row["said"][0])),
+        )
         for row in items("registers")
         if row["register"] in names
     ]

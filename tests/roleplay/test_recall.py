@@ -150,3 +150,48 @@ def test_who_is_asked_for_a_name_answers_with_one() -> None:
     recall = Recall(known, embed(keys_of(known)), embed, people={"闻筝": "闻筝", "小筝": "闻筝"})
     found = recall.near("闻筝", "你好，请问您是？", 2)
     assert [one.answer for one in found] == ["闻筝，修雨匠。"]
+
+
+@pytest.mark.parametrize(
+    ("language", "lines", "expected"),
+    [
+        ("en", ("I am obliged to you, sir.", "Pray sit down."), ("en-gentleman", "en-lady")),
+        ("en", ("Get in the car.", "Okay, whatever."), ("en-plain", "en-plain")),
+        ("ja", ("わしに任せるのじゃ。", "そうなんだ、よかった。"), ("ja-elder", "ja-girl")),
+        ("ja", ("行ってまいります。", "お待ちしています。"), ("ja-polite", "ja-polite")),
+    ],
+)
+def test_registers_of_other_languages(
+    tmp_path: Path, language: str, lines: tuple[str, str], expected: tuple[str, str]
+) -> None:
+    path = tiny.write_world(tmp_path / "toy")
+    info = json.loads((path / "world.json").read_text(encoding="utf-8"))
+    info["language"] = language
+    for person, gender in zip(info["characters"], ("m", "f"), strict=False):
+        person["gender"] = gender
+    (path / "world.json").write_text(json.dumps(info), encoding="utf-8")
+    man, woman = (person["name"] for person in info["characters"][:2])
+    script = (path / "script.jsonl").read_text(encoding="utf-8")
+    rows = [json.loads(line) for line in script.split("\n") if line]
+    for row in rows:
+        if "say" in row:
+            row["say"] = {man: lines[0], woman: lines[1]}[row["char"]]
+    text = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    (path / "script.jsonl").write_text(text, encoding="utf-8")
+    assert stage.registers_of(World.load(path)) == {man: expected[0], woman: expected[1]}
+
+
+def test_an_answer_of_a_register_is_found_by_every_way_to_say_the_matter(tmp_path: Path) -> None:
+    world = World.load(tiny.write_world(tmp_path / "toy"))
+    registers = stage.registers_of(world)
+    name = next(iter(registers))
+    recall = stage.world_recall(world)
+    assert recall is not None
+    greeting = next(row for row in items("everyday") if row["number"] == 1)
+    answers = {
+        row["answer"]
+        for row in items("registers")
+        if row["register"] == registers[name] and row["said"][0] == greeting["ways"][0]
+    }
+    for way in greeting["ways"][:6]:
+        assert recall.near(name, way, 1)[0].answer in answers, way

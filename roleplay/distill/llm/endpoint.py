@@ -10,11 +10,12 @@ that the endpoint refuses are learnt. The key is in no repr, message or file.
 """
 
 import asyncio
+import math
 import os
 import random
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -28,7 +29,7 @@ from roleplay.distill.llm.costs import read_tokens
 from roleplay.distill.llm.ledger import REFUSED, Entry
 from roleplay.distill.llm.requests import MODES, LLMRequest, Mode
 from roleplay.errors import ModelError
-from roleplay.messages import message
+from roleplay.messages import Message, message
 from roleplay.proxies import is_loopback
 
 DEFAULT_URL = "https://api.openai.com/v1"
@@ -62,6 +63,8 @@ _BROKEN = (
     TimeoutError,
     ExceptionGroup,
 )
+# Of eight that wait one line is enough; in pauses.
+_TOLD_EVERY = 3.0
 _NOBODY_THERE = (httpx2.ConnectError, httpx2.ProxyError, httpx2.UnsupportedProtocol)
 
 
@@ -119,6 +122,9 @@ class Endpoint:
         """Whether it ever answered, in another run too: what it refuses then is one request."""
         self.closing = False
         """Set when the run ends: what was sent is still awaited, nothing is sent again."""
+        self.on_wait: Callable[[Message], None] | None = None
+        """Told why nothing comes, at most every few seconds, while it is asked again."""
+        self._told_at = -math.inf
         self._in_a_row = 0
         try:
             url = httpx2.URL(settings.base_url)
@@ -168,7 +174,16 @@ class Endpoint:
             longest = min(self.settings.pause * 2.0 ** (attempts - 1), _LONGEST_PAUSE)
             # Twice as long each time; all who wait come back at different times.
             pause = longest * random.uniform(0.5, 1.5) if pause is None else pause
+            self._tell_wait(got, attempts, pause)
             await asyncio.sleep(pause + random.uniform(0, 0.1) * self.settings.pause)
+
+    def _tell_wait(self, fault: Fault, attempts: int, pause: float) -> None:
+        now = time.monotonic()
+        if self.on_wait and now - self._told_at >= _TOLD_EVERY * self.settings.pause:
+            self._told_at = now
+            told = self._told(fault) | {"seconds": round(pause), "attempts": attempts}
+            told |= {"most": self.settings.attempts, "detail": fault.status or fault.whole[:60]}
+            self.on_wait(Message("distill.endpoint-waiting", told))
 
     async def _once(self, request: LLMRequest, mode: Mode) -> tuple[Entry | Fault, float | None]:
         """What came, and the seconds that the endpoint wants to be left alone."""

@@ -593,3 +593,19 @@ def test_whoever_thinks_is_given_time() -> None:
 
     with in_turn(Reply("[]", delay=0.4)) as server:
         assert asyncio.run(roomy(server.url)) == "[]"
+
+
+def test_who_waits_is_told_why() -> None:
+    told = []
+
+    async def once(url: str) -> Entry:
+        settings = EndpointSettings("m", url, pause=0.01)
+        async with Endpoint(settings) as endpoint:
+            endpoint.on_wait = lambda message: told.append(message.text("en"))
+            return await endpoint.ask(QUESTION)
+
+    with in_turn(Reply(status=500, body=error_body("out of memory")), GOOD) as server:
+        assert asyncio.run(once(server.url)).text == "[]"
+    assert len(told) == 1
+    assert "out of memory" in told[0]
+    assert "(500): asked again in 0 s, 1 of" in told[0]
