@@ -49,6 +49,11 @@ _ASKS_NAME = re.compile(
 )
 """Whoever is asked so says a name of its own."""
 
+_CALL_FIRST = re.compile("(?P<name>[^，,、]+)[，,、](?P<said>.*[^\\s].*)", re.DOTALL)
+_CALL_LAST = re.compile(
+    "(?P<said>.+)[，,、](?P<name>[^，,、。.!！?？~～…]+)[。.!！?？~～…]*\\s*", re.DOTALL
+)
+
 _WANTS = re.compile(
     "^(请|帮|给|来|走|别|让|教|陪|快|跟|把|拿|说|(please|let|give|tell|come|show)\\b)|吧$|て$|ください",
     re.IGNORECASE,
@@ -57,6 +62,9 @@ _VECTORS, _LETTERS, _SHARPNESS = 0.6, 0.4, 4.0
 """How much of likeness is by vectors, how much by letters; how fast it falls with the cosine."""
 _RIDGE = 0.1
 _OF_OTHERS = 0.4
+_FOLLOWS = 0.35
+"""The cosine of two follow-ups that can be one: 真的吗 and 你没骗我吧 have 0.37."""
+_LOOKED_AT = 12
 _MOST = 4000
 """Keys of one character; the regression takes the cube of it."""
 _LONGEST_RUN = 3
@@ -218,6 +226,7 @@ class Recall:
             # Whoever is only named along is not what is asked about.
             fits = scores[number] >= SURE if people and NAME in own else own == people
             scores[number] *= 1.0 if fits else _OF_OTHERS
+        self._doubt_follow_ups(said, scores, known)
         found: dict[str, Recalled] = {}
         for number in np.argsort(-scores, kind="stable"):
             for one in known.answers[number]:
@@ -234,10 +243,23 @@ class Recall:
             nearest += [Recalled(one.said, one.answer, _LAST) for one in kind]
         return nearest
 
+    def _doubt_follow_ups(self, said: str, scores: Any, known: _Known) -> None:
+        """Lower what is near only by the answer before it: "hello" after a greeting is no "why?"."""
+        nearest = np.argsort(-scores, kind="stable")[:_LOOKED_AT]
+        after = [number for number in nearest if known.answers[number][0].before]
+        if after:
+            texts = [said, *(self._fold(known.answers[number][0].said) for number in after)]
+            mine, *theirs = np.asarray(self._embed(texts))
+            for number, other in zip(after, theirs, strict=True):
+                scores[number] *= 1.0 if mine @ other >= _FOLLOWS else _OF_OTHERS
+
     def _not_called(self, said: str) -> str:
-        """Without a name that only calls somebody: 师父，早上好 is 早上好."""
-        first, mark, rest = said.partition("，") if "，" in said else said.partition(",")
-        return rest.strip() if mark and rest.strip() and first.strip() in self._people else said
+        """Without a name that only calls somebody: 师父，早上好 and 早上好，师父！ are 早上好."""
+        for call in (_CALL_FIRST, _CALL_LAST):
+            found = call.fullmatch(said)
+            if found and found["name"].strip() in self._people:
+                said = found["said"].strip()
+        return said
 
     def _answers_to_anything(self, character: str, kind: str) -> list[Exchange]:
         register = self._registers.get(character, "")

@@ -38,6 +38,8 @@ _QUIET = {
     "input_border_color": _FRAME,
     "input_border_width": {"": "1px", "_dark": "1px"},
     "color_accent": {"": "*primary_700"},
+    "block_label_text_color": {"": "*primary_800"},
+    "block_label_background_fill": {"_dark": "*primary_800"},
 }
 """Tones that can be read: text 4.5 to 1 on its ground at least, frames 3 to 1."""
 

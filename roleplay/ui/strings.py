@@ -28,6 +28,11 @@ function rpSpeak(language) {{
   document.cookie = `{_COOKIE}=${{language}}; path=/; max-age=31536000; SameSite=Lax`;
   location.reload();
 }}
+// Gradio's own label of a place to drop files is English and not what stands in it.
+new MutationObserver(() => {{
+  for (const one of document.querySelectorAll(".upload-container[aria-label]"))
+    one.removeAttribute("aria-label");
+}}).observe(document, {{childList: true, subtree: true}});
 </script>"""
 """What the page's head runs before Gradio looks which language the browser speaks."""
 

@@ -31,7 +31,7 @@ def _card(person: Person, faces: Faces, language: Language) -> str:
     told = escape(say("meet", language, name=person.name))
     return (
         f'<section class="rp-person" style="--hue:{hue(person.name)}">'
-        f'<button class="rp-meet" data-do="meet" data-who="{name}" aria-label="{told}">'
+        f'<button class="rp-meet" data-do="meet" data-who="{name}" title="{told}">'
         f'{faces.of(person.name, expression)}<span class="rp-person-name">{name}</span>'
         f"{profile}{greeting}</button>{questions(person)}</section>"
     )

@@ -48,6 +48,18 @@ def test_a_follow_up_is_found_by_what_it_follows() -> None:
     assert RECALL.near("闻筝", "为什么？", 1, before="我不去。")[0].answer == "因为你笨。"
 
 
+def test_a_greeting_after_a_greeting_is_not_what_once_followed_it() -> None:
+    before = "您也很惊讶吧？我把铜铃绑在脚脖子上睡的。"
+    known = [
+        Exchange("陆迟", "那同屋的人呢？", "他比我早到一个时辰。", before=before),
+        Exchange("陆迟", "你好", "您、您好。"),
+    ]
+    recall = Recall(known, embed(keys_of(known)), embed)
+    assert recall.near("陆迟", "你好", 1, before=before)[0].answer == "您、您好。"
+    asked = recall.near("陆迟", "同屋的人呢？", 1, before=before)
+    assert asked[0].answer == "他比我早到一个时辰。"
+
+
 def test_a_worlds_exchanges_are_kept_with_what_they_were_made_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,3 +207,14 @@ def test_an_answer_of_a_register_is_found_by_every_way_to_say_the_matter(tmp_pat
     }
     for way in greeting["ways"][:6]:
         assert recall.near(name, way, 1)[0].answer in answers, way
+
+
+@pytest.mark.parametrize("said", ["陆迟，早上好", "早上好，陆迟！", "婆婆, 早上好, 陆迟", "早上好"])
+def test_a_name_that_only_calls_is_no_matter(said: str) -> None:
+    known = [
+        Exchange("陆迟", "早上好", "您、您早。"),
+        Exchange("陆迟", "你觉得陆迟早上来得早吗", "他比我早到一个时辰。"),
+    ]
+    people = {"陆迟": "陆迟", "婆婆": "铜婆"}
+    recall = Recall(known, embed(keys_of(known)), embed, people=people)
+    assert recall.near("陆迟", said, 1)[0].answer == "您、您早。"
