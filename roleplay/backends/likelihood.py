@@ -35,15 +35,14 @@ def losses(backend: Any, context: Sequence[str], endings: Sequence[Ending]) -> l
     padded = [(cue + body + [0] * width)[:width] for cue, body in encoded]
     before = torch.tensor([causal.encode_prompt(backend.tokenizer, context)], device=device)
     with torch.inference_mode():
-        cache = backend.new_cache()
-        last = causal.hidden_states(model, before, cache=cache, prefix_length=length)[0, -1:]
+        cache, last = backend.read(before)
         cache.batch_repeat_interleave(len(endings))
         rows = torch.tensor(padded, device=device)
         hidden = causal.hidden_states(model, rows, cache=cache, prefix_length=length)
         states = []
         for row, (cue, body) in enumerate(encoded):
             # The state before a token predicts it: the first by the last of what is only read.
-            known = torch.cat([last, hidden[row, : len(cue) + len(body) - 1]])
+            known = torch.cat([last[0], hidden[row, : len(cue) + len(body) - 1]])
             states.append(known[len(cue) :])
         labels = torch.tensor([token for _, body in encoded for token in body], device=device)
         head, chunks = causal.head(model), torch.split(torch.cat(states), _CHUNK)

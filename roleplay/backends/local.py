@@ -11,6 +11,7 @@ as one batch. A reply ends at its line break or at the end-of-text token.
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,6 +27,24 @@ from roleplay.messages import message
 from roleplay.models import bundled, causal, loading, small_batch
 from roleplay.prompts import Prompt
 from roleplay.sampling import SamplingParams, check_samples, decode
+
+
+_WORTH = 32  # Tokens from which on a prompt is worth remembering.
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A prompt that was read: its ids, keys and values by layer with the prefix, the last state."""
+
+    ids: list[int]
+    layers: list[tuple[Tensor, Tensor]]
+    last: Tensor
+
+
+def _shared(one: Sequence[int], two: Sequence[int]) -> int:
+    """How many first ids are the same."""
+    pairs = enumerate(zip(one, two, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(two)))
 
 
 class LocalBackend:
@@ -49,6 +68,7 @@ class LocalBackend:
         self.model = model
         self.context = int(getattr(model.config, "max_position_embeddings", 2048)) - length
         self._lock = threading.Lock()
+        self._last_read: _Read | None = None
 
     @classmethod
     def load(
@@ -145,8 +165,13 @@ class LocalBackend:
             ids: int64 [1, q], one prompt for all candidates, or [n, q], one for each.
             padding: int64 [n], tokens at the start of each row that are nothing.
         """
-        cache, live = self.new_cache(len(ids)), n
-        logits = self._logits(ids, cache, padding)
+        live = n
+        if len(ids) == 1 and padding is None:
+            cache, hidden = self.read(ids)
+            logits = self._words(hidden)
+        else:
+            cache = self.new_cache(len(ids))
+            logits = self._logits(ids, cache, padding)
         cache.batch_repeat_interleave(n // len(ids))  # by 1 where each row is its own prompt
 
         def step(tokens: Tensor, kept: Tensor) -> Tensor:
@@ -165,12 +190,44 @@ class LocalBackend:
             cache.update(keys.expand(rows, -1, -1, -1), values.expand(rows, -1, -1, -1), layer)
         return cache
 
+    def read(self, ids: Tensor) -> tuple[Any, Tensor]:
+        """A cache of one row that has read ``ids`` int64 [1, q], and the last state [1, 1, h].
+
+        What begins as the prompt before did is not read again: the same prompt gives the same
+        states, to the bit; another one's differ in the last digits from those of a first reading.
+        """
+        asked, before = ids[0].tolist(), self._last_read
+        # There the end of a prompt changes its beginning, or no key tells of one token alone.
+        whole = causal.is_prefix_lm(self.model) or not causal.keeps_keys(self.model)
+        if before and before.ids == asked:
+            return self._cache_of(before, len(asked)), before.last
+        shared = 0 if whole or not before else _shared(before.ids, asked)
+        shared = min(shared, len(asked) - 1)
+        cache = self._cache_of(before, shared) if before and shared else self.new_cache()
+        more: dict[str, Any] = {"prefix_length": self.prefix_length}
+        hidden = causal.hidden_states(self.model, ids[:, shared:], cache=cache, **more)
+        if not whole and len(asked) >= _WORTH:
+            # Layers put new keys into new tensors: these stay as they are.
+            layers = [(layer.keys, layer.values) for layer in cache.layers]
+            self._last_read = _Read(asked, layers, hidden[:, -1:])
+        return cache, hidden[:, -1:]
+
+    def _cache_of(self, read: "_Read", tokens: int) -> Any:
+        """A cache that holds the prefix and the first so many tokens of what was read."""
+        cache, size = causal.new_cache(self.model), self.prefix_length + tokens
+        for layer, (keys, values) in enumerate(read.layers):
+            cache.update(keys[:, :, :size], values[:, :, :size], layer)
+        return cache
+
+    def _words(self, hidden: Tensor) -> Tensor:
+        """float [b, vocabulary of the tokenizer] of the last states [b, q, h]."""
+        logits: Tensor = causal.head(self.model)(hidden[:, -1])
+        return logits[:, : self._vocabulary]  # a head may have rows that stand for nothing
+
     def _logits(self, ids: Tensor, cache: Any, padding: Tensor | None = None) -> Tensor:
         """float [b, vocabulary of the tokenizer] after the last of ``ids`` [b, q]."""
         more: dict[str, Any] = {"prefix_length": self.prefix_length, "padding": padding}
-        hidden = causal.hidden_states(self.model, ids, cache=cache, **more)
-        logits: Tensor = causal.head(self.model)(hidden[:, -1])
-        return logits[:, : self._vocabulary]  # a head may have rows that stand for nothing
+        return self._words(causal.hidden_states(self.model, ids, cache=cache, **more))
 
     def ends(self, ids: list[int]) -> bool:
         """Whether a reply with these ids is finished: a line break, or the end-of-text token."""

@@ -112,6 +112,15 @@ def new_cache(model: Any) -> Any:
     return getattr(body(model), "new_cache", DynamicCache)()
 
 
+def keeps_keys(model: Any) -> bool:
+    """Whether all that a model knows of a past is a key and a value a token in each layer."""
+    config = _unwrapped(model).config
+    kinds = set(getattr(config, "layer_types", None) or ("full_attention",))
+    return kinds <= {"full_attention", "sliding_attention"} and not hasattr(
+        body(model), "new_cache"
+    )
+
+
 def is_prefix_lm(part: Any) -> bool:
     """Whether a model or a tokenizer is of a prefix language model: it reads a prompt both ways."""
     if hasattr(part, "get_decoder"):

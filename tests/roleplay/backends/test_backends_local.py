@@ -258,3 +258,29 @@ def test_many_prompts_of_which_one_is_too_long(tmp_path: Path) -> None:
     backend = LocalBackend.load(str(tiny.save(tiny.llama(), tmp_path / "model")))
     with pytest.raises(PromptError, match="shorten the prompt"):
         backend.reply_to_all([PROMPT, Prompt(("灯" * backend.context,))], params=GREEDY)
+
+
+def test_what_begins_as_the_prompt_before_is_not_read_again(
+    backend: LocalBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Prompt(("【雨停了。】\n" * 8, "小舟：", "船来了。\n", "阿灯："))
+    second = Prompt((*first.segments[:-1], "阿灯：", "来了。\n", "小舟："))
+    other = Prompt(("【雪停了。】\n" * 8, "小舟："))
+    fresh = {one: backend.read(backend.encode(one)) for one in (other, second)}
+    read: list[int] = []
+    forward = causal.hidden_states
+
+    def counted(model: Any, ids: torch.Tensor, **more: Any) -> torch.Tensor:
+        read.append(ids.shape[1])
+        return forward(model, ids, **more)
+
+    monkeypatch.setattr(causal, "hidden_states", counted)
+    backend.read(backend.encode(other))
+    backend.read(backend.encode(first))
+    cache, last = backend.read(backend.encode(second))
+    assert read[2] == 7 < read[1]
+    torch.testing.assert_close(last, fresh[second][1])
+    for layer, known in zip(cache.layers, fresh[second][0].layers, strict=True):
+        torch.testing.assert_close(layer.keys, known.keys)
+    again = backend.read(backend.encode(second))[1]
+    assert torch.equal(again, last) and len(read) == 3
