@@ -66,6 +66,7 @@ def run(row: Row) -> str:
         [*UV, "venv", "-q", "--clear", "--no-python-downloads", "--python", row.python, str(home)],
         [*UV, "pip", "install", "-q", *into, "-r", str(exact)],
         [*UV, "pip", "install", "-q", *into, "-c", str(exact), *dev],
+        [*UV, "pip", "install", "-q", *into, "--no-deps", "-e", str(ROOT)],
     ):
         subprocess.run(command, check=True)
     env = os.environ | {"PYTHONPATH": str(ROOT)}

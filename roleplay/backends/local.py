@@ -28,7 +28,6 @@ from roleplay.models import bundled, causal, loading, small_batch
 from roleplay.prompts import Prompt
 from roleplay.sampling import SamplingParams, check_samples, decode
 
-
 _WORTH = 32  # Tokens from which on a prompt is worth remembering.
 
 

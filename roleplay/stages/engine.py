@@ -170,6 +170,8 @@ class Engine:
                 logging.getLogger(__name__).exception("loading failed")
                 # As text: an error holds the frames that it came from, and they half a model.
                 problem = message("engine.broken", reason=reason(error), detail=str(error))
+            if problem:
+                gc.collect()  # frames that refer to each other hold half a model
             with self._state:
                 if number != self._wanted:
                     return

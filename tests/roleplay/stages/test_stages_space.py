@@ -126,8 +126,12 @@ def test_the_page_is_up_from_its_own_files_alone(
     try:
         address = f"http://127.0.0.1:{port}"
         until(lambda: urllib.request.urlopen(f"{address}/config", timeout=2), process)
-        log.seek(0)
-        told = log.read()
+        told = ""
+        while address not in told:  # the page is up a moment before it says so
+            assert process.poll() is None, told
+            time.sleep(0.25)
+            log.seek(0)
+            told = log.read()
         assert told.index("tiny-llama") < told.index(address), told  # loaded, then the page
     finally:
         process.terminate()
