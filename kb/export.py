@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 
 # MediaWiki itself stops at two million bytes a page.
 _LONGEST_PAGE = 8_000_000
+# Text gets a tenth of its size by bz2; a file that grows so many times is made to fill a memory.
+_MOST_TIMES, _ALWAYS = 60, 64_000_000
 
 
 class ExportPage(NamedTuple):
@@ -34,7 +36,7 @@ class ExportPage(NamedTuple):
 def read_export(path: Path, *, quiet: bool = False) -> Iterator[ExportPage]:
     """Pages of the main namespace in order, each with its newest revision; `quiet` does not warn.
 
-    Raises WikiError when the file has a document type, or no whole page.
+    Raises WikiError when the file has a document type, no whole page, or unpacks without end.
     """
     with path.open("rb") as file:
         # Packed or not is told by the first bytes, whatever the name.
@@ -42,7 +44,8 @@ def read_export(path: Path, *, quiet: bool = False) -> Iterator[ExportPage]:
     count, line, broken = 0, 1, ""
     try:
         with bz2.open(path) if packed else path.open("rb") as file:
-            for page in _elements(path, file):
+            most = _ALWAYS + _MOST_TIMES * path.stat().st_size
+            for page in _elements(path, _Bounded(path, file, most)):
                 count, line = count + 1, page.sourceline or line
                 fields = {name: page.findtext(f".//{{*}}{name}") or "" for name in ("title", "ns")}
                 *_, markup = ["", *(text.text or "" for text in page.iterfind(".//{*}text"))]
@@ -63,7 +66,22 @@ def read_export(path: Path, *, quiet: bool = False) -> Iterator[ExportPage]:
         _log.warning(Message("wiki.cut-off", path=path, line=line, detail=broken, count=count))
 
 
-def _elements(path: Path, file: IO[bytes]) -> Iterator[etree._Element]:
+class _Bounded:
+    """A file of which at most so many bytes are read; WikiError when there are more."""
+
+    def __init__(self, path: Path, file: IO[bytes], most: int) -> None:
+        self._path, self._file, self._most, self._left = path, file, most, most
+
+    def read(self, size: int = -1) -> bytes:
+        """As of any file."""
+        got = self._file.read(size)
+        self._left -= len(got)
+        if self._left < 0:
+            raise WikiError("wiki.bomb", path=self._path, most=self._most // 1_000_000)
+        return got
+
+
+def _elements(path: Path, file: _Bounded) -> Iterator[etree._Element]:
     """The <page> elements one by one; each is forgotten before the next."""
     reading = etree.iterparse(
         file, events=("start", "end"), resolve_entities=False, no_network=True, huge_tree=True

@@ -117,3 +117,15 @@ def test_200_megabytes_in_flat_memory(tmp_path: Path) -> None:
         r"200 MB, \d+ pages in \d+ s, peak (\d+) MB", result.stdout.splitlines()[-1]
     )
     assert summary and int(summary[1]) < 300
+
+
+def test_a_packed_file_that_fills_a_memory_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "dump.xml.bz2"
+    packer = bz2.BZ2Compressor()
+    with path.open("wb") as file:
+        file.write(packer.compress(b"<mediawiki><page><title>x</title><text>"))
+        for _ in range(80):
+            file.write(packer.compress(b"a" * 1_000_000))
+        file.write(packer.flush())
+    with pytest.raises(WikiError, match="more than 64 MB"):
+        list(read_export(path))
