@@ -29,7 +29,7 @@ from roleplay.records import Line
 from roleplay.sampling import SamplingParams
 from roleplay.script import parse_body
 
-_RECALLED, _NEAR = 5, 0.06
+_RECALLED, _NEAR = 5, 0.12
 """The most answers that are recalled, and how near what was said then must be."""
 _JITTER = 0.04
 """Answers that are as near as one another take turns in being first."""
