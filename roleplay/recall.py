@@ -244,7 +244,7 @@ class Recall:
         return nearest
 
     def _doubt_follow_ups(self, said: str, scores: Any, known: _Known) -> None:
-        """Lower what is near only by the answer before it: "hello" after a greeting is no "why?"."""
+        """Lower what is near only by the answer before it: a hello is not a question."""
         nearest = np.argsort(-scores, kind="stable")[:_LOOKED_AT]
         after = [number for number in nearest if known.answers[number][0].before]
         if after:

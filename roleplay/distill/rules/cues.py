@@ -69,7 +69,8 @@ class Grammar:
     narration right before or after a quote tells; ``cue_alone``: what a paragraph of its own after
     it tells. ``leads``: whether narration leads to the quote after it (by a colon). ``oneself`` and
     ``oneself_after`` stand before and after the own name (我是, です), ``title`` after a called one.
-    ``female_title``, ``male_title`` stand after a name; ``female``, ``male``: titles that tell; the ``_given`` ones guess by a given name.
+    ``female_title``, ``male_title`` stand after a name; ``female``, ``male``: titles that tell;
+    the ``_given`` ones guess by a given name.
     ``group`` is how a crowd is shown, which the rules call 众人.
     ``next_pronoun`` goes from the end of a name to a pronoun (group 1) that means the same person.
     """
