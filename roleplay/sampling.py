@@ -25,7 +25,7 @@ MAX_SAMPLES = 20
 """The most candidates of one prompt."""
 MAX_NEW_TOKENS = 1024
 """The longest reply in tokens; a script line is far shorter."""
-_SHORT_LIST = 1024  # see _nucleus
+_SHORT_LISTS, _BLOCK = (256, 4096), 32  # see _nucleus, _largest
 
 
 class SamplingParams(BaseModel):
@@ -138,16 +138,37 @@ def _nucleus(scores: torch.Tensor, params: SamplingParams) -> tuple[torch.Tensor
     """The kept probabilities (not normalised) and their ids, [rows, kept] both, largest first.
 
     A full sort of 262,144 words costs more than a decoding step on two cores, so the nucleus is
-    looked for among the best 1,024; all are sorted only where those hold less than ``top_p``.
+    looked for among a few hundred of the best; all are sorted only where some thousands hold less
+    than ``top_p``.
     """
     width = scores.shape[1]
-    best, ids = scores.topk(min(params.top_k or _SHORT_LIST, width))
     if params.top_k:
+        best, ids = _largest(scores, min(params.top_k, width))
         probabilities = best.softmax(dim=-1)
     else:
-        probabilities = (best - scores.logsumexp(dim=-1, keepdim=True)).exp()
-        if (probabilities.sum(dim=-1) < params.top_p).any():
-            best, ids = scores.sort(dim=-1, descending=True)
-            probabilities = best.softmax(dim=-1)
+        whole = scores.logsumexp(dim=-1, keepdim=True)
+        for count in (*(size for size in _SHORT_LISTS if size < width), width):
+            best, ids = _largest(scores, count)
+            probabilities = (best - whole).exp()
+            if count == width or (probabilities.sum(dim=-1) >= params.top_p).all():
+                break
     before = probabilities.cumsum(dim=-1) - probabilities
     return probabilities.where(before < params.top_p, 0.0), ids
+
+
+def _largest(scores: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The ``count`` largest of each row and their places, [rows, count] both, largest first.
+
+    Each of them lies in one of the ``count`` blocks with the largest maxima.
+    """
+    import torch
+
+    rows, width = scores.shape
+    if width % _BLOCK or count * _BLOCK * 4 > width:
+        return scores.topk(count)
+    maxima = scores.reshape(rows, -1, _BLOCK).amax(dim=-1)
+    blocks = maxima.topk(count, sorted=False).indices
+    offsets = torch.arange(_BLOCK, device=scores.device)
+    ids = (blocks[..., None] * _BLOCK + offsets).flatten(1)
+    best, places = scores.gather(1, ids).topk(count)
+    return best, ids.gather(1, places)

@@ -25,7 +25,7 @@ LAYERS = (
     ("roleplay.dataset", "roleplay.training", "roleplay.backends"),
     ("roleplay.prompts", "roleplay.adapters", "roleplay.cards", "roleplay.recall"),
     ("roleplay.script", "roleplay.novel", "roleplay.sampling", "roleplay.models", "roleplay.sense"),
-    ("roleplay.world",),
+    ("roleplay.world", "roleplay.native"),
     ("roleplay.files",),
     ("roleplay.background", "roleplay.records", "roleplay.options"),
     ("roleplay.errors",),

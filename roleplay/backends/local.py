@@ -24,7 +24,7 @@ from roleplay.adapters.prefix import length_of, prefix_cache
 from roleplay.backends.base import generate
 from roleplay.errors import PromptError
 from roleplay.messages import message
-from roleplay.models import bundled, causal, loading, small_batch
+from roleplay.models import bundled, causal, loading, quantize, small_batch
 from roleplay.prompts import Prompt
 from roleplay.sampling import SamplingParams, check_samples, decode
 
@@ -76,12 +76,14 @@ class LocalBackend:
         checkpoint: Path | None = None,
         *,
         quantization_bit: int = 0,
+        whole: bool = False,
         on_progress: bundled.Progress = lambda text: None,
     ) -> Self:
         """Load a model by name, folder or hub id, and an adapter by its folder.
 
         Args:
             quantization_bit: 4 or 8, for a ChatGLM that is stored in full.
+            whole: leave the weights as they are on a CPU, where they else become int8.
 
         Raises:
             ModelError: no such model, or not enough memory for it.
@@ -100,8 +102,14 @@ class LocalBackend:
             if adapter.template == "plain" and hasattr(tokenizer, "chat_template"):
                 tokenizer.chat_template = None  # its prompts are those that it was trained on
         backend = cls(model, tokenizer, name=public_name(name), adapter=adapter)
-        small_batch.use_few_rows_linear(backend.model)
-        return backend
+        return backend if whole else backend.packed()
+
+    def packed(self) -> Self:
+        """Itself, on a CPU with int8 weights, or where those cannot be had faster float32 layers."""
+        if self.model.device.type == "cpu" and quantize.suits(self.model):
+            quantize.to_int8(self.model)
+        small_batch.use_few_rows_linear(self.model)
+        return self
 
     def count(self, text: str) -> int:
         """Tokens of ``text``, special tokens not counted."""

@@ -106,10 +106,9 @@ def head(model: Any) -> Any:
 
 def new_cache(model: Any) -> Any:
     """An empty cache in which every layer keeps all keys: the model's own kind where it has one."""
-    from transformers import DynamicCache
+    from roleplay.models import growing_cache  # and transformers with it
 
-    # Made without the config: with it transformers would cut sliding layers to their window.
-    return getattr(body(model), "new_cache", DynamicCache)()
+    return getattr(body(model), "new_cache", growing_cache.new)()
 
 
 def keeps_keys(model: Any) -> bool:

@@ -24,7 +24,7 @@ from roleplay.dialogue import CharacterAgent
 from roleplay.errors import ModelError
 from roleplay.evaluation import measures, sheet, talk
 from roleplay.evaluation.measures import EvalResult, EvalSet, EvalSizes
-from roleplay.models import causal, loading, small_batch
+from roleplay.models import causal, loading
 from roleplay.options import DataOptions, group, option
 from roleplay.ranking import Ranker
 from roleplay.records import Passage
@@ -129,8 +129,7 @@ def run(settings: Settings, listener: Listener = silent) -> Evaluated:
         name: mean_loss(model, encode_passages(tokenizer, part, max_tokens=_LONGEST))
         for name, part in (passages | {"general_loss": protection.general_test()}).items()
     }
-    backend = LocalBackend(model, tokenizer, name=public_name(choice.model), adapter=info)
-    small_batch.use_few_rows_linear(backend.model)
+    backend = LocalBackend(model, tokenizer, name=public_name(choice.model), adapter=info).packed()
     eval_set = replace(eval_set, profiles=trained_profiles(world, info))
     agent = join_agent(world, backend, say.tell)
     results = measures.measure(agent, eval_set, names, settings.sizes)

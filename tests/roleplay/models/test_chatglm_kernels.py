@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from roleplay import native
 from roleplay.errors import ModelError
 from roleplay.models.chatglm import ChatGLMForConditionalGeneration, kernels, repacked
 from roleplay.models.chatglm.kernels import torch_op, x86
@@ -276,23 +277,23 @@ class TestCompiling:
 
     def test_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ROLEPLAY_CACHE", str(tmp_path))
-        made = x86.compiled(x86._SOURCE)
+        made = native.compiled(x86._SOURCE)
         stamp = made.stat().st_mtime_ns
-        assert x86.compiled(x86._SOURCE) == made and made.stat().st_mtime_ns == stamp
+        assert native.compiled(x86._SOURCE) == made and made.stat().st_mtime_ns == stamp
         assert list(made.parent.iterdir()) == [made]
 
     def test_without_a_compiler(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("CC", raising=False)
         monkeypatch.setenv("PATH", str(tmp_path))
         with pytest.raises(ModelError, match=r"no C compiler \(cc, gcc or clang\) is installed"):
-            x86.compiled(x86._SOURCE)
+            native.compiled(x86._SOURCE)
 
     def test_a_compiler_that_fails(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ROLEPLAY_CACHE", str(tmp_path))
         source = tmp_path / "broken.c"
         source.write_text("int f(void) { return nothing; }")
         with pytest.raises(ModelError, match="failed on broken.c: .*error"):
-            x86.compiled(source)
+            native.compiled(source)
         assert list((tmp_path / "kernels").iterdir()) == []
 
 

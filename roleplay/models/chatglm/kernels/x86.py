@@ -7,11 +7,6 @@ arithmetic. The threads are those of torch's own OpenMP.
 """
 
 import ctypes
-import hashlib
-import os
-import shutil
-import subprocess
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from roleplay import native
 from roleplay.errors import ModelError
-from roleplay.files import cache_folder
 from roleplay.models.chatglm.kernels.base import Kernel
 from roleplay.models.chatglm.kernels.packing import pack
 
@@ -28,7 +23,6 @@ LEVELS = {"avx2": 1, "avx512-vnni": 2}
 """The instructions by their number in ``int4_level``."""
 
 _SOURCE = Path(__file__).with_name("int4.c")
-_FLAGS = ("-O3", "-fPIC", "-shared", "-std=gnu11")
 _ROWS, _COLUMNS, _LINE, _LIMBS = 16, 8, 64, 3
 """As in ``int4.c``: a line of 64 bytes holds 8 columns of 16 rows; bytes of an activation."""
 
@@ -47,7 +41,7 @@ class X86Int4(Kernel):
         """
         super().__init__()
         self.name, self._level = name, LEVELS[name]
-        self._library, self._parallel = _library(), _parallel()
+        self._library, self._parallel = _library(), native.parallel()
         if self._library.int4_level() < self._level:
             raise ModelError("chatglm.no-instructions", name=name)
 
@@ -110,23 +104,8 @@ def _packed(lines: Tensor) -> Tensor:
 
 
 @cache
-def _parallel() -> int:
-    """The address of GOMP_parallel of the OpenMP that torch runs on.
-
-    Two pools of threads on the same cores would only wait for each other.
-    """
-    try:
-        found = ctypes.CDLL(None).GOMP_parallel
-    except AttributeError as error:
-        raise ModelError("chatglm.no-openmp") from error
-    address = ctypes.cast(found, ctypes.c_void_p).value
-    assert address is not None
-    return address
-
-
-@cache
 def _library() -> Any:
-    library = ctypes.CDLL(str(compiled(_SOURCE)))
+    library = ctypes.CDLL(str(native.compiled(_SOURCE)))
     pointer, long, number = ctypes.c_void_p, ctypes.c_long, ctypes.c_int
     matrix: tuple[Any, ...] = (pointer, pointer, pointer, long, long)
     threads: tuple[Any, ...] = (pointer, number)
@@ -134,32 +113,3 @@ def _library() -> Any:
     library.int4_expand.argtypes = [pointer, pointer, long, long, pointer, *threads]
     library.int4_product.argtypes = [number, pointer, long, *matrix, *[pointer] * 4, *threads]
     return library
-
-
-def compiled(source: Path) -> Path:
-    """The shared library of a C file, compiled unless the cache has it of the same compiler.
-
-    Raises:
-        ModelError: no compiler, or it failed; the message has its first words.
-    """
-    names = filter(None, map(shutil.which, ("cc", "gcc", "clang")))
-    compiler = os.environ.get("CC") or next(names, None)
-    if not compiler:
-        raise ModelError("chatglm.no-compiler")
-    made_by = " ".join([compiler, *_FLAGS]).encode()
-    key = hashlib.sha256(source.read_bytes() + made_by).hexdigest()[:16]
-    target = cache_folder() / "kernels" / f"{source.stem}-{key}.so"
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as work:
-            made = Path(work) / target.name
-            command = [compiler, *_FLAGS, "-o", str(made), str(source)]
-            run = subprocess.run(command, capture_output=True, text=True)
-            if run.returncode:
-                lines = [line for line in run.stderr.splitlines() if "error" in line]
-                detail = (lines or [run.stderr])[0].strip()[:160]
-                raise ModelError(
-                    "chatglm.compiler-failed", compiler=compiler, file=source.name, detail=detail
-                )
-            made.replace(target)  # whole, or not there: another process may compile as well
-    return target

@@ -1,0 +1,142 @@
+/* Int8 weights times float activations: y[m][o] = sum over i of x[m][i] * weight[o][i] * scale[o][i / GROUP].
+ *
+ * Letters: o rows of the matrix (outputs), i columns (inputs, a multiple of GROUP), m rows of x; o is a multiple of 4. All arrays are dense.
+ *
+ * A weight is widened once for all rows of x that pass over it together; nothing is rounded but sums. The vectors are the
+ * compiler's own (GCC, Clang), so that the same lines become AVX-512, AVX2 or what another processor has.
+ *
+ * The threads are those of the OpenMP that the caller hands in (torch's own: two pools on the same cores would only wait
+ * for each other).
+ */
+#include <stdint.h>
+
+typedef void (*parallel_t)(void (*run)(void *), void *data, unsigned threads, unsigned flags);
+
+enum { GROUP = 64, WIDTH = 16 };
+
+/* About how much of a matrix a thread takes at once: it stays in the second-level cache while all rows of x pass over it. */
+enum { CHUNK_BYTES = 128 * 1024 };
+
+/* Bytes: how far ahead weights are fetched from memory. */
+enum { AHEAD = 4096 };
+
+typedef float floats_t __attribute__((vector_size(4 * WIDTH)));
+typedef float loose_t __attribute__((vector_size(4 * WIDTH), aligned(4))); /* floats wherever they lie */
+
+typedef struct job {
+    const float *x;
+    const int8_t *weight;
+    const float *scale;
+    float *y;
+    long m, o, i, chunk, next;
+    void (*part)(const struct job *job, long first, long last);
+} job_t;
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 8")
+#define EACH(NAME, COUNT) UNROLL for (int NAME = 0; NAME < COUNT; NAME++)
+
+/* The sum of all lanes, by halves. */
+INLINE float total(floats_t lanes) {
+    float each[WIDTH];
+    __builtin_memcpy(each, &lanes, sizeof each);
+    EACH(lane, 8) each[lane] += each[lane + 8];
+    EACH(lane, 4) each[lane] += each[lane + 4];
+    return (each[0] + each[2]) + (each[1] + each[3]);
+}
+
+/* Over a part of the matrix: R of its rows by M rows of x, both constants, and what is left of the part one by one.
+ * WIDEN makes floats of WIDTH weights. R * M sums and R weights are held in registers. */
+#define TILE(TARGET, NAME, R, M, WIDEN)                                                                                     \
+    TARGET static void NAME(const job_t *job, long first, long last, long at) {                                             \
+        for (long row = first; row + R <= last; row += R) {                                                                 \
+            floats_t sums[R][M];                                                                                            \
+            EACH(r, R) EACH(k, M) sums[r][k] = (floats_t){0};                                                               \
+            for (long g = 0; g < job->i / GROUP; g++) {                                                                     \
+                EACH(r, R) __builtin_prefetch(job->weight + (row + r) * job->i + g * GROUP + AHEAD);                        \
+                EACH(part, GROUP / WIDTH) {                                                                                 \
+                    long column = g * GROUP + part * WIDTH;                                                                 \
+                    floats_t weights[R];                                                                                    \
+                    EACH(r, R) weights[r] = WIDEN(job->weight + (row + r) * job->i + column);                               \
+                    EACH(r, R) weights[r] *= job->scale[(row + r) * (job->i / GROUP) + g];                                  \
+                    EACH(k, M) {                                                                                            \
+                        floats_t x = *(const loose_t *)(job->x + (at + k) * job->i + column);                               \
+                        EACH(r, R) sums[r][k] += weights[r] * x;                                                            \
+                    }                                                                                                       \
+                }                                                                                                           \
+            }                                                                                                               \
+            EACH(r, R) EACH(k, M) job->y[(at + k) * job->o + row + r] = total(sums[r][k]);                                  \
+        }                                                                                                                   \
+    }
+
+/* All of x over a part of the matrix, six rows of x at a time. */
+#define PRODUCT(TARGET, LEVEL, WIDEN, R1, R2, R3, R4, R5, R6)                                                               \
+    TILE(TARGET, LEVEL##_1, R1, 1, WIDEN)                                                                                   \
+    TILE(TARGET, LEVEL##_2, R2, 2, WIDEN)                                                                                   \
+    TILE(TARGET, LEVEL##_3, R3, 3, WIDEN)                                                                                   \
+    TILE(TARGET, LEVEL##_4, R4, 4, WIDEN)                                                                                   \
+    TILE(TARGET, LEVEL##_5, R5, 5, WIDEN)                                                                                   \
+    TILE(TARGET, LEVEL##_6, R6, 6, WIDEN)                                                                                   \
+    static void LEVEL(const job_t *job, long first, long last) {                                                            \
+        static void (*const tiles[])(const job_t *, long, long, long) = {LEVEL##_1, LEVEL##_2, LEVEL##_3,                   \
+                                                                         LEVEL##_4, LEVEL##_5, LEVEL##_6};                  \
+        for (long at = 0; at < job->m; at += 6) tiles[job->m - at < 6 ? job->m - at - 1 : 5](job, first, last, at);         \
+    }
+
+INLINE floats_t widen_plain(const int8_t *from) {
+    floats_t to;
+    EACH(lane, WIDTH) to[lane] = from[lane];
+    return to;
+}
+PRODUCT(, plain, widen_plain, 1, 1, 1, 1, 1, 1)
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define AVX2 __attribute__((target("avx2,fma")))
+AVX2 INLINE floats_t widen_avx2(const int8_t *from) {
+    union { __m256 halves[2]; floats_t whole; } to;
+    EACH(half, 2) to.halves[half] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(from + 8 * half))));
+    return to.whole;
+}
+PRODUCT(AVX2, avx2, widen_avx2, 4, 2, 2, 1, 1, 1)
+
+#define AVX512 __attribute__((target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512")))
+AVX512 INLINE floats_t widen_avx512(const int8_t *from) {
+    return (floats_t)_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)from)));
+}
+PRODUCT(AVX512, avx512, widen_avx512, 4, 4, 4, 4, 4, 4)
+#endif
+
+static void run(void *data) {
+    job_t *job = data;
+    for (long first; (first = __atomic_fetch_add(&job->next, job->chunk, __ATOMIC_RELAXED)) < job->o;) {
+        long last = first + job->chunk;
+        job->part(job, first, last < job->o ? last : job->o);
+    }
+}
+
+/* The best instructions of this processor: 0 plain, 1 AVX2, 2 AVX-512. */
+int int8_level(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512dq"))
+        return 2;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return 1;
+#endif
+    return 0;
+}
+
+void int8_product(int level, const float *x, long m, const int8_t *weight, const float *scale, long o, long i, float *y,
+                  parallel_t parallel, int threads) {
+    job_t job = {.x = x, .weight = weight, .scale = scale, .y = y, .m = m, .o = o, .i = i, .part = plain};
+#if defined(__x86_64__)
+    if (level > 0) job.part = level > 1 ? avx512 : avx2;
+#endif
+    job.chunk = CHUNK_BYTES / i > 4 ? CHUNK_BYTES / i / 4 * 4 : 4;
+    if (parallel && threads > 1)
+        parallel(run, &job, (unsigned)threads, 0);
+    else
+        run(&job);
+}
