@@ -87,26 +87,57 @@ def decode(
     """
     import torch  # not at the top: the page and the terminal need the settings alone, at once
 
-    generator = torch.Generator(logits.device)
-    if params.seed is None:
-        generator.seed()  # else a new generator starts from the same seed each time
-    else:
-        generator.manual_seed(params.seed)
-    rows: list[list[int]] = [[] for _ in range(n)]
-    alive = rows
+    candidates = Candidates(n, params, is_done, logits.device)
     logits = logits.expand(n, -1)
-    for count in range(1, params.max_new_tokens + 1):
-        seen = torch.tensor(alive, dtype=torch.long, device=logits.device)
-        ids = draw(logits, seen, params, generator)
-        for row, token in zip(alive, ids.tolist(), strict=True):
-            row.append(token)
-        yield rows
-        kept = [place for place, row in enumerate(alive) if not is_done(row)]
-        alive = [alive[place] for place in kept]
-        if not alive or count == params.max_new_tokens:
+    while True:
+        tokens, kept = candidates.grow(logits)
+        yield candidates.rows
+        if not tokens:
             return
-        index = torch.tensor(kept, device=ids.device)
-        logits = step(ids[index], index)
+        newest, places = (torch.tensor(part, device=logits.device) for part in (tokens, kept))
+        logits = step(newest, places)
+
+
+class Candidates:
+    """``count`` replies that grow together, each until it ends."""
+
+    def __init__(
+        self,
+        count: int,
+        params: SamplingParams,
+        is_done: Callable[[list[int]], bool],
+        device: torch.device,
+    ) -> None:
+        """``is_done``: as for :func:`decode`."""
+        import torch
+
+        self.count, self._params, self._is_done = count, params, is_done
+        self._generator = torch.Generator(device)
+        if params.seed is None:
+            self._generator.seed()  # else a new generator starts from the same seed each time
+        else:
+            self._generator.manual_seed(params.seed)
+        self.rows: list[list[int]] = [[] for _ in range(count)]
+        """The new ids of each; they grow in place."""
+        self._alive = self.rows
+
+    def grow(self, logits: torch.Tensor) -> tuple[list[int], list[int]]:
+        """Draw a token for each that is not finished, float [unfinished, vocabulary].
+
+        Returns:
+            the new tokens of those that go on, and their places among the rows of ``logits``.
+        """
+        import torch
+
+        seen = torch.tensor(self._alive, dtype=torch.long, device=logits.device)
+        ids = draw(logits, seen, self._params, self._generator).tolist()
+        for row, token in zip(self._alive, ids, strict=True):
+            row.append(token)
+        kept = [place for place, row in enumerate(self._alive) if not self._is_done(row)]
+        if len(self._alive[0]) >= self._params.max_new_tokens:
+            kept = []
+        self._alive = [self._alive[place] for place in kept]
+        return [row[-1] for row in self._alive], kept
 
 
 def draw(

@@ -29,6 +29,10 @@ def losses(backend: Any, context: Sequence[str], endings: Sequence[Ending]) -> l
     """
     if not endings:
         return []
+    return list(backend.between(lambda: _losses(backend, context, endings)))
+
+
+def _losses(backend: Any, context: Sequence[str], endings: Sequence[Ending]) -> list[float]:
     model, length, device = backend.model, backend.prefix_length, backend.model.device
     encoded = [(_encode(backend, cue), _encode(backend, body)) for cue, body in endings]
     width = max(len(cue) + len(body) for cue, body in encoded)

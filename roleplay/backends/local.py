@@ -8,12 +8,11 @@ The prompt runs once, in a batch of one; its cache is then repeated for the cand
 as one batch. A reply ends at its line break or at the end-of-text token.
 """
 
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -22,12 +21,14 @@ from roleplay.adapters.checkpoint import AdapterInfo, load_adapter, public_name
 from roleplay.adapters.lora import merged
 from roleplay.adapters.prefix import length_of, prefix_cache
 from roleplay.backends.base import generate
+from roleplay.backends.batching import Batch
 from roleplay.errors import PromptError
 from roleplay.messages import message
 from roleplay.models import bundled, causal, loading, quantize, small_batch
 from roleplay.prompts import Prompt
 from roleplay.sampling import SamplingParams, check_samples, decode
 
+T = TypeVar("T")
 _WORTH = 32  # Tokens from which on a prompt is worth remembering.
 
 
@@ -47,7 +48,7 @@ def _shared(one: Sequence[int], two: Sequence[int]) -> int:
 
 
 class LocalBackend:
-    """A model in this process. One prompt runs at a time; others wait."""
+    """A model in this process. What several callers ask is answered as one batch."""
 
     def __init__(
         self, model: Any, tokenizer: Any, *, name: str = "model", adapter: AdapterInfo | None = None
@@ -66,7 +67,7 @@ class LocalBackend:
             model = merged(model)
         self.model = model
         self.context = int(getattr(model.config, "max_position_embeddings", 2048)) - length
-        self._lock = threading.Lock()
+        self._batch = Batch(self)
         self._last_read: _Read | None = None
 
     @classmethod
@@ -128,7 +129,14 @@ class LocalBackend:
             PromptError: the prompt and the reply do not fit the model's context.
         """
         check_samples(n)
-        yield from self._replies(self.encode(prompt), n, params)
+        ids = self.encode(prompt)
+        self._check_fits(ids, params)
+        if causal.keeps_keys(self.model):
+            drawn = self._batch.stream(ids, n=n, params=params)
+        else:
+            drawn = self._batch.alone(lambda: self.decode(ids, n=n, params=params))
+        for rows in drawn:
+            yield [causal.reply_text(self.tokenizer, row) for row in rows]
 
     def reply_to_all(self, prompts: Sequence[Prompt], *, params: SamplingParams) -> list[str]:
         """One reply to each prompt, all as one batch: for measuring, where nobody waits for one.
@@ -145,23 +153,24 @@ class LocalBackend:
         # Which token fills a gap is no matter: no row sees its own.
         padded = [[0] * gap + ids for gap, ids in zip(missing, encoded, strict=True)]
         rows, gaps = (torch.tensor(part, device=self.model.device) for part in (padded, missing))
-        *_, texts = self._replies(rows, len(prompts), params, gaps)
-        return texts
+        self._check_fits(rows, params)
+        options: dict[str, Any] = {"n": len(prompts), "params": params, "padding": gaps}
+        *_, found = self._batch.alone(lambda: self.decode(rows, **options))
+        return [causal.reply_text(self.tokenizer, row) for row in found]
 
-    def _replies(
-        self, ids: Tensor, n: int, params: SamplingParams, padding: Tensor | None = None
-    ) -> Iterator[list[str]]:
+    def _check_fits(self, ids: Tensor, params: SamplingParams) -> None:
         tokens, most = ids.shape[1], params.max_new_tokens
         if tokens + most > self.context:
             known = {"name": self.name, "context": self.context}
             raise PromptError("backends.too-long", tokens=tokens, reply=most, **known)
-        with self.paused(), torch.inference_mode():
-            for rows in self.decode(ids, n=n, params=params, padding=padding):
-                yield [causal.reply_text(self.tokenizer, row) for row in rows]
 
     def paused(self) -> AbstractContextManager[Any]:
         """Wait until no reply is being written; new ones wait as long as this is held."""
-        return self._lock
+        return self._batch.paused()
+
+    def between(self, work: Callable[[], T]) -> T:
+        """What ``work`` computes with the model, while no reply goes on."""
+        return self._batch.run(work)
 
     def decode(
         self, ids: Tensor, *, n: int, params: SamplingParams, padding: Tensor | None = None
@@ -175,10 +184,10 @@ class LocalBackend:
         live = n
         if len(ids) == 1 and padding is None:
             cache, hidden = self.read(ids)
-            logits = self._words(hidden)
+            logits = self.words(hidden)
         else:
             cache = self.new_cache(len(ids))
-            logits = self._logits(ids, cache, padding)
+            logits = self.step(ids, cache, padding)
         cache.batch_repeat_interleave(n // len(ids))  # by 1 where each row is its own prompt
 
         def step(tokens: Tensor, kept: Tensor) -> Tensor:
@@ -186,7 +195,7 @@ class LocalBackend:
             if len(kept) < live:
                 cache.batch_select_indices(kept)
                 padding, live = None if padding is None else padding[kept], len(kept)
-            return self._logits(tokens[:, None], cache, padding)
+            return self.step(tokens[:, None], cache, padding)
 
         yield from decode(step, logits, n=n, params=params, is_done=self.ends)
 
@@ -226,15 +235,15 @@ class LocalBackend:
             cache.update(keys[:, :, :size], values[:, :, :size], layer)
         return cache
 
-    def _words(self, hidden: Tensor) -> Tensor:
+    def words(self, hidden: Tensor) -> Tensor:
         """float [b, vocabulary of the tokenizer] of the last states [b, q, h]."""
         logits: Tensor = causal.head(self.model)(hidden[:, -1])
         return logits[:, : self._vocabulary]  # a head may have rows that stand for nothing
 
-    def _logits(self, ids: Tensor, cache: Any, padding: Tensor | None = None) -> Tensor:
+    def step(self, ids: Tensor, cache: Any, padding: Tensor | None = None) -> Tensor:
         """float [b, vocabulary of the tokenizer] after the last of ``ids`` [b, q]."""
         more: dict[str, Any] = {"prefix_length": self.prefix_length, "padding": padding}
-        return self._words(causal.hidden_states(self.model, ids, cache=cache, **more))
+        return self.words(causal.hidden_states(self.model, ids, cache=cache, **more))
 
     def ends(self, ids: list[int]) -> bool:
         """Whether a reply with these ids is finished: a line break, or the end-of-text token."""

@@ -60,7 +60,7 @@ def serve(settings: Settings) -> None:
     library = Library(settings.world.resolve().parent)
     shown: dict[str, Any] = {"title": f"《{world.info.title}》", "world": introduce(world)}
     app = create_app(engine, library=library, access=access, **shown)
-    app.queue(default_concurrency_limit=4)
+    app.queue(default_concurrency_limit=16)  # their rows decode as one batch
     address: dict[str, Any] = {"server_name": settings.host, "server_port": settings.port}
     address |= {"auth": list(access.logins) or None, "max_file_size": access.largest_file}
     if access.shared:

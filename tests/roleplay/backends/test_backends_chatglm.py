@@ -102,7 +102,7 @@ def test_rows_that_outlive_others_are_as_if_alone(backend: LocalBackend) -> None
             torch.cat([ids, torch.tensor([row[:step]])], dim=1) for row in rows if len(row) > step
         ]
         expected = torch.cat(
-            [backend._logits(whole, causal.new_cache(backend.model)) for whole in alone]
+            [backend.step(whole, causal.new_cache(backend.model)) for whole in alone]
         )
         torch.testing.assert_close(scores[:, : expected.shape[1]], expected, atol=1e-4, rtol=1e-4)
 
@@ -125,7 +125,7 @@ def test_the_prefix_is_inserted_once_and_takes_no_context(
 ) -> None:
     assert (prefixed.prefix_length, prefixed.context) == (0, base.context) == (0, 64)
     cache = causal.new_cache(prefixed.model)
-    prefixed._logits(prefixed.encode(PROMPT), cache)
+    prefixed.step(prefixed.encode(PROMPT), cache)
     assert cache.get_seq_length() == 4 + prefixed.encode(PROMPT).shape[1]
     assert generate(prefixed, PROMPT, n=2, params=WILD) != generate(base, PROMPT, n=2, params=WILD)
 
@@ -192,7 +192,7 @@ def test_rows_of_the_head_without_a_piece_are_never_sampled(pieces: Any) -> None
     model.transformer.final_layernorm.bias.data.fill_(1.0)
     model.lm_head.weight.data[len(pieces) :] = 99.0
     backend = LocalBackend(model, pieces)
-    logits = backend._logits(backend.encode(PROMPT), causal.new_cache(model))
+    logits = backend.step(backend.encode(PROMPT), causal.new_cache(model))
     assert logits.shape == (1, len(pieces)) and model.config.vocab_size == len(pieces) + 8
     *_, rows = decode(
         lambda ids, kept: logits, logits, n=1, params=GREEDY, is_done=lambda ids: True

@@ -1,8 +1,6 @@
 """The local backend: n candidates from one prefill, each the same as alone."""
 
 import itertools
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +71,7 @@ def test_the_greedy_reply_equals_a_pass_over_the_whole_text(backend: LocalBacken
     whole = torch.cat([ids, torch.tensor([row])], dim=1)
     scores = torch.cat(
         [
-            backend._logits(whole[:, :end], _past(backend))
+            backend.step(whole[:, :end], _past(backend))
             for end in range(ids.shape[1], whole.shape[1])
         ]
     )
@@ -113,7 +111,7 @@ def test_rows_that_outlive_others_are_as_if_alone(backend: LocalBackend) -> None
     for step, scores in enumerate(seen[1:], 1):
         living = [row for row in rows if len(row) > step]
         alone = [torch.cat([ids, torch.tensor([row[:step]])], dim=1) for row in living]
-        expected = torch.cat([backend._logits(whole, _past(backend)) for whole in alone])
+        expected = torch.cat([backend.step(whole, _past(backend)) for whole in alone])
         torch.testing.assert_close(scores, expected, atol=1e-5, rtol=0)
 
 
@@ -177,7 +175,7 @@ def test_a_merged_lora_says_what_the_peft_model_says(gemma_folder: Path, tmp_pat
     with torch.no_grad():
         expected = peft_model(input_ids=ids).logits[:, -1]
     torch.testing.assert_close(
-        backend._logits(ids, causal.new_cache(backend.model)), expected, atol=1e-4, rtol=1e-4
+        backend.step(ids, causal.new_cache(backend.model)), expected, atol=1e-4, rtol=1e-4
     )
 
 
@@ -187,34 +185,6 @@ def test_progress_is_told_in_both_languages(gemma_folder: Path, tmp_path: Path) 
     lines = ["loading the tokenizer", "loading the weights", "loading the adapter"]
     assert [one.text("en") for one in told] == lines
     assert told[-1].text("zh") == "正在载入适配器"
-
-
-def test_a_pause_waits_for_the_reply_and_holds_back_the_next(base: LocalBackend) -> None:
-    order: list[str] = []
-
-    def pause() -> None:
-        with base.paused():
-            order.append("paused")
-            time.sleep(0.2)
-            order.append("resumed")
-
-    def reply() -> None:
-        generate(base, PROMPT, n=1, params=GREEDY)
-        order.append("second reply")
-
-    stream = base.stream(PROMPT, n=1, params=GREEDY)
-    next(stream)
-    pausing, replying = threading.Thread(target=pause), threading.Thread(target=reply)
-    pausing.start()
-    time.sleep(0.2)
-    order.append("first reply")
-    stream.close()
-    while "paused" not in order:
-        time.sleep(0.01)
-    replying.start()
-    pausing.join()
-    replying.join()
-    assert order == ["first reply", "paused", "resumed", "second reply"]
 
 
 def test_a_too_long_prompt_is_refused_with_the_numbers(prefixed: LocalBackend) -> None:
