@@ -89,7 +89,8 @@ class Layer(nn.Module):
         self.o, self.down = _joined(attention.o_proj), _joined(feed.down_proj)
         self.gate_up = _joined(feed.gate_proj, feed.up_proj)
         norms = ((attention.q_norm, self.heads), (attention.k_norm, self.groups))
-        self.turned = torch.cat([_weight(norm).expand(count, -1) for norm, count in norms])
+        each = torch.cat([_weight(norm).expand(count, -1) for norm, count in norms])
+        self.turned = nn.Parameter(each, requires_grad=False)
         self.before = _weight(layer.input_layernorm)
         self.after = _weight(layer.post_attention_layernorm)
         self.before_feed = _weight(layer.pre_feedforward_layernorm)
@@ -143,10 +144,9 @@ class Layer(nn.Module):
         return functional.rms_norm(states, states.shape[-1:], weight, self.eps)
 
 
-def _weight(norm: Any) -> Tensor:
+def _weight(norm: Any) -> nn.Parameter:
     """What a norm multiplies by: Gemma stores it less one."""
-    weight: Tensor = norm.weight
-    return 1 + weight.detach().float()
+    return nn.Parameter(1 + norm.weight.detach().float(), requires_grad=False)
 
 
 def _joined(*layers: nn.Linear) -> Int8Linear:

@@ -21,6 +21,8 @@ enum { CHUNK_BYTES = 128 * 1024 };
 enum { AHEAD = 4096 };
 
 typedef float floats_t __attribute__((vector_size(4 * WIDTH)));
+typedef int32_t ints_t __attribute__((vector_size(4 * WIDTH)));
+typedef int16_t halves_t __attribute__((vector_size(2 * WIDTH), aligned(2)));
 typedef float loose_t __attribute__((vector_size(4 * WIDTH), aligned(4))); /* floats wherever they lie */
 
 typedef struct job {
@@ -28,6 +30,7 @@ typedef struct job {
     const int8_t *weight;
     const float *scale;
     float *y;
+    int16_t *halves;
     long m, o, i, chunk, next;
     void (*part)(const struct job *job, long first, long last);
 } job_t;
@@ -69,6 +72,20 @@ INLINE float total(floats_t lanes) {
         }                                                                                                                   \
     }
 
+/* A part of the matrix as float32, or rounded to the upper halves of those: bfloat16. */
+#define EXPAND(TARGET, NAME, WIDEN)                                                                                         \
+    TARGET static void NAME(const job_t *job, long first, long last) {                                                      \
+        for (long at = first * job->i; at < last * job->i; at += WIDTH) {                                                   \
+            floats_t weights = WIDEN(job->weight + at) * job->scale[at / GROUP];                                            \
+            if (job->halves) {                                                                                              \
+                ints_t bits = (ints_t)weights;                                                                              \
+                bits = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;                                                          \
+                *(halves_t *)(job->halves + at) = __builtin_convertvector(bits, halves_t);                                  \
+            } else                                                                                                          \
+                *(loose_t *)(job->y + at) = weights;                                                                        \
+        }                                                                                                                   \
+    }
+
 /* All of x over a part of the matrix, six rows of x at a time. */
 #define PRODUCT(TARGET, LEVEL, WIDEN, R1, R2, R3, R4, R5, R6)                                                               \
     TILE(TARGET, LEVEL##_1, R1, 1, WIDEN)                                                                                   \
@@ -77,6 +94,7 @@ INLINE float total(floats_t lanes) {
     TILE(TARGET, LEVEL##_4, R4, 4, WIDEN)                                                                                   \
     TILE(TARGET, LEVEL##_5, R5, 5, WIDEN)                                                                                   \
     TILE(TARGET, LEVEL##_6, R6, 6, WIDEN)                                                                                   \
+    EXPAND(TARGET, LEVEL##_expand, WIDEN)                                                                                   \
     static void LEVEL(const job_t *job, long first, long last) {                                                            \
         static void (*const tiles[])(const job_t *, long, long, long) = {LEVEL##_1, LEVEL##_2, LEVEL##_3,                   \
                                                                          LEVEL##_4, LEVEL##_5, LEVEL##_6};                  \
@@ -128,15 +146,29 @@ int int8_level(void) {
     return 0;
 }
 
+static void share(job_t *job, parallel_t parallel, int threads) {
+    job->chunk = CHUNK_BYTES / job->i > 4 ? CHUNK_BYTES / job->i / 4 * 4 : 4;
+    if (parallel && threads > 1)
+        parallel(run, job, (unsigned)threads, 0);
+    else
+        run(job);
+}
+
 void int8_product(int level, const float *x, long m, const int8_t *weight, const float *scale, long o, long i, float *y,
                   parallel_t parallel, int threads) {
     job_t job = {.x = x, .weight = weight, .scale = scale, .y = y, .m = m, .o = o, .i = i, .part = plain};
 #if defined(__x86_64__)
     if (level > 0) job.part = level > 1 ? avx512 : avx2;
 #endif
-    job.chunk = CHUNK_BYTES / i > 4 ? CHUNK_BYTES / i / 4 * 4 : 4;
-    if (parallel && threads > 1)
-        parallel(run, &job, (unsigned)threads, 0);
-    else
-        run(&job);
+    share(&job, parallel, threads);
+}
+
+/* To float32 [o][i] at y, or where y is null to bfloat16 at halves. */
+void int8_expand(int level, const int8_t *weight, const float *scale, long o, long i, float *y, int16_t *halves,
+                 parallel_t parallel, int threads) {
+    job_t job = {.weight = weight, .scale = scale, .y = y, .halves = halves, .o = o, .i = i, .part = plain_expand};
+#if defined(__x86_64__)
+    if (level > 0) job.part = level > 1 ? avx512_expand : avx2_expand;
+#endif
+    share(&job, parallel, threads);
 }

@@ -27,6 +27,8 @@ GROUP = 64
 """Columns that share a scale, as in ``int8.c``."""
 MANY = 32
 """Rows from which on torch multiplies."""
+_PART = 8192
+"""Rows of a matrix that are floats at once."""
 
 _SOURCE = Path(__file__).with_name("int8.c")
 
@@ -37,7 +39,7 @@ def available() -> bool:
     try:
         weight, x = torch.randn(72, 2 * GROUP), torch.randn(9, 2 * GROUP)
         packed = Int8Weight.of(weight)
-        error = (packed.product(x) - x @ packed.expanded().T).abs().max()
+        error = (packed.product(x) - x @ packed.rows(torch.arange(72)).T).abs().max()
     except (ModelError, OSError, AttributeError) as reason:
         logger.info("int8 weights passed over: %s", reason)
         return False
@@ -63,44 +65,50 @@ class Int8Weight(nn.Module):
         values = (groups / scale.clamp(min=1e-30)).round_().to(torch.int8)
         return cls(values.view_as(weight).contiguous(), scale[..., 0].contiguous())
 
-    def expanded(self, ids: Any = slice(None), dtype: torch.dtype = torch.float32) -> Tensor:
-        """[ids, i], the rows of those numbers as floats."""
+    def rows(self, ids: Tensor) -> Tensor:
+        """float32 [..., i], the rows of those numbers int64 [...]."""
         values, scale = self.values[ids], self.scale[ids]
         groups = values.view(*scale.shape, GROUP).float().mul_(scale[..., None])
-        return groups.view(values.shape).to(dtype)
+        return groups.view(values.shape)
+
+    def expanded(self, part: slice = slice(None), dtype: torch.dtype = torch.float32) -> Tensor:
+        """[o, i] of a part of the rows, as float32 or bfloat16."""
+        values, scale = self.values[part], self.scale[part]
+        made = torch.empty(values.shape, dtype=dtype)
+        places = (made, None) if dtype == torch.float32 else (None, made)
+        _call("int8_expand", values, scale, *values.shape, *places)
+        return made
 
     def product(self, x: Tensor) -> Tensor:
         """float32 [m, i] -> float32 [m, o]."""
         x = x.contiguous()
         (m, i), o = x.shape, len(self.values)
         y = x.new_empty(m, o)
-        parts = (x, m, self.values, self.scale, o, i, y)
-        given = [part.data_ptr() if isinstance(part, Tensor) else part for part in parts]
-        library, level = _library()
-        library.int8_product(level, *given, native.parallel(), torch.get_num_threads())
+        _call("int8_product", x, m, self.values, self.scale, o, i, y)
+        return y
+
+    def product_of_many(self, x: Tensor) -> Tensor:
+        """The same by torch's product, in bfloat16 where the processor can, a part at a time."""
+        dtype, o = training_dtype(), len(self.values)
+        x, y = x.to(dtype), x.new_empty(len(x), o)
+        for start in range(0, o, _PART):
+            part = slice(start, start + _PART)
+            y[:, part] = functional.linear(x, self.expanded(part, dtype))
         return y
 
 
 class Int8Linear(nn.Module):
-    """A linear layer with such a weight.
+    """A linear layer with such a weight."""
 
-    Args:
-        exact: whether many rows are multiplied in float32 as well; the head's are.
-    """
-
-    def __init__(self, weight: Int8Weight, bias: Tensor | None, *, exact: bool = False) -> None:
+    def __init__(self, weight: Int8Weight, bias: Tensor | None) -> None:
         super().__init__()
-        self.matrix, self.bias, self.exact = weight, bias, exact
+        self.matrix, self.bias = weight, bias
         self.out_features, self.in_features = weight.values.shape
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., in_features] -> [..., out_features], of the same dtype."""
-        flat = x.reshape(-1, self.in_features)
-        if self.exact or len(flat) < MANY:
-            y = self.matrix.product(flat.float())
-        else:
-            dtype = training_dtype()
-            y = functional.linear(flat.to(dtype), self.matrix.expanded(dtype=dtype))
+        flat = x.reshape(-1, self.in_features).float()
+        y = self.matrix.product(flat) if len(flat) < MANY else self.matrix.product_of_many(flat)
         y = y.to(x.dtype).view(*x.shape[:-1], self.out_features)
         return y if self.bias is None else y + self.bias
 
@@ -114,8 +122,14 @@ class Int8Embedding(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """int64 [...] -> float32 [..., i]."""
-        found = self.matrix.expanded(ids)
+        found = self.matrix.rows(ids)
         return found if self.factor == 1 else found * self.factor
+
+
+def _call(name: str, *given: Any) -> None:
+    library, level = _library()
+    values = [part.data_ptr() if isinstance(part, Tensor) else part for part in given]
+    getattr(library, name)(level, *values, native.parallel(), torch.get_num_threads())
 
 
 @cache
@@ -125,4 +139,5 @@ def _library() -> tuple[Any, int]:
     pointer, long, number = ctypes.c_void_p, ctypes.c_long, ctypes.c_int
     matrix: tuple[Any, ...] = (pointer, long, pointer, pointer, long, long, pointer)
     library.int8_product.argtypes = [number, *matrix, pointer, number]
+    library.int8_expand.argtypes = [number, *matrix[2:], pointer, pointer, number]
     return library, library.int8_level()

@@ -37,9 +37,8 @@ def to_int8(model: Any) -> None:
     for name, layer in list(model.named_modules()):
         # Exactly nn.Linear: a packed layer is one by class and multiplies in its own way.
         if type(layer) is nn.Linear and _fits(layer.weight):
-            is_head = layer is head
-            own = shared if is_head and shared else int8.Int8Weight.of(layer.weight)
-            model.set_submodule(name, int8.Int8Linear(own, layer.bias, exact=is_head))
+            own = shared if layer is head and shared else int8.Int8Weight.of(layer.weight)
+            model.set_submodule(name, int8.Int8Linear(own, layer.bias))
     for left in model.parameters():
         left.data = left.data.clone()  # or a few norms keep the whole file mapped
 

@@ -212,7 +212,8 @@ class Engine:
     def _held(self) -> int:
         """Bytes of the loaded model's weights."""
         backend: Any = self._loaded.agent.backend if self._loaded else None
-        parts = backend.model.parameters() if hasattr(backend, "model") else ()
+        model = getattr(backend, "model", None)
+        parts = [*model.parameters(), *model.buffers()] if model is not None else ()
         return sum(part.numel() * part.element_size() for part in parts)
 
     def _drop(self) -> None:
