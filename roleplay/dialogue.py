@@ -297,7 +297,7 @@ class CharacterAgent:
         What is recalled for certain, or the nearest of it, stands there at once; the others are
         drawn.
         """
-        recalled = {} if self.ranker is None else self._recalled(heard, params.seed)
+        recalled = self._recalled(heard, params.seed)
         sure = [text for text, near in recalled.items() if near >= SURE] or [*recalled][:1]
         sure = sure[: max(1, n - 1)]
         if sure:

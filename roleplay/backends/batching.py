@@ -27,7 +27,7 @@ T = TypeVar("T")
 Ids = list[list[int]]
 """The new ids of each candidate."""
 
-MOST_ROWS = 40
+MOST_ROWS = 24
 """Candidates that decode at once; further requests wait."""
 _IDLE = 5.0
 """Seconds after which the thread ends; the next request starts another."""

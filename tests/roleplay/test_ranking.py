@@ -52,3 +52,13 @@ def test_an_agent_shows_the_best_first_and_all_that_was_asked_for(ranker: Ranker
     assert [one.text for one in reply.ranked] == [*reply.candidates]
     alone = last_reply(agent.ask("阿灯", "灯呢？", n=1, params=params))
     assert len(alone.candidates) == 1 and alone.ranked == ()
+
+
+def test_what_is_streamed_in_its_place_is_recalled_as_well(ranker: Ranker) -> None:
+    recall = Recall([Exchange("阿灯", "灯呢？", "在船上。")], embed(["灯呢？"]), embed)
+    agent = CharacterAgent(ranker.backend, characters=["阿灯"], recall=recall)
+    params = SamplingParams(seed=1, max_new_tokens=6)
+    replies = [*agent.ask("阿灯", "灯呢？", n=2, params=params)]
+    assert replies[0].candidates == ("在船上。",)
+    assert {one.candidates[0] for one in replies} == {"在船上。"}
+    assert len(replies[-1].candidates) == 2
