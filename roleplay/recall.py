@@ -40,7 +40,8 @@ _FAR, _LAST = 0.2, 0.12
 """Where nothing is nearer than the first, answers to anything of its kind have the second."""
 
 _ASKS = re.compile(
-    "[?？]$|吗|呢$|什么|啥|谁|哪|怎么|为何|几|多少|何|か$|^(who|what|why|how|where|when|do|are|is|can)\\b",
+    "[?？]$|吗|呢$|什么|啥|谁|哪|怎么|咋|为何|几|多少|何|多大|多久|(.)[没不]\\1|有没有|行不行|"
+    "か$|^(who|what|why|how|where|when|do|are|is|can)\\b",
     re.IGNORECASE,
 )
 _ASKS_NAME = re.compile(
@@ -53,6 +54,8 @@ _CALL_FIRST = re.compile("(?P<name>[^，,、]+)[，,、](?P<said>.*[^\\s].*)", r
 _CALL_LAST = re.compile(
     "(?P<said>.+)[，,、](?P<name>[^，,、。.!！?？~～…]+)[。.!！?？~～…]*\\s*", re.DOTALL
 )
+
+_SENTENCE = re.compile("[^。.!！?？~～…\\n]+[。.!！?？~～…\\n]*")
 
 _WANTS = re.compile(
     "^(请|帮|给|来|走|别|让|教|陪|快|跟|把|拿|说|(please|let|give|tell|come|show)\\b)|吧$|て$|ください",
@@ -112,9 +115,10 @@ class Recalled:
 
 
 def kind_of(said: str) -> str:
-    """Which of ``KINDS`` something is, told by its words."""
-    text = said.strip().rstrip("。.!！~～… ")
-    return KINDS[0 if _ASKS.search(text) else 1 if _WANTS.search(text) else 2]
+    """Which of ``KINDS`` something is, told by its words; of several sentences, whether one asks."""
+    parts = [part.strip("。.!！~～…，,、 ") for part in _SENTENCE.findall(said)]
+    kinds = [0 if _ASKS.search(part) else 1 if _WANTS.search(part) else 2 for part in parts if part]
+    return KINDS[min(kinds, default=2)]
 
 
 def plain(body: str) -> str:

@@ -119,6 +119,9 @@ def test_what_was_said_of_one_is_not_near_to_another_and_registers_fit_anybody()
         ("帮我拿一下。", "{request}"),
         ("我们走吧！", "{request}"),
         ("我家的厨房塌了。", "{statement}"),
+        ("婶儿，豆糕还有没有？给我留两块！", "{question}"),
+        ("我不会。教教我！", "{request}"),
+        ("我想过了。就这样。", "{statement}"),
     ],
 )
 def test_where_nothing_is_near_there_is_an_answer_to_its_kind(said: str, kind: str) -> None:
