@@ -115,7 +115,7 @@ class Recalled:
 
 
 def kind_of(said: str) -> str:
-    """Which of ``KINDS`` something is, told by its words; of several sentences, whether one asks."""
+    """Which of ``KINDS`` something is, by its words; of several sentences, whether one asks."""
     parts = [part.strip("。.!！~～…，,、 ") for part in _SENTENCE.findall(said)]
     kinds = [0 if _ASKS.search(part) else 1 if _WANTS.search(part) else 2 for part in parts if part]
     return KINDS[min(kinds, default=2)]

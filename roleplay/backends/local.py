@@ -106,7 +106,7 @@ class LocalBackend:
         return backend if whole else backend.packed()
 
     def packed(self) -> Self:
-        """Itself, on a CPU with int8 weights, or where those cannot be had faster float32 layers."""
+        """Itself, on a CPU with int8 weights, or where there are none faster float32 layers."""
         if self.model.device.type == "cpu" and quantize.suits(self.model):
             quantize.to_int8(self.model)
         small_batch.use_few_rows_linear(self.model)

@@ -103,7 +103,7 @@ class Layer(nn.Module):
         mask: Tensor | None,
         cache: tuple[Any, int] | None,
     ) -> Tensor:
-        """float32 [b, q, h] -> [b, q, h]; ``cache`` is one of transformers and the layer's number."""
+        """float32 [b, q, h] -> [b, q, h]; ``cache`` is one of transformers and a layer's number."""
         heard = self._attention(self._norm(states, self.before), turn, mask, cache)
         states = states + self._norm(heard, self.after)
         gate, up = self.gate_up(self._norm(states, self.before_feed)).chunk(2, dim=-1)
