@@ -154,9 +154,12 @@ class Batch:
         """See that somebody works, unless nothing waits, or all is to be still."""
         # A process that was forked from this one has no such thread, whatever stands here.
         if self._waiting and not self._pauses and not self._is_running():
-            self._live, self._tokens, self._rows, self._gaps, self._cache = [], [], [], [], None
+            self._forget()
             self._thread = threading.Thread(target=self._work, daemon=True, name="replies")
             self._thread.start()
+
+    def _forget(self) -> None:
+        self._live, self._tokens, self._rows, self._gaps, self._cache = [], [], [], [], None
 
     def _is_running(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
@@ -180,6 +183,8 @@ class Batch:
                 for one in concerned:
                     one.shown.put(error)
                     one.is_left = True
+                if not item:  # a step that broke off leaves nothing that fits together
+                    self._forget()
                 del concerned, error
 
     def _next(self) -> "_Request | _Alone | None":

@@ -137,6 +137,23 @@ def test_an_error_reaches_its_caller_alone(monkeypatch: pytest.MonkeyPatch) -> N
     assert list(rows)[-1] == alone
 
 
+def test_a_step_that_fails_is_told_to_all_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = backend_of("llama")
+    alone, step = drawn(backend, 0, 2), backend.step
+    backend.ends = lambda ids: False  # type: ignore[method-assign]
+
+    def broken(*args: Any) -> Any:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(backend, "step", broken)
+    for _ in range(2):
+        with pytest.raises(MemoryError, match="no room"):
+            drawn(backend, 0, 2)
+    monkeypatch.setattr(backend, "step", step)
+    monkeypatch.delattr(backend, "ends")
+    assert drawn(backend, 0, 2) == alone
+
+
 def test_a_prompt_that_is_too_long_never_waits() -> None:
     backend = backend_of("llama")
     with pytest.raises(PromptError):
