@@ -69,7 +69,7 @@ _FOLLOWS = 0.35
 """The cosine of two follow-ups that can be one: 真的吗 and 你没骗我吧 have 0.37."""
 _LOOKED_AT = 12
 _MOST = 4000
-"""Keys of one character; the regression takes the cube of it."""
+"""Different keys of one character, the first that come; the regression takes the cube of it."""
 _LONGEST_RUN = 3
 _LETTER = re.compile(r"\w")
 _MARK = re.compile(r"\\(?:me\s|emoji\s+\S+)")
@@ -274,7 +274,7 @@ class Recall:
         if character not in self._learnt:
             register = self._registers.get(character, "")
             own = [*self._of.get(character, ()), *self._of.get(register, ())]
-            self._learnt[character] = self._learn(own[:_MOST])
+            self._learnt[character] = self._learn(own)
         return self._learnt[character]
 
     def _learn(self, found: Sequence[tuple[Exchange, str, int]]) -> _Known:
@@ -282,6 +282,8 @@ class Recall:
         classes: dict[tuple[str, str], dict[str, Exchange]] = {}
         rows: dict[tuple[str, str, str], int] = {}
         for one, key, place in found:
+            if (one.before, one.said, key) not in rows and len(rows) == _MOST:
+                continue
             classes.setdefault((one.before, one.said), {})[one.answer] = one
             rows.setdefault((one.before, one.said, key), place)
         numbers = {said: number for number, said in enumerate(classes)}

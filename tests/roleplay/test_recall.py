@@ -221,3 +221,14 @@ def test_a_name_that_only_calls_is_no_matter(said: str) -> None:
     people = {"陆迟": "陆迟", "婆婆": "铜婆"}
     recall = Recall(known, embed(keys_of(known)), embed, people=people)
     assert recall.near("陆迟", said, 1)[0].answer == "您、您早。"
+
+
+def test_many_answers_to_one_thing_leave_room_for_other_things(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("roleplay.recall._MOST", 3)
+    greetings = [Exchange("陆迟", "你好", f"您好，{number}。", also=("早",)) for number in range(9)]
+    known = [*greetings, Exchange("陆迟", "雨停了吗", "停了。"), Exchange("陆迟", "晚安", "安。")]
+    recall = Recall(known, embed(keys_of(known)), embed)
+    assert recall.near("陆迟", "雨停了吗", 1)[0].answer == "停了。"
+    assert recall.near("陆迟", "晚安", 1)[0].answer != "安。"  # one more than are kept
