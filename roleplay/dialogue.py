@@ -325,6 +325,8 @@ class CharacterAgent:
             return {}
         before = heard.answers[-1] if heard.answers else ""
         found = self.recall.near(heard.character, heard.said, _RECALLED, before=before)
+        if heard.earlier and all(one.score < SURE for one in found):
+            found = self.recall.near(heard.character, heard.earlier, _RECALLED) or found
         near = {one.answer: one.score for one in found if one.score >= _NEAR}
         given = {*heard.answers}
         left = [text for text in near if plain(text) not in given]
@@ -335,22 +337,34 @@ class CharacterAgent:
 
 @dataclass(frozen=True)
 class Heard:
-    """What was said last to a character, and all that it answered before, without marks."""
+    """What was said last to a character, and all that it answered before, without marks.
+
+    ``earlier`` was said before what is told now, if that is a narrator's.
+    """
 
     character: str
     said: str
     answers: Sequence[str] = ()
+    earlier: str = ""
 
     @classmethod
     def of(cls, character: str, lines: Sequence[Line]) -> Self:
-        """The newest line, if it is another's; all of the character's own turns."""
-        newest = lines[-1] if lines else None
-        said = newest.text if newest and newest.char != character else ""
-        turns = groupby(lines, key=lambda line: line.char)
+        """What was said in the newest turn, or happens in it; all of the character's own turns."""
+        turns = [(name, list(own)) for name, own in groupby(lines, key=lambda line: line.char)]
+        others = [own for name, own in turns[-2:] if name != character]
+        is_answered = not turns or turns[-1][0] == character
+        said = "" if is_answered else _told(others[-1])
+        is_narrated = not is_answered and turns[-1][0] is None and len(others) > 1
         answers = [
             plain("".join(one.text for one in own)) for name, own in turns if name == character
         ]
-        return cls(character, said, answers)
+        return cls(character, said, answers, _told(others[0]) if is_narrated else "")
+
+
+def _told(turn: Sequence[Line]) -> str:
+    """What is said in a turn: a gesture along with words is not what is answered."""
+    said = [one.text for one in turn if one.kind == "say"]
+    return "".join(said) or turn[-1].text
 
 
 def _asked(session: Session, asker: Asker) -> str:

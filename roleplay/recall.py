@@ -57,6 +57,10 @@ _CALL_LAST = re.compile(
 
 _SENTENCE = re.compile("[^。.!！?？~～…\\n]+[。.!！?？~～…\\n]*")
 
+_CLAUSE = re.compile("[。.!！?？~～…，,、；;\\s]+")
+_PART, _SHORTEST_PART, _PART_OF_ALL = 0.5, 3, 0.3
+"""How near a part must be; its fewest letters, and the fewest of all letters that it has."""
+
 _WANTS = re.compile(
     "^(请|帮|给|来|走|别|让|教|陪|快|跟|把|拿|说|(please|let|give|tell|come|show)\\b)|吧$|て$|ください",
     re.IGNORECASE,
@@ -119,6 +123,15 @@ def kind_of(said: str) -> str:
     parts = [part.strip("。.!！~～…，,、 ") for part in _SENTENCE.findall(said)]
     kinds = [0 if _ASKS.search(part) else 1 if _WANTS.search(part) else 2 for part in parts if part]
     return KINDS[min(kinds, default=2)]
+
+
+def _parts(said: str) -> list[str]:
+    """The sentences of something, and their clauses, as far as they are a good part of it."""
+    sentences = [part.strip() for part in _SENTENCE.findall(said)]
+    parts = [*_CLAUSE.split(said), *sentences]
+    least = max(_SHORTEST_PART, len(_LETTER.findall(said)) * _PART_OF_ALL)
+    found = [part for part in parts if part != said and len(_LETTER.findall(part)) >= least]
+    return list(dict.fromkeys(found))
 
 
 def plain(body: str) -> str:
@@ -220,17 +233,15 @@ class Recall:
         known = self._known(character)
         if not known.answers or not said.strip():
             return []
-        named = self._named(said, character)
-        whom = next(iter(named), "")
-        general = said.replace(whom, _ANYBODY) if whom else said
-        keys = list(dict.fromkeys((said, key_of(said, before), general)))
-        scores = (self._alike(self._embed(keys), keys, known) @ known.weights).max(axis=0)
-        people = set(named.values())
-        for number, own in enumerate(known.people):
-            # Whoever is only named along is not what is asked about.
-            fits = scores[number] >= SURE if people and NAME in own else own == people
-            scores[number] *= 1.0 if fits else _OF_OTHERS
-        self._doubt_follow_ups(said, scores, known)
+        whom = next(iter(self._named(said, character)), "")
+        scores = self._scores(character, said, before, known)
+        if scores.max() < SURE:
+            # Of much that is said at once, the last of it that is known is answered.
+            for part in reversed(_parts(said)):
+                of_part = self._scores(character, part, "", known)
+                if of_part.max() >= _PART:
+                    scores = np.maximum(scores, of_part)
+                    break
         found: dict[str, Recalled] = {}
         for number in np.argsort(-scores, kind="stable"):
             for one in known.answers[number]:
@@ -246,6 +257,21 @@ class Recall:
             kind = self._answers_to_anything(character, kind_of(said))
             nearest += [Recalled(one.said, one.answer, _LAST) for one in kind]
         return nearest
+
+    def _scores(self, character: str, said: str, before: str, known: _Known) -> Any:
+        """How near what is said is to each class, float32 [classes]."""
+        named = self._named(said, character)
+        whom = next(iter(named), "")
+        general = said.replace(whom, _ANYBODY) if whom else said
+        keys = list(dict.fromkeys((said, key_of(said, before), general)))
+        scores = (self._alike(self._embed(keys), keys, known) @ known.weights).max(axis=0)
+        people = set(named.values())
+        for number, own in enumerate(known.people):
+            # Whoever is only named along is not what is asked about.
+            fits = scores[number] >= SURE if people and NAME in own else own == people
+            scores[number] *= 1.0 if fits else _OF_OTHERS
+        self._doubt_follow_ups(said, scores, known)
+        return scores
 
     def _doubt_follow_ups(self, said: str, scores: Any, known: _Known) -> None:
         """Lower what is near only by the answer before it: a hello is not a question."""

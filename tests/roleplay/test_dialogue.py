@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from roleplay.backends.scripted import ScriptedBackend
 from roleplay.background import Retriever, Snippet
-from roleplay.dialogue import CharacterAgent, Pins, Session, last_reply
+from roleplay.dialogue import CharacterAgent, Heard, Pins, Session, last_reply
 from roleplay.errors import DialogueError, PromptError, SamplingError
 from roleplay.prompts import Asker, Budget
 from roleplay.records import EXPRESSIONS, Line
 from roleplay.sampling import SamplingParams
+from roleplay.script import parse_script
 
 OPENING = "【雨停了】\n陆迟：不好意思，我来晚了。 \\emoji 害羞"
 PARAMS = SamplingParams()
@@ -341,3 +342,22 @@ def test_a_character_may_go_on_by_itself() -> None:
 
 def test_who_is_next_without_a_model_that_can_tell_is_in_turn(session: Session) -> None:
     assert agent(["好。"]).next_speakers(session, ["陆迟", "闻筝"]) == ["闻筝", "陆迟"]
+
+
+@pytest.mark.parametrize(
+    ("scene", "said", "earlier"),
+    [
+        ("陆迟：我们现在怎么办？ \\me 攥紧了伞", "我们现在怎么办？", ""),
+        ("陆迟： \\me 攥紧了伞", "攥紧了伞", ""),
+        ("陆迟：快跑！\n【水漫了上来】", "水漫了上来", "快跑！"),
+        ("【水漫了上来】\n陆迟：快跑！", "快跑！", ""),
+        ("闻筝：走。\n【水漫了上来】", "水漫了上来", ""),
+        ("陆迟：快跑！\n闻筝：走。", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_words_are_heard_before_gestures_and_what_is_told(
+    scene: str, said: str, earlier: str
+) -> None:
+    heard = Heard.of("闻筝", parse_script(scene).lines)
+    assert (heard.said, heard.earlier) == (said, earlier)

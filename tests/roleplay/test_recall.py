@@ -232,3 +232,15 @@ def test_many_answers_to_one_thing_leave_room_for_other_things(
     recall = Recall(known, embed(keys_of(known)), embed)
     assert recall.near("陆迟", "雨停了吗", 1)[0].answer == "停了。"
     assert recall.near("陆迟", "晚安", 1)[0].answer != "安。"  # one more than are kept
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("底下那口井里好像有声音，晚安，明天见。", "窗关好。"),
+        ("我先回去了！晚安，明天见。", "窗关好。"),
+    ],
+)
+def test_of_much_that_is_said_a_part_that_is_known_is_answered(said: str, answer: str) -> None:
+    assert RECALL.near("闻筝", said, 1)[0].answer == answer
+    assert RECALL.near("闻筝", said, 1)[0].score >= 0.3
