@@ -126,9 +126,9 @@ def kind_of(said: str) -> str:
 
 
 def _parts(said: str) -> list[str]:
-    """The sentences of something, and their clauses, as far as they are a good part of it."""
+    """The sentences of something, then its clauses, the last first; none that is little of it."""
     sentences = [part.strip() for part in _SENTENCE.findall(said)]
-    parts = [*_CLAUSE.split(said), *sentences]
+    parts = [*reversed(sentences), *reversed(_CLAUSE.split(said))]
     least = max(_SHORTEST_PART, len(_LETTER.findall(said)) * _PART_OF_ALL)
     found = [part for part in parts if part != said and len(_LETTER.findall(part)) >= least]
     return list(dict.fromkeys(found))
@@ -237,7 +237,7 @@ class Recall:
         scores = self._scores(character, said, before, known)
         if scores.max() < SURE:
             # Of much that is said at once, the last of it that is known is answered.
-            for part in reversed(_parts(said)):
+            for part in _parts(said):
                 of_part = self._scores(character, part, "", known)
                 if of_part.max() >= _PART:
                     scores = np.maximum(scores, of_part)
