@@ -1,12 +1,15 @@
 """The shipped example world: large enough, true to its source, its questions fair."""
 
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from roleplay.dataset.texts import items
 from roleplay.records import Interview, Line, Question
+from roleplay.script import parse_body
 from roleplay.stages.example import read_paragraph
 from roleplay.world import World
 from scripts import build_example_world
@@ -179,3 +182,20 @@ def test_the_answers_of_wiki_questions_are_not_trained_on(
     evidence = "\n".join(f"{row.evidence or ''}\n{row.answer}" for row in interviews)
     held_out = [text for row in questions if row.source == "wiki" for text in row.expected]
     assert [text for text in held_out if text in evidence] == []
+
+
+def test_no_words_stand_in_a_gesture(world: World) -> None:
+    """What comes after a gesture would be shown and read as part of it: words stand before."""
+    written = [
+        (row.character, answer) for row in world.read_conversations() for _, answer in row.turns
+    ]
+    registers = [row for row in items("registers") if row["language"] == "zh"]
+    written += [(row["register"], row["answer"]) for row in registers]
+    gestures = [
+        line.text
+        for name, answer in written
+        for line in parse_body(answer, name)
+        if line.kind == "act"
+    ]
+    assert len(gestures) > 300
+    assert not [text for text in gestures if re.search(r"[^\x00-\x7f] +[^\x00-\x7f]", text)]
