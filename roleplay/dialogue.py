@@ -14,6 +14,7 @@ import random
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
+from functools import partial
 from itertools import groupby
 from typing import Any, Protocol, Self
 
@@ -166,7 +167,9 @@ class CharacterAgent:
         ``more`` and errors as in :meth:`scene_prompt`. Raises SamplingError: ``n`` is out of range.
         """
         prompt = self.scene_prompt(character, session, **more)
-        yield from self._stream(prompt, n, params, Heard.of(character, session.lines))
+        yield from self._stream(
+            prompt, n, params, replace(Heard.of(character, session.lines), in_scene=True)
+        )
 
     def talk(
         self,
@@ -324,9 +327,10 @@ class CharacterAgent:
         if self.recall is None:
             return {}
         before = heard.answers[-1] if heard.answers else ""
-        found = self.recall.near(heard.character, heard.said, _RECALLED, before=before)
+        near_to = partial(self.recall.near, heard.character, in_scene=heard.in_scene)
+        found = near_to(heard.said, _RECALLED, before=before)
         if heard.earlier and all(one.score < SURE for one in found):
-            found = self.recall.near(heard.character, heard.earlier, _RECALLED) or found
+            found = near_to(heard.earlier, _RECALLED) or found
         near = {one.answer: one.score for one in found if one.score >= _NEAR}
         given = {*heard.answers}
         left = [text for text in near if plain(text) not in given]
@@ -339,13 +343,15 @@ class CharacterAgent:
 class Heard:
     """What was said last to a character, and all that it answered before, without marks.
 
-    ``earlier`` was said before what is told now, if that is a narrator's.
+    ``earlier`` was said before what is told now, if that is a narrator's; ``in_scene`` others are
+    there, not only whoever asks.
     """
 
     character: str
     said: str
     answers: Sequence[str] = ()
     earlier: str = ""
+    in_scene: bool = False
 
     @classmethod
     def of(cls, character: str, lines: Sequence[Line]) -> Self:

@@ -77,7 +77,7 @@ class Ranker:
             near = (recalled or {}).get(text)
             found = self.sense.faults(character, question, text)
             faults: list[str] = [one for one in found if near is None or one != "copy"]
-            if (said := letters(text)) in seen:
+            if (said := letters(text) or text) in seen:
                 faults.append("duplicate")
             seen.add(said)
             reasons = (

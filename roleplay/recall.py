@@ -30,8 +30,14 @@ SURE = 0.3
 NAME = "{name}"
 """Stands in exchanges of a register for whoever the talk is of."""
 
-KINDS = ("{question}", "{request}", "{statement}")
+_REQUEST = "{request}"
+KINDS = ("{question}", _REQUEST, "{statement}")
 """Stand for whatever is asked, asked for or told: answers to what nothing known is near."""
+
+SCENE = "{scene}"
+"""Stands for whatever happens in a scene where others are, too."""
+
+STANDING_FOR = (*KINDS, SCENE)
 
 _ANYBODY = "某"
 """In what is compared, for ``NAME``."""
@@ -213,7 +219,7 @@ class Recall:
         self._of: dict[str, list[tuple[Exchange, str, int]]] = {}
         self._anything: dict[tuple[str, str], list[Exchange]] = {}
         for one in exchanges:
-            if one.said in KINDS:
+            if one.said in STANDING_FOR:
                 self._anything.setdefault((one.character, one.said), []).append(one)
                 continue
             keys = [fold(key).replace(NAME, _ANYBODY) for key in one.keys]
@@ -221,13 +227,16 @@ class Recall:
             self._of.setdefault(one.character, []).extend(known)
         self._learnt: dict[str, _Known] = {}
 
-    def near(self, character: str, said: str, k: int, *, before: str = "") -> list[Recalled]:
+    def near(
+        self, character: str, said: str, k: int, *, before: str = "", in_scene: bool = False
+    ) -> list[Recalled]:
         """At most ``k`` exchanges with a character, the nearest first; each answer once.
 
         Where none is near, answers to anything of the kind that is said stand behind them.
 
         Args:
             before: what the character answered last, if something follows on it.
+            in_scene: others are there too: where nothing is near, a gesture fits what is no request.
         """
         said, before = self._not_called(self._fold(said)), self._fold(before)
         known = self._known(character)
@@ -254,8 +263,11 @@ class Recall:
             names = [name for name, person in self._people.items() if person == character]
             return [one for one in nearest if any(name in self._fold(one.answer) for name in names)]
         if scores.max() < _FAR:
-            kind = self._answers_to_anything(character, kind_of(said))
-            nearest += [Recalled(one.said, one.answer, _LAST) for one in kind]
+            kind = kind_of(said)
+            kinds = [SCENE, kind] if in_scene and kind != _REQUEST else [kind]
+            of_kind = [self._answers_to_anything(character, kind) for kind in kinds]
+            fitting = next(filter(None, of_kind), [])
+            nearest += [Recalled(one.said, one.answer, _LAST) for one in fitting]
         return nearest
 
     def _scores(self, character: str, said: str, before: str, known: _Known) -> Any:

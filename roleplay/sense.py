@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import Literal, Self
 
 Fault = Literal["empty", "template", "foreign", "copy", "echo"]
-"""Nothing said; its own name or not knowing, where nobody asked; another's catchphrase; a long run
+"""Nothing said; a name of its own or not knowing, where nobody asked; another's catchphrase; a long run
 of a line that is known; the question again."""
 
 _ASKS_WHO = re.compile(
@@ -135,7 +135,10 @@ class Sense:
         if _ASKS_WHO.search(question):
             return False
         own = self.aliases.get(character, (character,))
-        named = any(f"我是{name}" in reply or f"我叫{name}" in reply for name in own)
+        names = {*own, *self.lines, *(name for known in self.aliases.values() for name in known)}
+        named = "我的名字" in reply or any(
+            f"我是{name}" in reply or f"我叫{name}" in reply for name in names
+        )
         return named or letters(reply) in map(letters, own) or bool(_DECLINES.search(reply))
 
     def is_foreign(self, character: str, reply: str) -> bool:

@@ -20,7 +20,7 @@ from roleplay.dataset.interviews import Asked, Group, answer_tokens, take
 from roleplay.dataset.scenes import Chapters, Weights
 from roleplay.dataset.settings import BuildContext
 from roleplay.dataset.texts import items
-from roleplay.recall import KINDS
+from roleplay.recall import STANDING_FOR
 from roleplay.records import UNKNOWN, Conversation, Line
 
 _LONGEST = 5  # Turns: what a chat shows of its history.
@@ -55,7 +55,7 @@ def written_groups(found: Iterable[Conversation], context: BuildContext) -> list
     chance = random.Random(f"groups {settings.seed}")
     groups = []
     for row in found:
-        if row.turns[0][0] in KINDS:
+        if row.turns[0][0] in STANDING_FOR:
             continue
         first = chance.choice((row.turns[0][0], *row.also, *ways_to_say(row.turns[0][0])))
         turns = ((first, row.turns[0][1]), *row.turns[1:])

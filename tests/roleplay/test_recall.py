@@ -13,7 +13,7 @@ import pytest
 import tiny
 
 from roleplay.dataset.texts import items
-from roleplay.recall import Exchange, Recall, keys_of, kind_of
+from roleplay.recall import SCENE, Exchange, Recall, keys_of, kind_of
 from roleplay.stages import recall as stage
 from roleplay.world import World
 
@@ -261,3 +261,17 @@ def test_of_much_that_is_said_a_part_that_is_known_is_answered(
     found = Recall(known, embed_whole(keys_of(known)), embed_whole).near("闻筝", said, 1)[0]
     assert (found.score >= 0.3) == bool(answer)
     assert not answer or found.answer == answer
+
+
+def test_in_a_scene_a_gesture_stands_for_whatever_happens() -> None:
+    known = [
+        *SAID,
+        Exchange("闻筝", SCENE, "…… \\me 侧过头"),
+        Exchange("闻筝", "{statement}", "听着呢。"),
+        Exchange("陆迟", "{statement}", "我在听。"),
+    ]
+    recall = Recall(known, embed(keys_of(known)), embed)
+    strange = "绿洲裂开十七块。"
+    assert recall.near("闻筝", strange, 1)[-1].answer == "听着呢。"
+    assert recall.near("闻筝", strange, 1, in_scene=True)[-1].answer == "…… \\me 侧过头"
+    assert recall.near("陆迟", strange, 1, in_scene=True)[-1].answer == "我在听。"

@@ -32,6 +32,8 @@ def test_catchphrases_are_what_one_says_often_and_the_others_do_not() -> None:
     [
         ("你怎么又哭了？", "我是小筝。", ("template",)),
         ("你是谁？", "我是小筝。", ()),
+        ("你怎么又哭了？", "我是陆迟。", ("template",)),
+        ("你怎么又哭了？", "我的名字就是梯子。", ("template",)),
         ("月钱发了没有？", "没听说过。", ("template",)),
         ("下雨了。", "不好意思，门没关。", ("foreign",)),
         ("下雨了。", "下雨了。", ("echo",)),
