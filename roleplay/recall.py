@@ -236,7 +236,8 @@ class Recall:
 
         Args:
             before: what the character answered last, if something follows on it.
-            in_scene: others are there too: where nothing is near, a gesture fits what is no request.
+            in_scene: others are there too: where nothing is near, a gesture fits all but a
+                request.
         """
         said, before = self._not_called(self._fold(said)), self._fold(before)
         known = self._known(character)

@@ -17,8 +17,8 @@ from functools import cached_property
 from typing import Literal, Self
 
 Fault = Literal["empty", "template", "foreign", "copy", "echo"]
-"""Nothing said; a name of its own or not knowing, where nobody asked; another's catchphrase; a long run
-of a line that is known; the question again."""
+"""Nothing said; a name of its own or not knowing, where nobody asked; another's catchphrase; a
+long run of a line that is known; the question again."""
 
 _ASKS_WHO = re.compile(
     "谁|哪位|叫什么|名字|尊姓|贵姓|称呼|介绍|什么人|who|name|何者|誰|名前", re.IGNORECASE
