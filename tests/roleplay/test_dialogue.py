@@ -1,8 +1,10 @@
 """Sessions and the agent, with a backend that says what it is told to."""
 
 import json
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from roleplay.background import Retriever, Snippet
 from roleplay.dialogue import CharacterAgent, Heard, Pins, Session, last_reply
 from roleplay.errors import DialogueError, PromptError, SamplingError
 from roleplay.prompts import Asker, Budget
+from roleplay.recall import SCENE, Exchange, Recall, keys_of
 from roleplay.records import EXPRESSIONS, Line
 from roleplay.sampling import SamplingParams
 from roleplay.script import parse_script
@@ -361,3 +364,27 @@ def test_words_are_heard_before_gestures_and_what_is_told(
 ) -> None:
     heard = Heard.of("闻筝", parse_script(scene).lines)
     assert (heard.said, heard.earlier) == (said, earlier)
+
+
+def test_a_scene_recalls_as_one_and_a_question_does_not() -> None:
+    known = [
+        Exchange("陆迟", SCENE, "…… \\me 攥紧袖口"),
+        Exchange("陆迟", "{statement}", "我在听。"),
+        Exchange("陆迟", "晚安", "晚安。"),
+    ]
+    recall = Recall(known, _far_apart(keys_of(known)), _far_apart)
+    chat = CharacterAgent(ScriptedBackend(["好。"]), characters=["陆迟"], recall=recall)
+    scene = Session.of(parse_script("闻筝：绿洲裂开了。").lines)
+    assert last_reply(chat.act("陆迟", scene, n=1, params=PARAMS)).candidates == (
+        "…… \\me 攥紧袖口",
+    )
+    asked = last_reply(chat.ask("陆迟", "绿洲裂开了。", n=1, params=PARAMS))
+    assert asked.candidates == ("我在听。",)
+
+
+def _far_apart(texts: Sequence[str]) -> Any:
+    """No text is near to any but itself."""
+    rows = np.zeros((len(texts), 4096), dtype=np.float32)
+    for row, text in zip(rows, texts, strict=True):
+        row[sum(map(ord, text)) % 4096] = 1
+    return rows
