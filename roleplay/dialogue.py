@@ -167,9 +167,8 @@ class CharacterAgent:
         ``more`` and errors as in :meth:`scene_prompt`. Raises SamplingError: ``n`` is out of range.
         """
         prompt = self.scene_prompt(character, session, **more)
-        yield from self._stream(
-            prompt, n, params, replace(Heard.of(character, session.lines), in_scene=True)
-        )
+        heard = Heard.of(character, session.lines, in_scene=True)
+        yield from self._stream(prompt, n, params, heard)
 
     def talk(
         self,
@@ -354,17 +353,17 @@ class Heard:
     in_scene: bool = False
 
     @classmethod
-    def of(cls, character: str, lines: Sequence[Line]) -> Self:
+    def of(cls, character: str, lines: Sequence[Line], *, in_scene: bool = False) -> Self:
         """What was said in the newest turn, or happens in it; all of the character's own turns."""
         turns = [(name, list(own)) for name, own in groupby(lines, key=lambda line: line.char)]
-        others = [own for name, own in turns[-2:] if name != character]
-        is_answered = not turns or turns[-1][0] == character
-        said = "" if is_answered else _told(others[-1])
-        is_narrated = not is_answered and turns[-1][0] is None and len(others) > 1
         answers = [
             plain("".join(one.text for one in own)) for name, own in turns if name == character
         ]
-        return cls(character, said, answers, _told(others[0]) if is_narrated else "")
+        # What the character said itself is not what it hears.
+        told = ["" if name == character else _told(own) for name, own in turns]
+        said = told[-1] if told else ""
+        is_narrated = len(turns) > 1 and turns[-1][0] is None
+        return cls(character, said, answers, told[-2] if is_narrated else "", in_scene)
 
 
 def _told(turn: Sequence[Line]) -> str:

@@ -22,6 +22,8 @@ from roleplay.sense import Sense, letters
 _NEUTRAL = {"zh": "嗯。", "en": "Well.", "ja": "うん。"}
 _FIT, _FLUENT, _VOICE, _FAULT = 1.3, 0.35, 0.5, 5.0
 """Weights: of the gain by the prompt, the likelihood itself, the voice (nats a token), a fault."""
+_OF_DRAWN = {"copy", "template"}
+"""Faults of what the model wrote, not of what was written: 110 answers hold a 不知道."""
 _KEPT = 4000
 """Losses that are kept."""
 _RECALL, _NEAR, _WRITTEN = 8.0, 0.2, 2.2
@@ -63,7 +65,7 @@ class Ranker:
             question: what was said last; empty in a scene.
             prompt: what they answer.
             recalled: of candidates that are the character's own words, how near what was said then
-                is to what is said now; these are no copies.
+                is to what is said now; these are no copies, nor templates by a word in them.
         """
         *context, cue = prompt.segments
         bodies = [f"{text}\n" for text in candidates]
@@ -76,7 +78,7 @@ class Ranker:
             size = count(self.backend, bodies[place])
             near = (recalled or {}).get(text)
             found = self.sense.faults(character, question, text)
-            faults: list[str] = [one for one in found if near is None or one != "copy"]
+            faults: list[str] = [one for one in found if near is None or one not in _OF_DRAWN]
             if (said := letters(text) or text) in seen:
                 faults.append("duplicate")
             seen.add(said)

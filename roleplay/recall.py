@@ -264,11 +264,8 @@ class Recall:
             names = [name for name, person in self._people.items() if person == character]
             return [one for one in nearest if any(name in self._fold(one.answer) for name in names)]
         if scores.max() < _FAR:
-            kind = kind_of(said)
-            kinds = [SCENE, kind] if in_scene and kind != _REQUEST else [kind]
-            of_kind = [self._answers_to_anything(character, kind) for kind in kinds]
-            fitting = next(filter(None, of_kind), [])
-            nearest += [Recalled(one.said, one.answer, _LAST) for one in fitting]
+            anything = self._answers_to_anything(character, said, in_scene=in_scene)
+            nearest += [Recalled(one.said, one.answer, _LAST) for one in anything]
         return nearest
 
     def _scores(self, character: str, said: str, before: str, known: _Known) -> Any:
@@ -304,9 +301,15 @@ class Recall:
                 said = found["said"].strip()
         return said
 
-    def _answers_to_anything(self, character: str, kind: str) -> list[Exchange]:
-        register = self._registers.get(character, "")
-        return self._anything.get((character, kind)) or self._anything.get((register, kind), [])
+    def _answers_to_anything(
+        self, character: str, said: str, *, in_scene: bool
+    ) -> Sequence[Exchange]:
+        """The character's own, else its register's; in a scene a gesture, if there is one."""
+        kind = kind_of(said)
+        kinds = [SCENE, kind] if in_scene and kind != _REQUEST else [kind]
+        speakers = (character, self._registers.get(character, ""))
+        found = (self._anything.get((name, kind)) for kind in kinds for name in speakers)
+        return next(filter(None, found), ())
 
     def _known(self, character: str) -> _Known:
         """What a character can be asked, learnt at the first question."""

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Literal, Self
 
 Fault = Literal["empty", "template", "foreign", "copy", "echo"]
@@ -135,11 +136,20 @@ class Sense:
         if _ASKS_WHO.search(question):
             return False
         own = self.aliases.get(character, (character,))
-        names = {*own, *self.lines, *(name for known in self.aliases.values() for name in known)}
-        named = "我的名字" in reply or any(
-            f"我是{name}" in reply or f"我叫{name}" in reply for name in names
+        return (
+            bool(self._introduces.search(reply))
+            or letters(reply) in map(letters, own)
+            or bool(_DECLINES.search(reply))
         )
-        return named or letters(reply) in map(letters, own) or bool(_DECLINES.search(reply))
+
+    @cached_property
+    def _introduces(self) -> re.Pattern[str]:
+        """Whoever says so says a name: its own or, wrongly, another's; 我叫陆迟去送信 is none."""
+        names = {*self.lines, *self.aliases, *chain.from_iterable(self.aliases.values())}
+        known = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+        return re.compile(
+            f"我(?:是|叫)(?:{known})\\W*(?:$|[，。！？、…～~,.!?])|我的名字(?:就?是|叫)"
+        )
 
     def is_foreign(self, character: str, reply: str) -> bool:
         """Whether it holds a catchphrase of somebody else."""

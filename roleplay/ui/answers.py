@@ -41,7 +41,7 @@ def as_table(table: Sequence[Answers], faces: Faces, language: Language) -> str:
         return f'<div class="rp-blank">{escape(say("answers_empty", language))}</div>'
     done = str(all(row.is_done for row in table)).lower()
     parts = [
-        f"<h3>{escape(question)}</h3>" + "".join(_row(row, at, faces, language) for at, row in rows)
+        f"<h2>{escape(question)}</h2>" + "".join(_row(row, at, faces, language) for at, row in rows)
         for question, rows in groupby(enumerate(table), lambda item: item[1].question)
     ]
     return f'<div class="rp-answers" data-done="{done}" aria-live="polite">{"".join(parts)}</div>'

@@ -1,11 +1,10 @@
 """Sessions and the agent, with a backend that says what it is told to."""
 
 import json
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 import pytest
+import tiny
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -372,7 +371,7 @@ def test_a_scene_recalls_as_one_and_a_question_does_not() -> None:
         Exchange("陆迟", "{statement}", "我在听。"),
         Exchange("陆迟", "晚安", "晚安。"),
     ]
-    recall = Recall(known, _far_apart(keys_of(known)), _far_apart)
+    recall = Recall(known, tiny.vectors_apart(keys_of(known)), tiny.vectors_apart)
     chat = CharacterAgent(ScriptedBackend(["好。"]), characters=["陆迟"], recall=recall)
     scene = Session.of(parse_script("闻筝：绿洲裂开了。").lines)
     assert last_reply(chat.act("陆迟", scene, n=1, params=PARAMS)).candidates == (
@@ -380,11 +379,3 @@ def test_a_scene_recalls_as_one_and_a_question_does_not() -> None:
     )
     asked = last_reply(chat.ask("陆迟", "绿洲裂开了。", n=1, params=PARAMS))
     assert asked.candidates == ("我在听。",)
-
-
-def _far_apart(texts: Sequence[str]) -> Any:
-    """No text is near to any but itself."""
-    rows = np.zeros((len(texts), 4096), dtype=np.float32)
-    for row, text in zip(rows, texts, strict=True):
-        row[sum(map(ord, text)) % 4096] = 1
-    return rows

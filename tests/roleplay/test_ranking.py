@@ -42,6 +42,13 @@ def test_what_is_recalled_is_no_copy_and_counts_as_far_as_it_is_near(ranker: Ran
     assert dict(near.reasons)["recalled"] > 0
 
 
+def test_a_written_answer_may_not_know(ranker: Ranker) -> None:
+    prompt, own = question_prompt("阿灯", "灯呢？", count=len), "不知道谁拿走了。"
+    [drawn] = ranker.rank("阿灯", "灯呢？", prompt, [own])
+    [written] = ranker.rank("阿灯", "灯呢？", prompt, [own], {own: 0.9})
+    assert drawn.faults == ("template",) and written.faults == ()
+
+
 def test_an_agent_shows_the_best_first_and_all_that_was_asked_for(ranker: Ranker) -> None:
     said = [Exchange("阿灯", "灯呢？", "在船上。")]
     recall = Recall(said, embed(["灯呢？"]), embed)

@@ -239,6 +239,9 @@ _WHERE_SHARE, _CUED = 0.2, 3
 # Titles that everybody may have: "the lady" is none of them.
 _COMMON = ("mr", "mrs", "miss", "ms", "sir", "lady", "lord", "madam")
 _NOT_NAMES = frozenset(_LISTS["no_names"].split())
+_CONTRACTION = re.compile(r"['’](?:ve|ll|re|m|d|s|t)$")
+_KIND = 3  # So many names that end in one common word are kinds of a thing.
+_OUTNUMBERS = 3
 
 
 @lru_cache(maxsize=2)
@@ -268,11 +271,7 @@ def _clean(name: str | None) -> str | None:
     # Luckily Lady Hale.
     titles = [i for i, word in enumerate(words) if re.fullmatch(_TITLE, word.rstrip("."))]
     words = words[titles[-1] if titles and titles[-1] < len(words) - 1 else 0 :]
-    while (
-        words
-        and words[0].rstrip(".") in _NOT_NAMES
-        and not re.fullmatch(_TITLE, words[0].rstrip("."))
-    ):
+    while words and _opens(words[0]):
         words.pop(0)
     while words and words[-1] in _NOT_NAMES:
         words.pop()
@@ -281,12 +280,19 @@ def _clean(name: str | None) -> str | None:
     return " ".join(words)
 
 
+def _opens(word: str) -> bool:
+    """Whether a word only opens a sentence: Then, I've; not a title."""
+    plain = _CONTRACTION.sub("", word.rstrip("."))
+    return plain in _NOT_NAMES and not re.fullmatch(_TITLE, plain)
+
+
 def discover(text: str, *, at_least: int | None = None) -> Counter[str]:
     """The names of persons, by cues, acts and calls; roles (the porter) by cues alone."""
     cues, acts, called, told, where = _counts(text)
     least = at_least or 1
     surnames = {name.split()[-1] for name in told}
     lower = Counter(re.findall(r"\b[a-z]+\b", text))
+    kinds = _kinds(told, lower)
     found: Counter[str] = Counter()
     for name in sorted({*cues, *acts, *called}):
         titled = re.match(rf"{_TITLE}\.? ", name)
@@ -296,7 +302,8 @@ def discover(text: str, *, at_least: int | None = None) -> Counter[str]:
         town = not titled and where[name] > max(1.0, _WHERE_SHARE * told[name])
         # Tea, such: written small more often.
         word = " " not in name and lower[name.lower()] > told[name]
-        if cues[name] < _CUED and (several or town or word):
+        kind = not titled and name.split()[-1] in kinds
+        if cues[name] < _CUED and (several or town or word or kind):
             continue
         person = cues[name] or titled or acts[name] > 1 or (acts[name] and called[name])
         if person and (weight >= least or (titled and told[name] + called[name])):
@@ -305,10 +312,26 @@ def discover(text: str, *, at_least: int | None = None) -> Counter[str]:
     for name in sorted({*told, *called}):
         parts = name.split()
         known = len(parts) > 1 and any(part in found or _titled(part, found) for part in parts)
+        known &= parts[-1] not in kinds
         # Not what only opens a sentence: Cold-hearted Anna!
         if known and (name in found or re.search(rf"[a-z,;]\s{re.escape(name)}\b", text)):
             found[name] = max(found[name], 1)
     return found
+
+
+def _kinds(told: Mapping[str, int], lower: Mapping[str, int]) -> set[str]:
+    """Last words of many names that are common words, and no family's: Sperm Whale, Right Whale."""
+    lasts: dict[str, list[str]] = defaultdict(list)
+    for name in told:
+        if len(name.split()) > 1:
+            lasts[name.split()[-1]].append(name)
+    return {
+        last
+        for last, names in lasts.items()
+        if len(names) >= _KIND
+        and lower[last.lower()] > sum(told[name] for name in names)
+        and not any(re.match(rf"{_TITLE}\.? ", name) for name in names)
+    }
 
 
 def _titled(part: str, found: Mapping[str, int]) -> bool:
@@ -359,7 +382,9 @@ def joined_forms(counts: Mapping[str, int]) -> dict[str, list[tuple[str, str]]]:
             same = [one for one in counts if _bare(one) == words and one != words[0]]
             # Bingley alone is Mr. Bingley, and not his sister.
             men = [one for one in same if not _FEMALE.match(one)]
-            if (men or same) == [name]:
+            # Ahab alone is Captain Ahab, whom the book tells of, and not King Ahab.
+            others = sum(counts[one] for one in men or same if one != name)
+            if name in (men or same) and counts[name] >= _OUTNUMBERS * others:
                 result[name].append((words[0], f"{words[0]} alone is {name}"))
     return {name: _one_gender(pairs) for name, pairs in result.items()}
 

@@ -38,6 +38,20 @@ def test_a_surname_alone_is_the_man_and_a_title_more_is_the_same_person() -> Non
     assert people["Anna Reed"] == ("Miss Anna Reed",)
 
 
+def test_contractions_and_kinds_of_a_thing_are_nobody() -> None:
+    whales = "".join(f"The {kind} Whale swam near. " for kind in ("Sperm", "Right", "Blue", "Grey"))
+    text = '"Yes," said Anna Reed. "I\'ve, no," said Tom Reed. ' * 3
+    text += whales * 2 + "a whale, the whale, his whale, whale upon whale. " * 4
+    text += "\"Oh, I'm, yes,\" said Joe Reed. I've looked. I'm looking. \"I've,\" I said.\n"
+    assert set(discover_cast(text)) == {"Anna Reed", "Tom Reed", "Joe Reed"}
+
+
+def test_a_surname_alone_is_whom_the_book_tells_of() -> None:
+    counts = {"Captain Ahab": 9, "King Ahab": 1, "Ahab": 30}
+    assert joined_forms(counts) == {"Captain Ahab": [("Ahab", ANY)]}
+    assert joined_forms(counts | {"King Ahab": 8}) == {}
+
+
 def test_mr_and_mrs_are_not_one_person() -> None:
     text = '"Yes," said Charles Hale. "No," said Mr Hale. "Oh," said Mrs Hale. ' * 3
     text += '"Ah," said Mrs Charles Hale.\n'

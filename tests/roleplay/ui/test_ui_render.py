@@ -31,7 +31,7 @@ OURS = {
     "b",
     "i",
     "p",
-    "h3",
+    "h2",
     "section",
     "code",
     "meter",
