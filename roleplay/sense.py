@@ -113,14 +113,16 @@ class Sense:
             name: Counter(clause for line in own for clause in _clauses(line))
             for name, own in self.lines.items()
         }
+        everybody = Counter[str]()
+        for counts in clauses.values():
+            everybody.update(counts)
         found = {}
         for name, counts in clauses.items():
-            others = sum((part for other, part in clauses.items() if other != name), Counter())
             least = max(4, _OFTEN * len(self.lines[name]))
             found[name] = frozenset(
                 clause
                 for clause, count in counts.items()
-                if count >= least and count >= _FOREIGN * others[clause]
+                if count >= least and count >= _FOREIGN * (everybody[clause] - count)
             )
         return found
 
